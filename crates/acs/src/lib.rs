@@ -1,0 +1,1 @@
+//! The agent protocol (ACS and TCS): messages and framing for both ends

@@ -1,0 +1,1 @@
+//! Container images: pull, load, verify, store by digest, unpack

@@ -1,0 +1,1 @@
+//! Task networks: namespaces, veth pairs, the bridge and NAT

@@ -1,0 +1,1 @@
+//! The embedded OCI runtime: bundle, cgroups, seccomp and the shim that outlives the agent

@@ -1,0 +1,1 @@
+//! The container instance: core-task over drivers, a ledger of its own, ACS upstream

@@ -1,0 +1,1 @@
+//! The ECS API: requests into intent, records into answers

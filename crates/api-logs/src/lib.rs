@@ -1,0 +1,1 @@
+//! The CloudWatch Logs API and its durable log segments

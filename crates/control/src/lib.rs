@@ -1,0 +1,1 @@
+//! Controllers and agent sessions: snapshots into plans, plans into the store

@@ -1,0 +1,1 @@
+//! Placement, pure: which container instance takes a task, and why none does

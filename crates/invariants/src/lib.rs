@@ -1,0 +1,1 @@
+//! Named predicates over views, for tests, simulator and production

@@ -1,0 +1,67 @@
+//! Typed names and ids. Each wraps the text that AWS shows; the constructors check nothing, because the wire
+//! layer has validated what came from outside and the rest is made here.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! text_id {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// The text as AWS shows it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text)
+            }
+        }
+    )+};
+}
+
+text_id! {
+    /// A cluster's name, 1 to 255 letters, digits, hyphens and underscores.
+    ClusterName,
+    /// A task definition's family.
+    Family,
+    /// A task's id: 32 hexadecimal digits, the last part of its ARN.
+    TaskId,
+    /// A container instance's id: 32 hexadecimal digits.
+    InstanceId,
+    /// A container's id in its ARN: a UUID with hyphens.
+    ContainerId,
+    /// A container's name in its task definition.
+    ContainerName,
+    /// An elastic network interface: `eni-` and 17 hexadecimal digits.
+    EniId,
+    /// `subnet-` and hexadecimal digits.
+    SubnetId,
+    /// `sg-` and hexadecimal digits.
+    SecurityGroupId,
+    /// `vpc-` and hexadecimal digits.
+    VpcId,
+    /// An attachment's id: a UUID with hyphens.
+    AttachmentId,
+    /// An access key id, `AKIA…` or a 12-digit account id with local keys.
+    AccessKeyId,
+    /// A CloudWatch Logs group's name.
+    LogGroupName,
+    /// A CloudWatch Logs stream's name.
+    LogStreamName,
+}

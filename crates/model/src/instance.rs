@@ -1,0 +1,68 @@
+//! Container instances: hosts with an agent.
+
+use crate::{ClusterName, InstanceId, Scope, Tags, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A host that an agent registered into a cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContainerInstance {
+    /// Owner.
+    pub scope: Scope,
+    /// The cluster it serves with the EC2 launch type.
+    pub cluster: ClusterName,
+    /// Last part of its ARN.
+    pub id: InstanceId,
+    /// ACTIVE … INACTIVE.
+    pub status: InstanceStatus,
+    /// Whether an agent's session is open now. Observed, not remembered: false after a restart of the control plane.
+    pub agent_connected: bool,
+    /// The agent's version, from its session.
+    pub agent_version: String,
+    /// `ec2InstanceId`, when the identity document named one.
+    pub ec2_instance_id: Option<String>,
+    /// What the host has (`registeredResources`).
+    pub registered: Resources,
+    /// Attributes by name; a capability has no value.
+    pub attributes: BTreeMap<String, Option<String>>,
+    /// User tags.
+    pub tags: Tags,
+    /// When it registered.
+    pub registered_at: Timestamp,
+    /// Counts changes that DescribeContainerInstances would show.
+    pub version: u64,
+}
+
+/// Attribute of an agent that also takes tasks of the FARGATE launch type, of every cluster and account.
+pub const ATTRIBUTE_FARGATE: &str = "wharf.capability.fargate";
+
+impl ContainerInstance {
+    /// Whether the host also takes tasks of the FARGATE launch type.
+    pub fn serves_fargate(&self) -> bool {
+        self.attributes.contains_key(ATTRIBUTE_FARGATE)
+    }
+}
+
+/// `status` of DescribeContainerInstances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InstanceStatus {
+    /// Takes tasks.
+    Active,
+    /// Keeps its tasks, takes no new ones.
+    Draining,
+    /// Deregistered.
+    Inactive,
+}
+
+/// What a host has, or what is left of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resources {
+    /// 1024 a core.
+    pub cpu_units: u32,
+    /// Memory.
+    pub memory_mib: u32,
+    /// TCP ports taken on the host.
+    pub ports_tcp: BTreeSet<u16>,
+    /// UDP ports taken on the host.
+    pub ports_udp: BTreeSet<u16>,
+}

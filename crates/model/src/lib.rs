@@ -1,0 +1,27 @@
+//! The vocabulary of every other crate: ids, ARNs, the records that Wharf keeps, and the ordered states
+//! with their transition tables. AWS nouns are used exactly as AWS uses them.
+//!
+//! What it is not: wire shapes (crate `wire`), storage (crate `store`), or behaviour. Nothing here does I/O,
+//! reads a clock or draws a random number.
+//!
+//! Start at [`task::Task`] and [`task::TaskStatus`].
+
+pub mod arn;
+pub mod cluster;
+pub mod container;
+pub mod fargate;
+pub mod id;
+pub mod identity;
+pub mod instance;
+pub mod logs;
+pub mod network;
+pub mod scope;
+pub mod tag;
+pub mod task;
+pub mod task_definition;
+pub mod time;
+
+pub use id::*;
+pub use scope::{AccountId, Region, Scope};
+pub use tag::Tags;
+pub use time::Timestamp;

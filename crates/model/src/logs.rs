@@ -1,0 +1,30 @@
+//! CloudWatch Logs groups and streams. Their events live in segments of their own, not in the store.
+
+use crate::{LogGroupName, LogStreamName, Scope, Tags, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A log group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogGroup {
+    /// Owner.
+    pub scope: Scope,
+    /// Unique in its scope.
+    pub name: LogGroupName,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// User tags.
+    pub tags: Tags,
+}
+
+/// A log stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogStream {
+    /// Owner.
+    pub scope: Scope,
+    /// The group that it belongs to.
+    pub group: LogGroupName,
+    /// Unique in its group.
+    pub name: LogStreamName,
+    /// When it was created.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,357 @@
+//! Tasks: the record, its ordered states and the one table of transitions between them.
+
+use crate::task_definition::{LaunchType, TaskDefinition};
+use crate::{
+    AttachmentId, ClusterName, ContainerId, ContainerName, EniId, InstanceId, Scope, SecurityGroupId,
+    SubnetId,
+};
+use crate::{Tags, TaskId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// One run of a task definition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Owner.
+    pub scope: Scope,
+    /// Last part of its ARN.
+    pub id: TaskId,
+    /// The cluster it runs in.
+    pub cluster: ClusterName,
+    /// What it runs. Shared by all tasks of the revision in memory.
+    pub definition: Arc<TaskDefinition>,
+    /// `overrides` of RunTask.
+    pub overrides: Overrides,
+    /// FARGATE or EC2.
+    pub launch_type: LaunchType,
+    /// The host, once placed. Shown to callers for EC2 only, as AWS does.
+    pub instance: Option<InstanceId>,
+    /// What we want: RUNNING, then STOPPED. Written by the API and by controllers.
+    pub desired_status: DesiredStatus,
+    /// Where it is. Written by controllers, from reports.
+    pub last_status: TaskStatus,
+    /// In the order of the definition.
+    pub containers: Vec<Container>,
+    /// The interface, in awsvpc mode.
+    pub eni: Option<EniAttachment>,
+    /// `group` of RunTask; `family:NAME` when absent.
+    pub group: String,
+    /// `startedBy` of RunTask.
+    pub started_by: Option<String>,
+    /// User tags, propagated ones included.
+    pub tags: Tags,
+    /// `clientToken` of the RunTask that made it.
+    pub client_token: Option<String>,
+    /// Counts changes that DescribeTasks would show, from 1.
+    pub version: u64,
+    /// Why it stopped.
+    pub stop_code: Option<StopCode>,
+    /// Why it stopped, in ECS's words.
+    pub stopped_reason: Option<String>,
+    /// When each thing happened.
+    pub times: Times,
+}
+
+/// The timestamps of DescribeTasks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// RunTask accepted.
+    pub created_at: Timestamp,
+    /// First pull began.
+    pub pull_started_at: Option<Timestamp>,
+    /// Last pull ended.
+    pub pull_stopped_at: Option<Timestamp>,
+    /// PENDING → RUNNING.
+    pub started_at: Option<Timestamp>,
+    /// desiredStatus became STOPPED.
+    pub stopping_at: Option<Timestamp>,
+    /// The containers had exited.
+    pub execution_stopped_at: Option<Timestamp>,
+    /// lastStatus became STOPPED.
+    pub stopped_at: Option<Timestamp>,
+    /// The agent came to know it (connectivity CONNECTED).
+    pub connectivity_at: Option<Timestamp>,
+}
+
+/// `desiredStatus`. It only ever goes from RUNNING to STOPPED.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum DesiredStatus {
+    /// Should run.
+    Running,
+    /// Should stop.
+    Stopped,
+}
+
+impl DesiredStatus {
+    /// As the API and the agent protocol write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Stopped => "STOPPED",
+        }
+    }
+}
+
+/// `lastStatus`, in the order of Amazon ECS's task lifecycle. INV-TASK-1: it never goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum TaskStatus {
+    /// Its network interface is being made.
+    Provisioning,
+    /// Handed to an agent, or waiting for one; images are pulled.
+    Pending,
+    /// Containers run; load balancers learn of it.
+    Activating,
+    /// All of its long-running containers run.
+    Running,
+    /// Load balancers forget it.
+    Deactivating,
+    /// The agent was told to stop it.
+    Stopping,
+    /// Its containers have stopped; its interface is released.
+    Deprovisioning,
+    /// Over.
+    Stopped,
+}
+
+impl TaskStatus {
+    /// In order.
+    pub const ALL: [TaskStatus; 8] = [
+        Self::Provisioning,
+        Self::Pending,
+        Self::Activating,
+        Self::Running,
+        Self::Deactivating,
+        Self::Stopping,
+        Self::Deprovisioning,
+        Self::Stopped,
+    ];
+
+    /// As the API writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Provisioning => "PROVISIONING",
+            Self::Pending => "PENDING",
+            Self::Activating => "ACTIVATING",
+            Self::Running => "RUNNING",
+            Self::Deactivating => "DEACTIVATING",
+            Self::Stopping => "STOPPING",
+            Self::Deprovisioning => "DEPROVISIONING",
+            Self::Stopped => "STOPPED",
+        }
+    }
+
+    /// The one transition table: forwards only, and STOPPED only out of a state in which nothing can run any more
+    /// (never handed to an agent, or all of its containers reported stopped).
+    pub fn may_become(self, to: TaskStatus) -> bool {
+        match to {
+            Self::Stopped => matches!(self, Self::Provisioning | Self::Deprovisioning),
+            _ => to > self,
+        }
+    }
+}
+
+/// `stopCode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StopCode {
+    /// It never reached RUNNING.
+    TaskFailedToStart,
+    /// An essential container exited.
+    EssentialContainerExited,
+    /// StopTask.
+    UserInitiated,
+    /// Its host was terminated or deregistered.
+    TerminationNotice,
+    /// A service's scheduler stopped it.
+    ServiceSchedulerInitiated,
+    /// Spot capacity was taken back.
+    SpotInterruption,
+}
+
+impl StopCode {
+    /// As the API writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TaskFailedToStart => "TaskFailedToStart",
+            Self::EssentialContainerExited => "EssentialContainerExited",
+            Self::UserInitiated => "UserInitiated",
+            Self::TerminationNotice => "TerminationNotice",
+            Self::ServiceSchedulerInitiated => "ServiceSchedulerInitiated",
+            Self::SpotInterruption => "SpotInterruption",
+        }
+    }
+}
+
+/// One container of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Container {
+    /// Last part of its ARN.
+    pub id: ContainerId,
+    /// Its name in the definition.
+    pub name: ContainerName,
+    /// As last reported.
+    pub last_status: ContainerStatus,
+    /// Once it has exited.
+    pub exit_code: Option<i32>,
+    /// The agent's words when something went wrong.
+    pub reason: Option<String>,
+    /// The runtime's id, once created.
+    pub runtime_id: Option<String>,
+    /// Digest of the image's manifest, once known.
+    pub image_digest: Option<String>,
+}
+
+/// `containers[].lastStatus`. It never goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ContainerStatus {
+    /// Not started yet.
+    Pending,
+    /// Runs.
+    Running,
+    /// Has exited, or never will start.
+    Stopped,
+}
+
+impl ContainerStatus {
+    /// As the API and the agent protocol write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Running => "RUNNING",
+            Self::Stopped => "STOPPED",
+        }
+    }
+}
+
+/// The attachment of type `ElasticNetworkInterface`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EniAttachment {
+    /// Its id in `attachments[]`.
+    pub id: AttachmentId,
+    /// The caller's choice of subnets, in order.
+    pub subnets: Vec<SubnetId>,
+    /// The caller's choice, or the default group.
+    pub security_groups: Vec<SecurityGroupId>,
+    /// PRECREATED until an address was taken.
+    pub interface: Option<Interface>,
+    /// `ENABLED` asks for a public address.
+    pub assign_public_ip: bool,
+    /// The state that DescribeTasks shows.
+    pub status: AttachmentStatus,
+}
+
+/// The interface that a task got.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interface {
+    /// Its id.
+    pub eni: EniId,
+    /// The subnet that it is in.
+    pub subnet: SubnetId,
+    /// Its private address.
+    pub address: Ipv4Addr,
+    /// Its MAC address.
+    pub mac: String,
+}
+
+/// `attachments[].status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum AttachmentStatus {
+    /// Asked for.
+    Precreated,
+    /// The interface exists.
+    Created,
+    /// Being attached to the host.
+    Attaching,
+    /// Attached.
+    Attached,
+    /// Being taken off.
+    Detaching,
+    /// Gone from the host.
+    Detached,
+    /// Released.
+    Deleted,
+}
+
+impl AttachmentStatus {
+    /// As the API writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Precreated => "PRECREATED",
+            Self::Created => "CREATED",
+            Self::Attaching => "ATTACHING",
+            Self::Attached => "ATTACHED",
+            Self::Detaching => "DETACHING",
+            Self::Detached => "DETACHED",
+            Self::Deleted => "DELETED",
+        }
+    }
+}
+
+/// `overrides` of RunTask, the members that Wharf honours.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Overrides {
+    /// Task-level CPU in units.
+    pub cpu_units: Option<u32>,
+    /// Task-level memory.
+    pub memory_mib: Option<u32>,
+    /// By container.
+    pub containers: Vec<ContainerOverride>,
+}
+
+/// `overrides.containerOverrides[]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ContainerOverride {
+    /// The container's name.
+    pub name: String,
+    /// Replaces the definition's command.
+    pub command: Option<Vec<String>>,
+    /// Added to the definition's environment; same names are replaced.
+    pub environment: Vec<(String, String)>,
+    /// Replaces the definition's CPU units.
+    pub cpu_units: Option<u32>,
+    /// Replaces the definition's hard limit.
+    pub memory_mib: Option<u32>,
+    /// Replaces the definition's soft limit.
+    pub memory_mib_reserved: Option<u32>,
+}
+
+impl Task {
+    /// Task-level CPU after overrides.
+    pub fn cpu_units(&self) -> Option<u32> {
+        self.overrides.cpu_units.or(self.definition.cpu_units)
+    }
+
+    /// Task-level memory after overrides.
+    pub fn memory_mib(&self) -> Option<u32> {
+        self.overrides.memory_mib.or(self.definition.memory_mib)
+    }
+
+    /// The container with this name.
+    pub fn container_mut(&mut self, name: &str) -> Option<&mut Container> {
+        self.containers.iter_mut().find(|c| c.name.as_str() == name)
+    }
+
+    /// Whether it still holds its host's resources.
+    pub fn holds_resources(&self) -> bool {
+        self.last_status < TaskStatus::Deprovisioning
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TaskStatus;
+
+    #[test]
+    fn no_status_goes_back_and_only_two_lead_to_stopped() {
+        for from in TaskStatus::ALL {
+            for to in TaskStatus::ALL {
+                let allowed = from.may_become(to);
+                assert!(!allowed || to > from, "{from:?} -> {to:?}");
+                if to == TaskStatus::Stopped {
+                    let nothing_runs = matches!(from, TaskStatus::Provisioning | TaskStatus::Deprovisioning);
+                    assert_eq!(allowed, nothing_runs, "{from:?}");
+                }
+            }
+        }
+    }
+}

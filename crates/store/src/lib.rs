@@ -1,0 +1,1 @@
+//! Typed tables in memory, snapshots, watch; a durable journal under them

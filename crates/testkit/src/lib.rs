@@ -1,0 +1,1 @@
+//! Builders, fakes with knobs and bounded waits, for tests only

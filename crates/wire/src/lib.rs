@@ -1,0 +1,1 @@
+//! AWS protocols, SigV4, error envelope and generated shapes
