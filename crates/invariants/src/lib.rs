@@ -1,1 +1,28 @@
-//! Named predicates over views, for tests, simulator and production
+//! What must hold in every state of Wharf, as named predicates over plain records.
+//!
+//! What it is not: a repair, a log or a metric. A predicate looks at what it is handed and answers; tests, the
+//! simulator and production decide what a [`Violation`] means to them. The ids are those of `docs/invariants.md`.
+//!
+//! Invariants of this crate itself: no predicate panics, whatever the records say; the answer depends on the
+//! records only, not on their order.
+//!
+//! Start at [`check_task_change`] (one record, before and after) and [`check_all`] (a whole snapshot).
+
+mod change;
+mod definition;
+mod network;
+mod place;
+mod record;
+mod view;
+mod violation;
+
+pub use change::{
+    check_task_change, containers_never_go_back, desired_never_returns, status_never_goes_back,
+    version_counts_changes,
+};
+pub use definition::{revisions_are_dense, revisions_are_immutable};
+pub use network::{addresses_are_unique, interfaces_follow_tasks};
+pub use place::{instances_are_not_overcommitted, tasks_have_hosts};
+pub use record::{stopped_tasks_are_explained, times_are_ordered};
+pub use view::{View, check_all};
+pub use violation::{Check, Violation};

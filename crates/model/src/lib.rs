@@ -9,6 +9,7 @@
 pub mod arn;
 pub mod cluster;
 pub mod container;
+pub mod demand;
 pub mod fargate;
 pub mod id;
 pub mod identity;
