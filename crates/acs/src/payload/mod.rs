@@ -1,0 +1,81 @@
+//! A task as the agent is told of it.
+
+mod container;
+mod docker;
+
+pub use container::{
+    Container, ContainerDependency, DependencyCondition, LOGS_AUTH_EXECUTION_ROLE, PortMapping,
+    TransportProtocol,
+};
+pub use docker::{Config, DockerConfig, HostConfig, LogConfig};
+
+use crate::{ElasticNetworkInterface, RoleCredentials};
+use serde::{Deserialize, Serialize};
+
+/// What is wanted of a task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum DesiredStatus {
+    /// Run it.
+    #[default]
+    Running,
+    /// Stop it. Such an entry needs nothing but the ARN.
+    Stopped,
+}
+
+/// One of `tasks[]` in a payload.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Task {
+    /// Its ARN; the last element of the path is its id.
+    pub arn: String,
+    /// What is wanted of it.
+    pub desired_status: DesiredStatus,
+    /// The definition's family.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub family: String,
+    /// The definition's revision.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// Its cluster, which need not be the instance's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub task_cluster_arn: String,
+    /// `EC2`, `FARGATE` or `EXTERNAL`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub launch_type: String,
+    /// The account of the definition.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub task_definition_account_id: String,
+    /// `family:NAME`, `service:NAME` or the caller's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub group: String,
+    /// `awsvpc`, `host`, `bridge` or `none`; empty is bridge. For host and none each container's
+    /// [`HostConfig::network_mode`] says it too.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub network_mode: String,
+    /// In the definition's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<Container>,
+    /// Hard limit on the sum of the containers, in vCPUs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<f64>,
+    /// Hard limit on the sum of the containers, in MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<i64>,
+    /// For the containers' own calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_credentials: Option<RoleCredentials>,
+    /// For pulls, logs and secrets on the task's behalf.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_role_credentials: Option<RoleCredentials>,
+    /// In awsvpc mode; the first is the primary one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elastic_network_interfaces: Vec<ElasticNetworkInterface>,
+}
+
+impl Task {
+    /// The entry that stops a task.
+    pub fn stop(arn: String) -> Self {
+        Self { arn, desired_status: DesiredStatus::Stopped, ..Self::default() }
+    }
+}
