@@ -1,0 +1,277 @@
+//! The shim's side of a spool.
+
+use super::record::{Header, MAGIC, MAX_LINE_BYTES, Stream};
+use super::{Cursor, WRITER_LOCK, list_segments, reader, segment_path};
+use agent_driver::{SpoolMode, SpoolSpec};
+use nix::fcntl::{Flock, FlockArg};
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// A segment is sealed at this size, or at a quarter of what the spool may hold.
+const SEGMENT_BYTES_MAX: u64 = 1024 * 1024;
+/// With less than this an empty spool would already be full.
+const MAX_BYTES_MIN: u64 = 1024;
+/// Records are gathered up to this size before they are written.
+const PENDING_BYTES_MAX: usize = 64 * 1024;
+
+/// Writes a container's output. Synchronous, one thread; memory is the unfinished line of each stream and the records
+/// of one call.
+#[derive(Debug)]
+pub struct Writer {
+    dir: PathBuf,
+    mode: SpoolMode,
+    segment_bytes: u64,
+    /// Held for the writer's life; tells readers that more may come.
+    _lock: Flock<File>,
+    current: Segment,
+    /// Sealed segments that were still there when last looked, oldest first.
+    sealed: VecDeque<Sealed>,
+    /// Encoded records that are not yet in the file.
+    pending: Vec<u8>,
+    unfinished: [Vec<u8>; 2],
+}
+
+#[derive(Debug)]
+struct Segment {
+    number: u64,
+    file: File,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct Sealed {
+    number: u64,
+    bytes: u64,
+}
+
+impl Writer {
+    /// Makes the directory if need be and begins a new segment in it.
+    ///
+    /// # Errors
+    /// The directory cannot be written, or another writer holds it (`WouldBlock`).
+    pub fn create(spec: &SpoolSpec) -> io::Result<Self> {
+        let dir = spec.dir.clone();
+        fs::create_dir_all(&dir)?;
+        let lock = File::create(dir.join(WRITER_LOCK))?;
+        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, e)| io::Error::from(e))?;
+        let mut sealed = VecDeque::new();
+        for number in list_segments(&dir)? {
+            sealed.push_back(Sealed { number, bytes: fs::metadata(segment_path(&dir, number))?.len() });
+        }
+        let number = sealed.back().map_or(1, |last| last.number + 1);
+        let current = Segment::create(&dir, number)?;
+        let segment_bytes = (max_bytes(spec.mode) / 4).min(SEGMENT_BYTES_MAX);
+        Ok(Self {
+            dir,
+            mode: spec.mode,
+            segment_bytes,
+            _lock: lock,
+            current,
+            sealed,
+            pending: Vec::new(),
+            unfinished: [Vec::new(), Vec::new()],
+        })
+    }
+
+    /// Takes what was read from one of the container's streams at `unix_ms`. Lines that are finished by it are in the
+    /// kernel when this returns. Never waits: ask [`Writer::is_full`] before reading more.
+    ///
+    /// # Errors
+    /// The disk is full, say. The lines of this call may be lost, the spool stays readable.
+    pub fn write(&mut self, stream: Stream, unix_ms: i64, mut bytes: &[u8]) -> io::Result<()> {
+        while let Some(end) = bytes.iter().position(|b| *b == b'\n') {
+            if self.unfinished[stream as usize].is_empty() && end <= MAX_LINE_BYTES {
+                self.push_line(stream, unix_ms, &bytes[..end])?;
+            } else {
+                self.extend_line(stream, unix_ms, &bytes[..end])?;
+                self.end_line(stream, unix_ms)?;
+            }
+            bytes = &bytes[end + 1..];
+        }
+        self.extend_line(stream, unix_ms, bytes)?;
+        self.flush(unix_ms)
+    }
+
+    /// Whether a blocking spool holds all that it may: leave the pipe alone until this says `false`, so that the
+    /// container waits. Once the container has exited, write what is left in the pipe regardless. Never true for a
+    /// non-blocking spool.
+    pub fn is_full(&mut self) -> bool {
+        if matches!(self.mode, SpoolMode::NonBlocking { .. }) || self.bytes() < max_bytes(self.mode) {
+            return false;
+        }
+        self.forget_deleted();
+        self.bytes() >= max_bytes(self.mode)
+    }
+
+    /// The container's output has ended: writes unfinished lines and the end marker.
+    ///
+    /// # Errors
+    /// As [`Writer::write`].
+    pub fn finish(mut self, unix_ms: i64) -> io::Result<()> {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            if !self.unfinished[stream as usize].is_empty() {
+                self.end_line(stream, unix_ms)?;
+            }
+        }
+        self.pending.extend(Header::end(unix_ms).encode());
+        self.flush(unix_ms)
+    }
+
+    /// Adds to the stream's unfinished line and writes pieces of it while it is too long.
+    fn extend_line(&mut self, stream: Stream, unix_ms: i64, mut bytes: &[u8]) -> io::Result<()> {
+        loop {
+            let line = &mut self.unfinished[stream as usize];
+            let room = MAX_LINE_BYTES - line.len();
+            if bytes.len() <= room {
+                line.extend_from_slice(bytes);
+                return Ok(());
+            }
+            line.extend_from_slice(&bytes[..room]);
+            bytes = &bytes[room..];
+            let rest = line.split_off(character_boundary(line));
+            self.end_line(stream, unix_ms)?;
+            self.unfinished[stream as usize] = rest;
+        }
+    }
+
+    fn end_line(&mut self, stream: Stream, unix_ms: i64) -> io::Result<()> {
+        let line = std::mem::take(&mut self.unfinished[stream as usize]);
+        self.push_line(stream, unix_ms, &line)
+    }
+
+    fn push_line(&mut self, stream: Stream, unix_ms: i64, line: &[u8]) -> io::Result<()> {
+        self.pending.extend(Header::line(stream, unix_ms, line.len()).encode());
+        self.pending.extend(line);
+        if self.pending.len() >= PENDING_BYTES_MAX || self.bytes_with_pending() >= self.segment_bytes {
+            self.flush(unix_ms)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the pending records into the current segment and seals it when it is large enough. Sealing does not wait
+    /// for the next line: a reader can then delete all that it has shipped, which is what a full spool waits for.
+    fn flush(&mut self, unix_ms: i64) -> io::Result<()> {
+        if matches!(self.mode, SpoolMode::NonBlocking { .. }) {
+            self.drop_oldest(unix_ms, max_bytes(self.mode))?;
+        }
+        let pending = std::mem::take(&mut self.pending);
+        self.current.append(&pending)?;
+        if self.current.bytes >= self.segment_bytes {
+            let next = Segment::create(&self.dir, self.current.number + 1)?;
+            let sealed = std::mem::replace(&mut self.current, next);
+            self.sealed.push_back(Sealed { number: sealed.number, bytes: sealed.bytes });
+        }
+        Ok(())
+    }
+
+    /// Deletes the oldest sealed segments until the pending records fit, and records how many lines that cost.
+    fn drop_oldest(&mut self, unix_ms: i64, max_bytes: u64) -> io::Result<()> {
+        if self.bytes() + self.pending.len() as u64 <= max_bytes {
+            return Ok(());
+        }
+        self.forget_deleted();
+        let shipped = Cursor::load(&self.dir);
+        let mut lines = 0;
+        while self.bytes() + self.pending.len() as u64 > max_bytes {
+            let Some(oldest) = self.sealed.pop_front() else { break };
+            match reader::count_lines(&self.dir, oldest.number, shipped) {
+                Err(e) if e.kind() == ErrorKind::NotFound => continue,
+                counted => lines += counted?,
+            }
+            remove_if_there(&segment_path(&self.dir, oldest.number))?;
+        }
+        if lines > 0 {
+            self.pending.extend(Header::dropped(unix_ms).encode());
+            self.pending.extend(lines.to_le_bytes());
+        }
+        Ok(())
+    }
+
+    /// Readers delete the oldest first.
+    fn forget_deleted(&mut self) {
+        while let Some(oldest) = self.sealed.front()
+            && !segment_path(&self.dir, oldest.number).exists()
+        {
+            self.sealed.pop_front();
+        }
+    }
+
+    /// Bytes in segments that were still there when last looked.
+    fn bytes(&self) -> u64 {
+        self.sealed.iter().map(|s| s.bytes).sum::<u64>() + self.current.bytes
+    }
+
+    fn bytes_with_pending(&self) -> u64 {
+        self.current.bytes + self.pending.len() as u64
+    }
+}
+
+impl Segment {
+    fn create(dir: &Path, number: u64) -> io::Result<Self> {
+        let file = File::options().append(true).create_new(true).open(segment_path(dir, number))?;
+        let mut segment = Self { number, file, bytes: 0 };
+        segment.append(MAGIC)?;
+        Ok(segment)
+    }
+
+    /// All or nothing: a record that was half written (disk full) is cut off again.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self.file.write_all(bytes) {
+            Ok(()) => {
+                self.bytes += bytes.len() as u64;
+                Ok(())
+            }
+            Err(e) => {
+                self.file.set_len(self.bytes)?;
+                Err(e)
+            }
+        }
+    }
+}
+
+/// What the spool may hold: at least [`MAX_BYTES_MIN`].
+fn max_bytes(mode: SpoolMode) -> u64 {
+    match mode {
+        SpoolMode::Blocking { max_bytes } | SpoolMode::NonBlocking { max_bytes } => max_bytes.max(MAX_BYTES_MIN),
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// Where to cut so that no UTF-8 character is torn: before a character that the line's end leaves incomplete.
+fn character_boundary(line: &[u8]) -> usize {
+    let tail = line.len().saturating_sub(3)..line.len();
+    for at in tail.rev() {
+        let width = match line[at] {
+            0x80..=0xbf => continue,
+            0xc0..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xff => 4,
+            _ => 1,
+        };
+        return if at + width > line.len() { at } else { line.len() };
+    }
+    line.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::character_boundary;
+
+    #[test]
+    fn a_cut_never_tears_a_character() {
+        assert_eq!(character_boundary("añ".as_bytes()), 3);
+        assert_eq!(character_boundary(&"añ".as_bytes()[..2]), 1);
+        assert_eq!(character_boundary(&"a😀".as_bytes()[..4]), 1);
+        assert_eq!(character_boundary("a😀".as_bytes()), 5);
+        assert_eq!(character_boundary(&[0x80; 8]), 8);
+        assert_eq!(character_boundary(b""), 0);
+    }
+}
