@@ -1,1 +1,20 @@
-//! Placement, pure: which container instance takes a task, and why none does
+//! Placement: which container instance takes a task, and, when none does, why each of them refused.
+//!
+//! What it is not: it neither reads the store nor writes a task, and it starts nothing. [`plan`] names an instance
+//! for each task; whoever applies the plan checks the versions that the hosts were built from.
+//!
+//! Invariants: a plan never overcommits an instance (INV-PLACE-1), not even by the tasks of the same plan; the same
+//! hosts and needs give the same plan; every refusal is explained for every instance that was considered.
+//!
+//! Start at [`Hosts`] (the view), [`Needs`] (the question) and [`plan`]. The README states the problem.
+
+mod filter;
+mod hosts;
+mod needs;
+mod plan;
+mod refusal;
+
+pub use hosts::Hosts;
+pub use needs::Needs;
+pub use plan::{Placement, plan};
+pub use refusal::{Reason, Refusal};

@@ -1,0 +1,65 @@
+//! What one task asks of its host.
+
+use model::instance::Resources;
+use model::task::{Overrides, Task};
+use model::task_definition::{LaunchType, NetworkMode, TaskDefinition};
+use model::{ClusterName, Scope};
+
+/// What a task takes from its host, and what the host has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// The task's account and region.
+    pub scope: Scope,
+    /// The task's cluster.
+    pub cluster: ClusterName,
+    /// FARGATE tasks go to instances that serve it, others to the instances of the cluster.
+    pub launch_type: LaunchType,
+    /// The group that tasks are spread by.
+    pub group: String,
+    /// CPU, memory and fixed host ports.
+    pub demand: Resources,
+    /// Attributes that the host must have: a name, and its value where one is asked for.
+    pub attributes: Vec<(String, Option<String>)>,
+}
+
+impl Needs {
+    /// What a task of `definition` needs.
+    pub fn new(
+        scope: Scope,
+        cluster: ClusterName,
+        definition: &TaskDefinition,
+        overrides: &Overrides,
+        launch_type: LaunchType,
+        group: impl Into<String>,
+    ) -> Self {
+        let demand = model::demand::demand(definition, overrides);
+        let attributes = attributes(definition);
+        Self { scope, cluster, launch_type, group: group.into(), demand, attributes }
+    }
+
+    /// What this task needs.
+    pub fn of(task: &Task) -> Self {
+        let (scope, cluster) = (task.scope.clone(), task.cluster.clone());
+        Self::new(scope, cluster, &task.definition, &task.overrides, task.launch_type, task.group.clone())
+    }
+}
+
+/// `requiresAttributes` of a definition, as far as Wharf's agents differ in them.
+fn attributes(definition: &TaskDefinition) -> Vec<(String, Option<String>)> {
+    let mut attributes = Vec::new();
+    if definition.network_mode == NetworkMode::Awsvpc {
+        attributes.push(("ecs.capability.task-eni".to_owned(), None));
+    }
+    let mut drivers: Vec<_> =
+        definition.containers.iter().filter_map(|c| Some(c.log.as_ref()?.driver.as_str())).collect();
+    drivers.sort_unstable();
+    drivers.dedup();
+    for driver in drivers {
+        attributes.push((format!("com.amazonaws.ecs.capability.logging-driver.{driver}"), None));
+    }
+    let platform = definition.runtime_platform.as_ref();
+    if let Some(architecture) = platform.and_then(|p| p.cpu_architecture.as_ref()) {
+        attributes.push(("ecs.cpu-architecture".to_owned(), Some(architecture.to_lowercase())));
+    }
+    attributes
+}

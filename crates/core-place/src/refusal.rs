@@ -1,0 +1,85 @@
+//! Why no instance took a task.
+
+use model::InstanceId;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Why one instance did not take a task, in the order in which the filters ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// It is DRAINING or INACTIVE.
+    Inactive,
+    /// Its agent is not connected.
+    Agent,
+    /// It lacks an attribute that the task requires.
+    Attribute,
+    /// Too little CPU is left.
+    Cpu,
+    /// Too little memory is left.
+    Memory,
+    /// A port is taken.
+    Ports,
+}
+
+impl Reason {
+    /// The `reason` in `failures[]` (Amazon ECS: API failure reasons).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inactive => "INACTIVE",
+            Self::Agent => "AGENT",
+            Self::Attribute => "ATTRIBUTE",
+            Self::Cpu => "RESOURCE:CPU",
+            Self::Memory => "RESOURCE:MEMORY",
+            Self::Ports => "RESOURCE:PORTS",
+        }
+    }
+
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Inactive => "does not take tasks",
+            Self::Agent => "has no connected agent",
+            Self::Attribute => "lacks an attribute that the task requires",
+            Self::Cpu => "has too little CPU left",
+            Self::Memory => "has too little memory left",
+            Self::Ports => "has a required port in use",
+        }
+    }
+}
+
+/// Why no instance took a task: how many refused for which reason, with one of them by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// By reason: how many, and the first of them.
+    pub by_reason: BTreeMap<Reason, (u32, InstanceId)>,
+}
+
+impl Refusal {
+    /// There was no instance to ask: the cluster has none, or none serves FARGATE.
+    pub fn no_instances(&self) -> bool {
+        self.by_reason.is_empty()
+    }
+
+    /// The reason that came last in the filters' order: the host that refused for it was the closest to fitting.
+    pub fn nearest(&self) -> Option<(Reason, &InstanceId)> {
+        self.by_reason.last_key_value().map(|(&reason, (_, id))| (reason, id))
+    }
+
+    pub(crate) fn count(&mut self, reason: Reason, id: &InstanceId) {
+        self.by_reason.entry(reason).or_insert_with(|| (0, id.clone())).0 += 1;
+    }
+}
+
+/// One sentence, as a service's event has it.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.no_instances() {
+            return f.write_str("no container instance met all of the requirements: there is none");
+        }
+        f.write_str("no container instance met all of the requirements: ")?;
+        for (n, (reason, (count, _))) in self.by_reason.iter().enumerate() {
+            let separator = if n == 0 { "" } else { ", " };
+            write!(f, "{separator}{count} {} ({})", reason.sentence(), reason.as_str())?;
+        }
+        Ok(())
+    }
+}
