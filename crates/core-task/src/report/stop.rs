@@ -1,0 +1,97 @@
+//! The way out: asked to stop, told to stop, over; and why, in ECS's words.
+
+use super::apply::{Outcome, advance, advance_attachment, counted};
+use super::message::Report;
+use model::Timestamp;
+use model::container::ContainerDefinition;
+use model::task::{AttachmentStatus, Container, ContainerStatus, DesiredStatus, StopCode, Task, TaskStatus};
+
+/// StopTask without a reason (Amazon ECS: stopped tasks error messages).
+const STOPPED_BY_USER: &str = "Task stopped by user";
+/// An essential container ended.
+const ESSENTIAL_EXITED: &str = "Essential container in task exited";
+/// It never ran, and nobody said why.
+const FAILED_TO_START: &str = "Task failed to start";
+
+/// Somebody wants the task to stop: `desiredStatus` becomes STOPPED, with the first caller's code and reason. A task
+/// that no agent holds is over at once. With no `reason`, ECS's own sentence for a user's stop.
+pub fn apply_stop(task: &mut Task, code: StopCode, reason: Option<&str>, now: Timestamp) -> Outcome {
+    counted(task, |task| {
+        if task.desired_status == DesiredStatus::Stopped {
+            return;
+        }
+        let reason = reason.filter(|r| !r.is_empty()).unwrap_or(STOPPED_BY_USER);
+        want_stopped(task, code, reason.to_owned(), now);
+        if task.last_status == TaskStatus::Provisioning || task.instance.is_none() {
+            deprovision(task);
+        }
+    })
+}
+
+/// The agent was sent the stop: → DEACTIVATING → STOPPING.
+pub fn apply_stop_sent(task: &mut Task) -> Outcome {
+    counted(task, |task| {
+        if task.desired_status == DesiredStatus::Stopped && task.last_status >= TaskStatus::Pending {
+            advance(task, TaskStatus::Deactivating);
+            advance(task, TaskStatus::Stopping);
+        }
+    })
+}
+
+/// The host is gone for good, and every container with it: no report will come.
+pub fn apply_host_gone(task: &mut Task, reason: &str, now: Timestamp) -> Outcome {
+    counted(task, |task| {
+        if task.last_status < TaskStatus::Deprovisioning {
+            want_stopped(task, StopCode::TerminationNotice, reason.to_owned(), now);
+            deprovision(task);
+        }
+    })
+}
+
+/// The agent reported STOPPED: → DEPROVISIONING.
+pub(super) fn over(task: &mut Task, report: &Report, now: Timestamp) {
+    let (code, reason) = explain(task, report);
+    want_stopped(task, code, reason, now);
+    task.times.execution_stopped_at = report.execution_stopped_at.or(Some(now));
+    deprovision(task);
+}
+
+/// Keeps what was said first.
+fn want_stopped(task: &mut Task, code: StopCode, reason: String, now: Timestamp) {
+    if task.desired_status == DesiredStatus::Stopped {
+        return;
+    }
+    task.desired_status = DesiredStatus::Stopped;
+    task.times.stopping_at = Some(now);
+    task.stop_code = Some(code);
+    task.stopped_reason = Some(reason);
+}
+
+fn deprovision(task: &mut Task) {
+    task.containers.iter_mut().for_each(|c| c.last_status = ContainerStatus::Stopped);
+    advance_attachment(task, AttachmentStatus::Detaching);
+    advance(task, TaskStatus::Deprovisioning);
+}
+
+/// Why a task stopped that nobody asked to.
+fn explain(task: &Task, report: &Report) -> (StopCode, String) {
+    let started = task.times.started_at.is_some() || essential(task).any(|c| has_run(c));
+    if started {
+        return (StopCode::EssentialContainerExited, ESSENTIAL_EXITED.to_owned());
+    }
+    let of_task = report.reason.as_ref().filter(|r| !r.is_empty());
+    let of_container = || essential(task).chain(&task.containers).find_map(|c| c.reason.as_ref());
+    let reason = of_task.or_else(of_container).map_or(FAILED_TO_START, |r| r.as_str());
+    (StopCode::TaskFailedToStart, reason.to_owned())
+}
+
+fn essential(task: &Task) -> impl Iterator<Item = &Container> {
+    let is_essential = |d: &ContainerDefinition, c: &Container| d.name == c.name && d.essential;
+    task.containers.iter().filter(move |c| task.definition.containers.iter().any(|d| is_essential(d, c)))
+}
+
+/// A program that could not be executed may have an exit code too: the runtime's.
+fn has_run(container: &Container) -> bool {
+    let never_ran = container.reason.as_ref().is_some_and(|r| r.starts_with("Cannot"));
+    container.exit_code.is_some() && !never_ran
+}
