@@ -40,7 +40,8 @@ pub struct HeartbeatMessage {
     pub message_id: String,
 }
 
-/// Answered with an `AckRequest` once every task was accepted.
+/// Answered with an `AckRequest` once every task was accepted. A task may come again, on a new link even after the
+/// agent has reported its end; so an agent remembers for a while which tasks it has finished.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PayloadMessage {

@@ -75,7 +75,8 @@ pub struct HostConfig {
     pub memory_reservation: Option<i64>,
 }
 
-/// A log driver and its options.
+/// A log driver and its options. For `awslogs` the control plane has replaced `awslogs-stream-prefix` by the complete
+/// `awslogs-stream`, `PREFIX/CONTAINER/TASK-ID`, and filled in `awslogs-region`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct LogConfig {

@@ -74,7 +74,7 @@ pub struct Task {
 }
 
 impl Task {
-    /// The entry that stops a task.
+    /// The entry that stops a task. An agent that never heard of the task reports it STOPPED all the same.
     pub fn stop(arn: String) -> Self {
         Self { arn, desired_status: DesiredStatus::Stopped, ..Self::default() }
     }
