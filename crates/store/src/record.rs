@@ -1,0 +1,267 @@
+//! What makes a type of `model` a row: its table, its key, its bytes and the indexes that follow from it.
+//!
+//! Bytes are MessagePack maps with named members: a member can be added with a serde default and old rows still read.
+//! A change that this does not cover is a new format version with a migration (`format.rs`).
+
+use crate::index::Table;
+use crate::state::{InstanceKey, State};
+use crate::task_index::TaskKey;
+use crate::task_record::StoredTask;
+use crate::{StoreError, Write};
+use model::cluster::Cluster;
+use model::identity::AccessKey;
+use model::instance::ContainerInstance;
+use model::logs::{LogGroup, LogStream};
+use model::network::Eni;
+use model::task::Task;
+use model::task_definition::TaskDefinition;
+use model::{AccessKeyId, ClusterName, Family, LogGroupName, LogStreamName, Scope};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// A row of a table. Implemented for the records of `model` that the store keeps; not meant for others.
+pub trait Record: Clone + Send + Sync + 'static {
+    /// The table's name on disk.
+    #[doc(hidden)]
+    const TABLE: &'static str;
+
+    /// What identifies the row in its table.
+    type Key: Clone + Debug + Ord + Serialize + Send + Sync;
+
+    /// The row's key.
+    fn key(&self) -> Self::Key;
+
+    #[doc(hidden)]
+    fn table(state: &State) -> &Table<Self::Key, Self>;
+
+    #[doc(hidden)]
+    fn table_mut(state: &mut State) -> &mut Table<Self::Key, Self>;
+
+    #[doc(hidden)]
+    fn encode(&self) -> Vec<u8>;
+
+    /// Reads a row; `state` holds what the row may refer to.
+    #[doc(hidden)]
+    fn decode(bytes: &[u8], state: &State) -> Result<Self, String>;
+
+    /// What has to hold before the row may change.
+    #[doc(hidden)]
+    fn check(_: &State, _: &Self::Key, _: Option<&Self>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Brings the indexes from the old row to the new one.
+    #[doc(hidden)]
+    fn reindex(_: &mut State, _: Option<&Self>, _: Option<&Self>) {}
+}
+
+/// Puts or removes a row in memory, with its indexes.
+pub(crate) fn set<R: Record>(state: &mut State, key: R::Key, row: Option<Arc<R>>) {
+    let old = R::table(state).get(&key).cloned();
+    R::reindex(state, old.as_deref(), row.as_deref());
+    match row {
+        Some(row) => R::table_mut(state).put(key, row),
+        None => R::table_mut(state).remove(&key),
+    }
+}
+
+/// The same change as bytes.
+pub(crate) fn write<R: Record>(key: &R::Key, row: Option<&R>) -> Write {
+    Write { table: R::TABLE, key: encode(key), value: row.map(R::encode) }
+}
+
+pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    rmp_serde::to_vec_named(value).expect("plain records in memory always serialise")
+}
+
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    rmp_serde::from_slice(bytes).map_err(|e| e.to_string())
+}
+
+/// The parts of an implementation that are the same for every record but [`Task`], whose bytes are its own.
+macro_rules! table {
+    ($name:literal, $field:ident) => {
+        const TABLE: &'static str = $name;
+
+        fn table(state: &State) -> &Table<Self::Key, Self> {
+            &state.$field
+        }
+
+        fn table_mut(state: &mut State) -> &mut Table<Self::Key, Self> {
+            &mut state.$field
+        }
+    };
+}
+
+macro_rules! bytes {
+    () => {
+        fn encode(&self) -> Vec<u8> {
+            encode(self)
+        }
+
+        fn decode(bytes: &[u8], _: &State) -> Result<Self, String> {
+            decode(bytes)
+        }
+    };
+}
+
+impl Record for Cluster {
+    type Key = (Scope, ClusterName);
+    table!("clusters", clusters);
+    bytes!();
+
+    fn key(&self) -> Self::Key {
+        (self.scope.clone(), self.name.clone())
+    }
+}
+
+impl Record for TaskDefinition {
+    type Key = (Scope, Family, u32);
+    table!("task_definitions", task_definitions);
+    bytes!();
+
+    fn key(&self) -> Self::Key {
+        (self.scope.clone(), self.family.clone(), self.revision)
+    }
+
+    fn check(state: &State, key: &Self::Key, row: Option<&Self>) -> Result<(), StoreError> {
+        let (scope, family, revision) = key;
+        if row.is_none() && state.is_definition_in_use(scope, family, *revision) {
+            return Err(StoreError::DefinitionInUse(model::arn::task_definition(scope, family, *revision)));
+        }
+        Ok(())
+    }
+}
+
+/// The latest revision number of a family. It outlives the revisions, so that no number is used twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FamilyCounter {
+    pub(crate) scope: Scope,
+    pub(crate) family: Family,
+    pub(crate) latest: u32,
+}
+
+impl Record for FamilyCounter {
+    type Key = (Scope, Family);
+    table!("families", families);
+    bytes!();
+
+    fn key(&self) -> Self::Key {
+        (self.scope.clone(), self.family.clone())
+    }
+}
+
+impl Record for Task {
+    type Key = TaskKey;
+    table!("tasks", tasks);
+
+    fn key(&self) -> Self::Key {
+        (self.scope.clone(), self.id.clone())
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        encode(&StoredTask::from(self))
+    }
+
+    fn decode(bytes: &[u8], state: &State) -> Result<Self, String> {
+        decode::<StoredTask<'_>>(bytes)?.into_task(state)
+    }
+
+    fn check(state: &State, _: &Self::Key, row: Option<&Self>) -> Result<(), StoreError> {
+        match row.map(|task| task.definition.key()) {
+            Some((scope, family, revision)) if state.task_definition(&scope, &family, revision).is_none() => {
+                let arn = model::arn::task_definition(&scope, &family, revision);
+                Err(StoreError::DefinitionInUse(arn))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn reindex(state: &mut State, old: Option<&Self>, new: Option<&Self>) {
+        state.task_indexes.change(old, new);
+        for id in [old, new].into_iter().flatten().filter_map(|task| task.instance.as_ref()) {
+            state.touch_instance(id);
+        }
+    }
+}
+
+impl Record for ContainerInstance {
+    type Key = InstanceKey;
+    table!("instances", instances);
+    bytes!();
+
+    fn key(&self) -> Self::Key {
+        (self.scope.clone(), self.id.clone())
+    }
+
+    fn reindex(state: &mut State, old: Option<&Self>, new: Option<&Self>) {
+        let Some(either) = new.or(old) else { return };
+        let group = |row: &Self| (row.scope.clone(), row.cluster.clone());
+        state.instances_by_cluster.shift(&Arc::new(either.key()), old.map(group), new.map(group));
+        match new {
+            Some(new) => state.instance_scopes.insert(new.id.clone(), new.scope.clone()),
+            None => state.instance_scopes.remove(&either.id),
+        };
+        state.touch_instance(&either.id);
+    }
+}
+
+impl Record for Eni {
+    type Key = Ipv4Addr;
+    table!("enis", enis);
+    bytes!();
+
+    fn key(&self) -> Self::Key {
+        self.address
+    }
+}
+
+impl Record for LogGroup {
+    type Key = (Scope, LogGroupName);
+    table!("log_groups", log_groups);
+    bytes!();
+
+    fn key(&self) -> Self::Key {
+        (self.scope.clone(), self.name.clone())
+    }
+}
+
+impl Record for LogStream {
+    type Key = (Scope, LogGroupName, LogStreamName);
+    table!("log_streams", log_streams);
+    bytes!();
+
+    fn key(&self) -> Self::Key {
+        (self.scope.clone(), self.group.clone(), self.name.clone())
+    }
+}
+
+impl Record for AccessKey {
+    type Key = AccessKeyId;
+    table!("access_keys", access_keys);
+    bytes!();
+
+    fn key(&self) -> Self::Key {
+        self.id.clone()
+    }
+}
+
+/// A setting of this Wharf.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+impl Record for Setting {
+    type Key = String;
+    table!("settings", settings);
+    bytes!();
+
+    fn key(&self) -> Self::Key {
+        self.name.clone()
+    }
+}

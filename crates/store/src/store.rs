@@ -1,0 +1,136 @@
+//! The store: its head, on which commits run, and its durable state, which everybody else sees.
+
+use crate::committer::{Pending, Sink};
+use crate::state::State;
+use crate::{Committer, Journal, StoreError, Tx, format};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{oneshot, watch};
+
+/// Tables in memory over a durable journal. A clone is the same store.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    durable: Arc<watch::Sender<Snapshot>>,
+    head: Mutex<Head>,
+}
+
+/// What the next commit's closure sees, which may be ahead of the disk, and the way to the disk. One lock over both,
+/// so that commits reach the journal in the order in which their closures ran.
+struct Head {
+    latest: Snapshot,
+    sink: Sink,
+}
+
+/// The durable state at one moment; it never changes. Cheap to clone and to keep.
+#[derive(Clone, Debug)]
+pub struct Snapshot(Arc<State>);
+
+impl Deref for Snapshot {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl Store {
+    /// Reads everything from the journal, after migrating it when an older release wrote it.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, is from a newer release, or holds what no store writes.
+    pub fn open(mut journal: Box<dyn Journal>, committer: Committer) -> Result<Self, StoreError> {
+        let latest = Snapshot(Arc::new(format::open(journal.as_mut())?));
+        let durable = Arc::new(watch::Sender::new(latest.clone()));
+        let sink = Sink::new(committer, journal, durable.clone())?;
+        Ok(Self(Arc::new(Inner { durable, head: Mutex::new(Head { latest, sink }) })))
+    }
+
+    /// The latest durable state; O(1), and never waits for a writer.
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.durable.borrow().clone()
+    }
+
+    /// Follows the durable state.
+    pub fn watch(&self) -> Watch {
+        let mut receiver = self.0.durable.subscribe();
+        receiver.mark_changed();
+        Watch(receiver)
+    }
+
+    /// Runs `change` on the latest state and makes what it wrote durable and visible, whole or not at all.
+    ///
+    /// Changes run one after the other, under a lock: no slow work inside. Both `Ok` and `Err` are returned only when
+    /// everything that `change` could read is on disk, because an answer such as "already exists" tells of it. When
+    /// the returned future is dropped midway, the writes of a change that has run still stand.
+    ///
+    /// # Errors
+    /// What `change` returns (then nothing was changed), and [`StoreError`] when the journal fails or the change would
+    /// break an invariant of the store.
+    pub async fn commit<T, E, F>(&self, change: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Tx) -> Result<T, E>,
+        E: From<StoreError>,
+    {
+        let (result, durable) = self.run(change);
+        if let Some(durable) = durable {
+            let ended = || StoreError::Failed("the committer has ended".to_owned());
+            durable.await.map_err(|_| ended()).flatten()?;
+        }
+        result
+    }
+
+    /// The synchronous part of a commit: what `change` returned, and what to wait for before saying so.
+    fn run<T, E, F>(&self, change: F) -> (Result<T, E>, Option<oneshot::Receiver<Result<(), StoreError>>>)
+    where
+        F: FnOnce(&mut Tx) -> Result<T, E>,
+        E: From<StoreError>,
+    {
+        // A change that panicked has left the head as it was.
+        let mut head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tx = Tx::on(&head.latest);
+        let outcome = change(&mut tx).and_then(|value| Ok((value, tx.into_parts()?)));
+        let (result, writes) = match outcome {
+            Ok((value, (state, writes))) if !writes.is_empty() => {
+                head.latest = Snapshot(Arc::new(state));
+                (Ok(value), writes)
+            }
+            Ok((value, _)) => (Ok(value), Vec::new()),
+            Err(error) => (Err(error), Vec::new()),
+        };
+        if writes.is_empty() && self.0.durable.borrow().revision() == head.latest.revision() {
+            return (result, None);
+        }
+        let (done, durable) = oneshot::channel();
+        let snapshot = head.latest.clone();
+        head.sink.push(Pending { writes, snapshot, done });
+        (result, Some(durable))
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("revision", &self.snapshot().revision()).finish_non_exhaustive()
+    }
+}
+
+/// A follower of the durable state: level-triggered, and states that came and went in between are skipped.
+#[derive(Clone, Debug)]
+pub struct Watch(watch::Receiver<Snapshot>);
+
+impl Watch {
+    /// The state now, as soon as it is another one than this method returned before. The first call returns at once.
+    /// When the store is gone, it never returns.
+    pub async fn changed(&mut self) -> Snapshot {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.0.borrow_and_update().clone()
+    }
+
+    /// The state now; does not count as seen.
+    pub fn current(&self) -> Snapshot {
+        self.0.borrow().clone()
+    }
+}
