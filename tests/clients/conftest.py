@@ -1,0 +1,81 @@
+"""Real clients against a real Wharf. Everything runs in one network namespace of its own (see ./x), as root."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from wharf import Wharf, busybox_archive
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory):
+    """A docker archive of busybox that answers to the names the examples use."""
+    return busybox_archive(tmp_path_factory.mktemp("images") / "busybox.tar", ["hello-world:latest", "busybox:latest"])
+
+
+@pytest.fixture(scope="session")
+def wharf(tmp_path_factory, images):
+    """One Wharf for all tests that do not kill it."""
+    with Wharf(tmp_path_factory.mktemp("wharf"), ["up", "--ephemeral"]) as wharf:
+        wharf.cli("image", "load", str(images))
+        yield wharf
+
+
+@pytest.fixture(scope="session")
+def aws(wharf):
+    """The real `aws` command: aws("ecs", "list-clusters") -> what it printed, decoded."""
+
+    def call(*args, region=None, check=True):
+        environment = dict(wharf.environment)
+        if region:
+            environment |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+        command = [str(pathlib.Path(sys.executable).parent / "aws"), "--output", "json", *args]
+        done = subprocess.run(command, env=environment, cwd=EXAMPLES, capture_output=True, text=True, timeout=60)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{' '.join(args)}: {done.stderr}")
+        return (json.loads(done.stdout) if done.stdout.strip() else None) if check else done
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def client(wharf):
+    """boto3 clients: client("ecs"), client("logs", region="eu-west-1"), client("ecs", keys=("111122223333", "test"))."""
+
+    def make(service, region=None, keys=None):
+        key, secret = keys or (wharf.environment["AWS_ACCESS_KEY_ID"], wharf.environment["AWS_SECRET_ACCESS_KEY"])
+        return boto3.client(
+            service,
+            endpoint_url=wharf.environment["AWS_ENDPOINT_URL"],
+            region_name=region or wharf.environment["AWS_REGION"],
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            config=Config(retries={"max_attempts": 0}),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def network(wharf):
+    """The default subnets and group, as RunTask takes them."""
+    return {
+        "awsvpcConfiguration": {
+            "subnets": wharf.environment["WHARF_SUBNETS"].split(","),
+            "securityGroups": [wharf.environment["WHARF_SECURITY_GROUP"]],
+        }
+    }
+
+
+def pytest_configure(config):
+    if os.geteuid() != 0:
+        raise pytest.UsageError("these tests run real containers: they need root")

@@ -1,0 +1,152 @@
+"""Starting, killing and inspecting a Wharf process; and the images that tests load."""
+
+import io
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import tarfile
+import time
+
+BIN = os.environ["WHARF_BIN"]
+
+
+def eventually(what, seconds, condition):
+    """Waits for a condition, with a bound; answers what the condition answered."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+
+
+class Wharf:
+    """One Wharf: a data directory and the processes that serve it."""
+
+    def __init__(self, directory, *parts, listen="127.0.0.1:0"):
+        self.directory = pathlib.Path(directory)
+        self.data = self.directory / "data"
+        self.parts = parts or (["up"],)
+        self.listen = listen
+        self.processes = {}
+        self.environment = {}
+
+    def __enter__(self):
+        for part in self.parts:
+            self.start(part)
+        return self
+
+    def __exit__(self, *_):
+        for name in list(self.processes):
+            self.end(name)
+
+    def start(self, part):
+        """Starts `wharf up`, `wharf server` or `wharf agent` and waits for its ready line."""
+        name = part[0]
+        log = open(self.directory / f"{name}.log", "ab")
+        command = [BIN, *part, "--data-dir", str(self.data), "--listen", self.listen]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | {"RUST_BACKTRACE": "1"}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)
+        self.processes[name] = process
+        ready = process.stdout.readline().decode()
+        assert "ready" in ready, f"wharf {name} did not become ready: {self.log(name)}"
+        if name != "agent":
+            exports = self.cli("env", "--output", "json").stdout
+            self.environment = environment | json.loads(exports) | {"AWS_PAGER": "", "HOME": str(self.directory)}
+            # A restart must be found where it was.
+            self.listen = self.environment["AWS_ENDPOINT_URL"].removeprefix("http://")
+
+    def log(self, name):
+        """The end of a part's log, for failures."""
+        return (self.directory / f"{name}.log").read_text(errors="replace")[-4000:]
+
+    def kill(self, name):
+        """kill -9."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def end(self, name):
+        """SIGTERM, and the exit code."""
+        process = self.processes.pop(name)
+        process.send_signal(signal.SIGTERM)
+        return process.wait(timeout=90)
+
+    def cli(self, *args, check=True, timeout=90):
+        """A client command of the binary."""
+        command = [BIN, *args, "--data-dir", str(self.data)] if "--" not in args else self._before_dashes(args)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+        assert not check or done.returncode == 0, f"wharf {' '.join(args)}: {done.stderr}"
+        return done
+
+    def cli_in_region(self, region, *args):
+        """A client command with AWS_REGION set."""
+        command = [BIN, *args, "--data-dir", str(self.data)]
+        environment = os.environ | {"AWS_REGION": region}
+        return subprocess.run(command, capture_output=True, text=True, timeout=90, check=True, env=environment)
+
+    def _before_dashes(self, args):
+        at = args.index("--")
+        return [BIN, *args[:at], "--data-dir", str(self.data), *args[at:]]
+
+    def left_behind(self):
+        """Everything on this host that a Wharf made and has not removed: mounts, cgroups, links, namespaces, processes."""
+        found = []
+        mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+        found += [line.split()[4] for line in mounts if str(self.data) in line or "/run/wharf/" in line]
+        for base in ("/sys/fs/cgroup", *map(str, pathlib.Path("/sys/fs/cgroup").glob("*/"))):
+            found += [str(p) for p in pathlib.Path(base).glob("wharf-*") if p.is_dir()]
+        links = json.loads(subprocess.run(["ip", "-j", "link"], capture_output=True, text=True, check=True).stdout)
+        found += [link["ifname"] for link in links if link["ifname"].startswith("wh")]
+        found += [str(p) for p in pathlib.Path("/run/wharf").glob("*/*/*")] if pathlib.Path("/run/wharf").exists() else []
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                words = (process / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"shim" in words[1:2] and str(self.data).encode() in b" ".join(words):
+                found.append(f"shim {process.name}")
+        return found
+
+
+def busybox_archive(path, names):
+    """A docker archive of Debian's static busybox with a link for each applet that tests use."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        for directory in ("bin", "tmp", "etc"):
+            entry = tarfile.TarInfo(directory)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if directory == "tmp" else 0o755
+            tar.addfile(entry)
+        tar.add("/bin/busybox", "bin/busybox")
+        applets = "sh echo sleep cat env id hostname ip ps nc wget httpd true false kill mount ls yes head seq trap pwd stat grep"
+        for applet in applets.split():
+            entry = tarfile.TarInfo(f"bin/{applet}")
+            entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(entry)
+        passwd = b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n"
+        entry = tarfile.TarInfo("etc/passwd")
+        entry.size = len(passwd)
+        tar.addfile(entry, io.BytesIO(passwd))
+    import hashlib
+
+    layer_bytes = layer.getvalue()
+    config = json.dumps(
+        {
+            "architecture": {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine],
+            "os": "linux",
+            "config": {"Env": ["PATH=/bin"], "Cmd": ["sh"]},
+            "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer_bytes).hexdigest()]},
+        }
+    ).encode()
+    config_name = hashlib.sha256(config).hexdigest() + ".json"
+    manifest = json.dumps([{"Config": config_name, "RepoTags": names, "Layers": ["layer.tar"]}]).encode()
+    with tarfile.open(path, "w") as tar:
+        for name, content in ((config_name, config), ("layer.tar", layer_bytes), ("manifest.json", manifest)):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return path
