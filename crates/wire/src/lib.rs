@@ -1,1 +1,36 @@
-//! AWS protocols, SigV4, error envelope and generated shapes
+//! AWS's wire: protocols, SigV4, request checks, error shapes, and the generated shapes of each service.
+//!
+//! A request passes through four steps, each a module one can call alone:
+//!
+//! ```text
+//! bytes ─ sigv4::verify ─▶ Cx ─ json | query ─▶ Value ─ check ─▶ typed input ─ Api ─▶ output ─ json | xml ─▶ bytes
+//! ```
+//!
+//! [`Door`] is the four in a row, independent of any socket. [`client::Client`] is the other end.
+//!
+//! What it is not: behaviour. Each service is a trait ([`ecs::Api`], [`logs::Api`], [`sts::Api`]) that a crate
+//! `api-*` implements; no rule that is not in AWS's model or protocol lives here.
+//!
+//! Invariants: whatever the bytes are, nothing panics and memory stays within a small multiple of [`BODY_LIMIT`];
+//! a handler sees only inputs that satisfy the model, and no member that Wharf does not honour.
+//!
+//! Start at [`Door::handle`]. The shapes are generated from `operations.toml`.
+
+pub mod check;
+mod cx;
+pub mod error;
+#[allow(missing_docs, reason = "what a shape means is said in the API reference of AWS")]
+mod generated;
+pub mod schema;
+pub mod service;
+mod string_enum;
+pub mod timestamp;
+mod xml;
+
+pub use cx::Cx;
+pub use error::ApiError;
+pub use string_enum::UnknownValue;
+pub use generated::{SERVICES, ecs, logs, sts};
+
+/// The largest request body in bytes that the door reads; more is refused with HTTP 413.
+pub const BODY_LIMIT: usize = 8 << 20;

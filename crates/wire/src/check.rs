@@ -1,0 +1,1 @@
+//! Checks a request against the model before a handler sees it.

@@ -1,0 +1,18 @@
+//! Who calls.
+
+use model::Scope;
+
+/// What a verified request says about its caller. Handlers take it beside their input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cx {
+    /// The account of the access key, in the region of the signature.
+    pub scope: Scope,
+    /// The caller's ARN: `arn:aws:iam::<account>:root`.
+    pub caller_arn: String,
+    /// The access key id that signed.
+    pub access_key: String,
+    /// The id that the answer carries as `x-amzn-RequestId`.
+    pub request_id: String,
+    /// The header `User-Agent`, empty when there is none.
+    pub user_agent: String,
+}

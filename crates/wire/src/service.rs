@@ -1,0 +1,90 @@
+//! What the door knows of a service: its protocol and its operations by name.
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::ApiError;
+use crate::error::{internal_failure, serialization_exception};
+use crate::schema::Shape;
+
+/// One AWS service.
+#[derive(Debug)]
+pub struct Service {
+    /// The name of the module and of the page under `docs/coverage`.
+    pub name: &'static str,
+    /// The service's name in the scope of a signature, and in messages.
+    pub signing_name: &'static str,
+    /// The version of the API: `2014-11-13`.
+    pub api_version: &'static str,
+    /// How requests and answers are written.
+    pub protocol: Protocol,
+    /// The error code for a value that breaks a constraint of the model.
+    pub invalid: &'static str,
+    /// The error code for a member that is not honoured.
+    pub unsupported: &'static str,
+    /// The implemented operations.
+    pub operations: &'static [Operation],
+    /// The operations of the model that are not implemented.
+    pub missing: &'static [&'static str],
+}
+
+/// How a service writes requests and answers. EC2 query, REST-JSON and CBOR will be further variants.
+#[derive(Debug)]
+pub enum Protocol {
+    /// JSON over POST, the operation in `X-Amz-Target: <prefix>.<operation>`.
+    Json {
+        /// `1.0` or `1.1`.
+        version: &'static str,
+        /// What precedes the operation's name.
+        target_prefix: &'static str,
+    },
+    /// A form over POST, the operation in its field `Action`; answers are XML.
+    Query {
+        /// The XML namespace of the answers.
+        namespace: &'static str,
+    },
+}
+
+/// One implemented operation.
+#[derive(Debug)]
+pub struct Operation {
+    /// AWS's name.
+    pub name: &'static str,
+    /// The shape of the input.
+    pub input: &'static Shape,
+    /// The shape of the output; only XML protocols need it.
+    pub output: &'static Shape,
+}
+
+/// What the generated code needs to write an answer.
+pub enum Encoding<'a> {
+    /// The output as it is.
+    Json,
+    /// The output inside of the envelope of the query protocol.
+    Query {
+        /// The XML namespace.
+        namespace: &'a str,
+        /// The request's id, which the envelope repeats.
+        request_id: &'a str,
+    },
+}
+
+impl Encoding<'_> {
+    /// Writes an output.
+    pub fn encode<T: Serialize>(&self, operation: &Operation, output: &T) -> Result<Bytes, ApiError> {
+        match self {
+            Self::Json => serde_json::to_vec(output).map(Bytes::from).map_err(internal_failure),
+            Self::Query { namespace, request_id } => {
+                let value = serde_json::to_value(output).map_err(internal_failure)?;
+                Ok(crate::xml::response(operation, namespace, request_id, &value))
+            }
+        }
+    }
+}
+
+/// Reads a checked input into its type. What still fails here is a form that no check knows, such as a null in a list.
+pub fn decode<T: DeserializeOwned>(input: Value) -> Result<T, ApiError> {
+    serde_json::from_value(input).map_err(|error| serialization_exception(error.to_string()))
+}

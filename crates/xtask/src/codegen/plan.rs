@@ -1,0 +1,219 @@
+//! Decides what is generated for one service. Everything after this only prints.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, bail, ensure};
+
+use super::config::{Honoured, Service};
+use super::model::{Model, Operation, Reference, Shape};
+use super::names;
+
+/// What is generated for one service.
+pub struct Plan<'a> {
+    /// The Rust module.
+    pub name: &'a str,
+    pub config: &'a Service,
+    pub model: &'a Model,
+    /// The implemented operations, by name.
+    pub operations: BTreeMap<&'a str, &'a Operation>,
+    /// Shapes that an input reaches through honoured members; they are validated.
+    pub inputs: BTreeSet<&'a str>,
+    /// Shapes that an output reaches.
+    pub outputs: BTreeSet<&'a str>,
+}
+
+/// How one member of an input is treated.
+pub enum Treatment<'a> {
+    /// It becomes a field.
+    Honoured,
+    /// Refused, except for these values.
+    Refused { accepted: Vec<&'a str> },
+}
+
+impl<'a> Plan<'a> {
+    /// Walks the model. Fails when `operations.toml` and the model do not fit together.
+    pub fn new(name: &'a str, config: &'a Service, model: &'a Model) -> Result<Self> {
+        let mut operations = BTreeMap::new();
+        for operation in &config.operations {
+            let Some((name, operation)) = model.operations.get_key_value(operation) else {
+                bail!("operation {operation} is not in the model");
+            };
+            operations.insert(name.as_str(), operation);
+        }
+        let mut plan =
+            Self { name, config, model, operations, inputs: BTreeSet::new(), outputs: BTreeSet::new() };
+        plan.check_honoured()?;
+        let mut inputs = BTreeSet::new();
+        for input in plan.operations.values().filter_map(|o| o.input.as_ref()) {
+            plan.reach_honoured(&input.shape, &mut inputs)?;
+        }
+        plan.inputs = inputs;
+        let mut outputs = BTreeSet::new();
+        for output in plan.operations.values().filter_map(|o| o.output.as_ref()) {
+            plan.reach_output(&output.shape, &mut outputs)?;
+        }
+        plan.outputs = outputs;
+        if let Some(unused) = config.honoured.keys().find(|name| !plan.inputs.contains(name.as_str())) {
+            bail!("honoured.{unused} is not reachable from an implemented input");
+        }
+        Ok(plan)
+    }
+
+    /// Every name under `honoured` must exist.
+    fn check_honoured(&self) -> Result<()> {
+        for (structure, honoured) in &self.config.honoured {
+            let shape = self.model.shape(structure)?;
+            let Honoured::Listed(members) = honoured else { continue };
+            for member in members {
+                let name = member.split_once('=').map_or(member.as_str(), |(name, _)| name);
+                ensure!(shape.members.contains_key(name), "honoured.{structure}: no member {name}");
+            }
+        }
+        Ok(())
+    }
+
+    fn reach_honoured(&self, name: &'a str, seen: &mut BTreeSet<&'a str>) -> Result<()> {
+        if !seen.insert(name) {
+            return Ok(());
+        }
+        let shape = self.model.shape(name)?;
+        let explained = shape.members.is_empty() || self.config.honoured.contains_key(name);
+        ensure!(explained, "operations.toml does not say what is honoured of {name}");
+        for (_, next) in self.honoured_members(name, shape) {
+            self.reach_honoured(&next.shape, seen)?;
+        }
+        for next in shape.member.iter().chain(&shape.key).chain(&shape.value) {
+            self.reach_honoured(&next.shape, seen)?;
+        }
+        Ok(())
+    }
+
+    fn reach_output(&self, name: &'a str, seen: &mut BTreeSet<&'a str>) -> Result<()> {
+        if !seen.insert(name) {
+            return Ok(());
+        }
+        let shape = self.model.shape(name)?;
+        for (_, next) in self.fields(name, shape) {
+            self.reach_output(&next.shape, seen)?;
+        }
+        for next in shape.member.iter().chain(&shape.key).chain(&shape.value) {
+            self.reach_output(&next.shape, seen)?;
+        }
+        Ok(())
+    }
+
+    /// How the member of an input structure is treated.
+    pub fn treatment(&self, structure: &str, member: &str) -> Treatment<'a> {
+        match self.config.honoured.get(structure) {
+            Some(Honoured::Listed(listed)) if !listed.iter().any(|name| name == member) => {
+                let value = |entry: &'a String| {
+                    entry.split_once('=').filter(|(name, _)| *name == member).map(|(_, value)| value)
+                };
+                Treatment::Refused { accepted: listed.iter().filter_map(value).collect() }
+            }
+            _ => Treatment::Honoured,
+        }
+    }
+
+    fn honoured_members<'s>(
+        &self,
+        name: &str,
+        shape: &'s Shape,
+    ) -> impl Iterator<Item = (&'s String, &'s Reference)> {
+        shape.members.iter().filter(move |(member, _)| matches!(self.treatment(name, member), Treatment::Honoured))
+    }
+
+    /// The members that become Rust fields.
+    pub fn fields<'s>(&self, name: &str, shape: &'s Shape) -> Vec<(&'s String, &'s Reference)> {
+        if self.inputs.contains(name) {
+            self.honoured_members(name, shape).collect()
+        } else {
+            shape.members.iter().collect()
+        }
+    }
+
+    /// Whether the field is `T` and not `Option<T>`.
+    pub fn is_required(&self, structure: &str, shape: &Shape, member: &str) -> bool {
+        self.inputs.contains(structure) && shape.requires(member)
+    }
+
+    /// The generated shapes of one kind that have a Rust type, with whatever `keep` keeps.
+    pub fn shapes(&self, keep: impl Fn(&str, &Shape) -> bool) -> Vec<(&'a str, &'a Shape)> {
+        let names: BTreeSet<&str> = self.inputs.union(&self.outputs).copied().collect();
+        let model = self.model;
+        names
+            .into_iter()
+            .filter_map(|name| model.shapes.get_key_value(name))
+            .map(|(name, shape)| (name.as_str(), shape))
+            .filter(|(name, shape)| keep(name, shape))
+            .collect()
+    }
+
+    /// The Rust type of the shape called `name`.
+    pub fn rust_type(&self, name: &str) -> Result<String> {
+        let shape = self.model.shape(name)?;
+        let of = |reference: &Option<Reference>| match reference {
+            Some(reference) => self.rust_type(&reference.shape),
+            None => bail!("shape {name} lacks a part"),
+        };
+        Ok(match shape.kind.as_str() {
+            "structure" => name.to_owned(),
+            "string" if !shape.values.is_empty() => name.to_owned(),
+            "string" => "String".to_owned(),
+            "integer" => "i32".to_owned(),
+            "long" => "i64".to_owned(),
+            "float" | "double" => "f64".to_owned(),
+            "boolean" => "bool".to_owned(),
+            "timestamp" => "Timestamp".to_owned(),
+            "list" => format!("Vec<{}>", of(&shape.member)?),
+            "map" => format!("BTreeMap<String, {}>", of(&shape.value)?),
+            kind => bail!("shape {name}: the generator does not know {kind} yet"),
+        })
+    }
+
+    /// Whether `Default` can be derived: no required field is an enum, a timestamp or a structure without it.
+    pub fn has_default(&self, name: &str, shape: &Shape) -> bool {
+        self.fields(name, shape).into_iter().filter(|(member, _)| self.is_required(name, shape, member)).all(
+            |(_, reference)| match self.model.shapes.get(&reference.shape) {
+                Some(inner) if inner.kind == "structure" => self.has_default(&reference.shape, inner),
+                Some(inner) => inner.values.is_empty(),
+                None => false,
+            },
+        )
+    }
+
+    /// The Rust type of an operation's input.
+    pub fn input_type(&self, name: &str) -> String {
+        let input = self.operations.get(name).and_then(|operation| operation.input.as_ref());
+        input.map_or_else(|| format!("{name}Request"), |input| input.shape.clone())
+    }
+
+    /// The Rust type of an operation's output.
+    pub fn output_type(&self, name: &str) -> String {
+        let output = self.operations.get(name).and_then(|operation| operation.output.as_ref());
+        output.map_or_else(|| format!("{name}Response"), |output| output.shape.clone())
+    }
+
+    /// Input and output types that the model does not have: operations that take or give nothing.
+    pub fn empty_types(&self, input: bool) -> Vec<String> {
+        self.operations
+            .iter()
+            .filter(|(_, operation)| if input { operation.input.is_none() } else { operation.output.is_none() })
+            .map(|(name, _)| if input { self.input_type(name) } else { self.output_type(name) })
+            .collect()
+    }
+
+    /// The exceptions as (constructor, code, status).
+    pub fn errors(&self) -> Vec<(String, &'a str, u16)> {
+        let exceptions = self.model.shapes.iter().filter(|(_, shape)| shape.exception);
+        exceptions
+            .map(|(name, shape)| {
+                let error = shape.error.as_ref();
+                let code = error.and_then(|error| error.code.as_deref()).unwrap_or(name);
+                let status = error.and_then(|error| error.http_status_code);
+                (names::snake(name), code, status.unwrap_or(if shape.fault { 500 } else { 400 }))
+            })
+            .collect()
+    }
+}
+
