@@ -17,4 +17,11 @@
 //!
 //! Start at [`spool`] for the format and at [`Awslogs`] for the driver.
 
+mod awslogs;
+mod backoff;
+mod batch;
+mod follower;
 pub mod spool;
+mod watch;
+
+pub use awslogs::Awslogs;

@@ -43,3 +43,10 @@ fn list_segments(dir: &Path) -> io::Result<Vec<u64>> {
     numbers.sort_unstable();
     Ok(numbers)
 }
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}

@@ -1,7 +1,7 @@
 //! The agent's side of a spool.
 
 use super::record::{HEADER_BYTES, Header, MAGIC, Record};
-use super::{CURSOR, WRITER_LOCK, list_segments, segment_path};
+use super::{CURSOR, WRITER_LOCK, list_segments, remove_if_there, segment_path};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, File};
@@ -104,16 +104,14 @@ impl Reader {
     /// wholly before it.
     ///
     /// # Errors
-    /// The cursor could not be written (the records will be read again), or a segment not be deleted.
+    /// The cursor could not be written (some records will be read again), or a segment not be deleted.
     pub fn acknowledge(&mut self, upto: Cursor) -> io::Result<()> {
-        upto.save(&self.dir)?;
+        // Segments go even when the cursor cannot be written: on a full disk, deleting is what helps.
+        let saved = upto.save(&self.dir);
         for number in list_segments(&self.dir)?.into_iter().take_while(|n| *n < upto.segment) {
-            match fs::remove_file(segment_path(&self.dir, number)) {
-                Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
-                _ => {}
-            }
+            remove_if_there(&segment_path(&self.dir, number))?;
         }
-        Ok(())
+        saved
     }
 
     /// Whether a [`Writer`](super::Writer) holds the spool. When none does, what has been written is all there will be.

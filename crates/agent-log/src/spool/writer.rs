@@ -1,7 +1,7 @@
 //! The shim's side of a spool.
 
 use super::record::{Header, MAGIC, MAX_LINE_BYTES, Stream};
-use super::{Cursor, WRITER_LOCK, list_segments, reader, segment_path};
+use super::{Cursor, WRITER_LOCK, list_segments, reader, remove_if_there, segment_path};
 use agent_driver::{SpoolMode, SpoolSpec};
 use nix::fcntl::{Flock, FlockArg};
 use std::collections::VecDeque;
@@ -234,14 +234,9 @@ impl Segment {
 /// What the spool may hold: at least [`MAX_BYTES_MIN`].
 fn max_bytes(mode: SpoolMode) -> u64 {
     match mode {
-        SpoolMode::Blocking { max_bytes } | SpoolMode::NonBlocking { max_bytes } => max_bytes.max(MAX_BYTES_MIN),
-    }
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
-        _ => Ok(()),
+        SpoolMode::Blocking { max_bytes } | SpoolMode::NonBlocking { max_bytes } => {
+            max_bytes.max(MAX_BYTES_MIN)
+        }
     }
 }
 
