@@ -1,5 +1,7 @@
 //! The driver against a sink with knobs.
 
+#![allow(clippy::unwrap_used)] // Also in what the tests share.
+
 use agent_driver::{AwslogsSpec, LogEvent, LogSink, Logs, RuntimeId, SinkError, SpoolMode, SpoolSpec};
 use agent_log::Awslogs;
 use agent_log::spool::{Stream, Writer};

@@ -1,5 +1,7 @@
 //! The spool alone: what is written in any pieces is read as the same lines, whatever is killed in between.
 
+#![allow(clippy::unwrap_used)] // Also in what the tests share.
+
 use agent_driver::{SpoolMode, SpoolSpec};
 use agent_log::spool::{MAX_LINE_BYTES, Reader, Record, Stream, Writer};
 use proptest::collection::vec;
