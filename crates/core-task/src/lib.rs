@@ -10,3 +10,4 @@
 //! Start at [`report::apply_report`] and [`run::step`].
 
 pub mod report;
+pub mod run;

@@ -2,6 +2,7 @@
 
 use model::task::{AttachmentStatus, ContainerStatus};
 use model::{AttachmentId, ContainerName, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// One report. Everything in it is optional but the containers' names and states, as on the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub struct Report {
 }
 
 /// The three statuses that agents know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ReportedStatus {
     /// Anything before RUNNING.
     Pending,

@@ -1,0 +1,202 @@
+//! The state of one task on its host: what the agent's ledger keeps.
+
+use crate::run::reporting::Reported;
+use crate::run::spec::{Spec, SpecError};
+use model::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One task on this host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// What the task is; never changes.
+    pub spec: Spec,
+    /// What is wanted. Written by upstream's orders and by the end of an essential container.
+    pub desired: Desired,
+    /// What was seen on the host. Written by facts.
+    pub observed: Observed,
+    /// What upstream has acknowledged. Written by acknowledgements.
+    pub reported: Reported,
+}
+
+/// What is wanted; it only ever goes from `Running` to `Stopped`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Desired {
+    /// Run.
+    Running,
+    /// Stop.
+    Stopped,
+}
+
+/// What was seen on the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// The task's cgroup.
+    pub cgroup: Resource,
+    /// The task's network.
+    pub network: Resource,
+    /// As many as the spec has.
+    pub containers: Vec<Container>,
+    /// Why the task as a whole failed, in ECS's words.
+    pub failure: Option<String>,
+    /// Every container that matters has started: RUNNING was reached.
+    pub was_running: bool,
+    /// The first pull began.
+    pub pull_started_at: Timestamp,
+    /// The last pull ended.
+    pub pull_stopped_at: Option<Timestamp>,
+    /// The last container ended.
+    pub execution_stopped_at: Option<Timestamp>,
+    /// When STOPPED is reported even if lines are left to ship.
+    pub logs_deadline: Option<Timestamp>,
+    /// That time has come.
+    pub logs_given_up: bool,
+}
+
+/// Something that the task holds on its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Resource {
+    /// The task needs none.
+    Unneeded,
+    /// Being made.
+    Wanted,
+    /// There.
+    Ready,
+    /// Could not be made; parts of it may be there.
+    Failed,
+    /// Taken away.
+    Released,
+}
+
+/// One container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// Where it is.
+    pub phase: Phase,
+    /// Its image is on the host.
+    pub image_ready: bool,
+    /// Digest of its image's manifest.
+    pub image_digest: Option<String>,
+    /// Its log stream exists.
+    pub log_ready: bool,
+    /// Every line was delivered or given up on.
+    pub log_finished: bool,
+    /// Its program has been executed.
+    pub was_started: bool,
+    /// It may have written lines.
+    pub may_have_logged: bool,
+    /// The host may have something of it.
+    pub on_host: bool,
+    /// When those that wait for it give up.
+    pub start_deadline: Option<Timestamp>,
+    /// They have given up.
+    pub given_up_on: bool,
+    /// SIGTERM was due; SIGKILL is, at this time.
+    pub kill_deadline: Option<Timestamp>,
+    /// That time has come.
+    pub killed: bool,
+}
+
+/// Where a container is. It never goes back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// For its image, its log stream, the task's resources, or another container.
+    #[default]
+    Waiting,
+    /// The runtime was asked to start it.
+    Starting,
+    /// Its program runs.
+    Running,
+    /// It has ended, or never will start.
+    Ended(End),
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// The exit status, when there is one.
+    pub exit_code: Option<i32>,
+    /// `ErrorName: text`, when something went wrong.
+    pub reason: Option<String>,
+    /// No process of it can be left. Otherwise that is so once its remains were removed.
+    pub dead: bool,
+}
+
+impl State {
+    /// A task that was just accepted.
+    pub fn new(spec: Spec, now: Timestamp) -> Result<Self, SpecError> {
+        spec.validate()?;
+        let observed = Observed {
+            cgroup: Resource::Wanted,
+            network: if spec.has_network { Resource::Wanted } else { Resource::Unneeded },
+            containers: vec![Container::default(); spec.containers.len()],
+            failure: None,
+            was_running: false,
+            pull_started_at: now,
+            pull_stopped_at: None,
+            execution_stopped_at: None,
+            logs_deadline: None,
+            logs_given_up: false,
+        };
+        let reported = Reported::nothing(&spec);
+        Ok(Self { spec, desired: Desired::Running, observed, reported })
+    }
+
+    /// Nothing of the task is left on the host, and upstream knows: the ledger may forget it.
+    pub fn is_over(&self) -> bool {
+        self.all_removed()
+            && self.logs_finished()
+            && !self.observed.network.is_unreleased()
+            && !self.observed.cgroup.is_unreleased()
+            && self.next_report().is_none()
+    }
+
+    pub(super) fn all_ended(&self) -> bool {
+        self.observed.containers.iter().all(Container::has_ended)
+    }
+
+    /// No process of any container can be left.
+    pub(super) fn all_dead(&self) -> bool {
+        self.observed.containers.iter().all(Container::is_dead)
+    }
+
+    pub(super) fn all_removed(&self) -> bool {
+        self.observed.containers.iter().all(|c| c.has_ended() && !c.on_host)
+    }
+
+    pub(super) fn logs_finished(&self) -> bool {
+        let containers = self.observed.containers.iter().enumerate();
+        containers.into_iter().all(|(n, c)| !self.must_finish_log(n) || c.log_finished)
+    }
+
+    pub(super) fn must_finish_log(&self, index: usize) -> bool {
+        self.spec.containers[index].has_log && self.observed.containers[index].may_have_logged
+    }
+}
+
+impl Resource {
+    /// There is something to take away, and nobody is still making it.
+    pub(super) fn is_held(self) -> bool {
+        matches!(self, Self::Ready | Self::Failed)
+    }
+
+    pub(super) fn is_unreleased(self) -> bool {
+        self.is_held() || self == Self::Wanted
+    }
+}
+
+impl Container {
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_))
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        matches!(&self.phase, Phase::Ended(end) if end.dead || !self.on_host)
+    }
+
+    pub(super) fn exit_code(&self) -> Option<i32> {
+        match &self.phase {
+            Phase::Ended(end) => end.exit_code,
+            _ => None,
+        }
+    }
+}
