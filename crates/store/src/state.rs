@@ -103,6 +103,11 @@ impl State {
         self.task_definitions.rows_from(&from).take_while(in_scope(scope, |d: &TaskDefinition| &d.scope))
     }
 
+    /// The revisions of every scope.
+    pub fn all_task_definitions(&self) -> impl Iterator<Item = &Arc<TaskDefinition>> {
+        self.task_definitions.rows()
+    }
+
     /// The highest revision number that the family ever had; 0 when it never had one. It is never given out again.
     pub fn latest_revision(&self, scope: &Scope, family: &Family) -> u32 {
         self.families.get(&(scope.clone(), family.clone())).map_or(0, |counter| counter.latest)
