@@ -1,0 +1,98 @@
+//! The entry: controllers and sessions over one store.
+
+use crate::context::{Context, ControlConfig};
+use crate::controller::{self, Controller};
+use crate::presence::Presence;
+use crate::provision::Provision;
+use crate::reaper::Reaper;
+use crate::release::Release;
+use crate::session::{Links, SessionEnd, acs, tcs, upgrade};
+use crate::stopper::Stopper;
+use ::acs::link::AcsQuery;
+use http::{Request, Response};
+use model::time::{Clock, IdSource};
+use model::{InstanceId, Scope};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{InstanceKey, Store, StoreError};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How long a shutdown waits for sessions to say goodbye.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
+
+/// The control plane's moving parts. A clone is the same control plane.
+#[derive(Clone)]
+pub struct Control(Arc<Context>);
+
+impl Control {
+    /// Over this store. Nothing moves before [`run`](Self::run), but for sessions that are handed in.
+    pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>, config: ControlConfig) -> Self {
+        let closing = watch::Sender::new(false);
+        Self(Arc::new(Context { store, clock, ids, config, links: Links::new(), closing }))
+    }
+
+    /// Runs every controller until `shutdown`, then ends the sessions. Tasks run on: the next start adopts them.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+        let mut loops = JoinSet::new();
+        for controller in self.controllers() {
+            loops.spawn(controller::run(self.0.clone(), controller));
+        }
+        tokio::select! {
+            () = shutdown => {}
+            ended = loops.join_next() => tracing::error!(?ended, "a controller ended"),
+        }
+        self.0.closing.send_replace(true);
+        let mut links = self.0.links.watch();
+        let farewell = links.wait_for(|_| self.0.links.count() == 0);
+        // Whoever has not left by then finds out when the process ends.
+        let _ = tokio::time::timeout(FAREWELL_MAX, farewell).await;
+    }
+
+    /// Activates every controller once, in the order of a task's life.
+    ///
+    /// # Errors
+    /// When the store refuses a plan.
+    pub async fn activate_all_once(&self) -> Result<(), StoreError> {
+        for controller in self.controllers() {
+            controller::activate(&self.0, controller.as_ref()).await?;
+        }
+        Ok(())
+    }
+
+    /// Answers an agent's request to open a link, of which [`is_agent_path`](crate::is_agent_path) was true, in the
+    /// name of `caller`, whose signature was verified. The connection must be served with upgrades; the session runs as
+    /// a task of its own. A refusal has the status and the body that agents know.
+    pub fn upgrade<B>(&self, request: &mut Request<B>, caller: &Scope) -> Response<String> {
+        upgrade::upgrade(&self.0, request, caller)
+    }
+
+    /// Serves an instance's ACS link over a stream on which the upgrade is done, to its end.
+    pub async fn serve_acs<S>(&self, stream: S, instance: InstanceKey, query: AcsQuery) -> SessionEnd
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        acs::serve(self.0.clone(), stream, instance, query).await
+    }
+
+    /// Serves an instance's TCS link over a stream on which the upgrade is done, to its end.
+    pub async fn serve_tcs<S>(&self, stream: S, instance: InstanceId) -> SessionEnd
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        tcs::serve(self.0.clone(), stream, instance).await
+    }
+
+    fn controllers(&self) -> Vec<Arc<dyn Controller>> {
+        let config = &self.0.config;
+        vec![
+            Arc::new(Presence { links: self.0.links.clone() }),
+            Arc::new(Stopper),
+            Arc::new(Provision { ids: self.0.ids.clone() }),
+            Arc::new(Release),
+            Arc::new(Reaper { retention: config.stopped_task_retention, interval: config.reap_interval }),
+        ]
+    }
+}

@@ -1,0 +1,79 @@
+//! `agentConnected`: true exactly while a session is open. This file is its one writer.
+
+use crate::context::Context;
+use crate::controller::Controller;
+use crate::plan::{Change, Plan, instance_key};
+use crate::session::{Link, Links, SessionEnd};
+use model::Timestamp;
+use model::instance::{ContainerInstance, InstanceStatus};
+use std::sync::Arc;
+use store::{InstanceKey, State};
+
+/// Clears the flag of instances without a session. After a start of the control plane that is all of them.
+pub(crate) struct Presence {
+    pub(crate) links: Arc<Links>,
+}
+
+impl Controller for Presence {
+    fn name(&self) -> &'static str {
+        "presence"
+    }
+
+    fn is_due(&self, state: &State, _: Timestamp) -> bool {
+        self.gone(state).next().is_some()
+    }
+
+    fn plan(&self, state: &State, _: Timestamp) -> Plan {
+        let mut plan = Plan::default();
+        for instance in self.gone(state) {
+            let mut after = instance.clone();
+            after.agent_connected = false;
+            after.version += 1;
+            plan.push(Change::PutInstance(Box::new(after)), "its agent has no session");
+        }
+        plan
+    }
+}
+
+impl Presence {
+    fn gone<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a ContainerInstance> {
+        let instances = state.all_instances().map(|i| i.as_ref());
+        instances.filter(|i| i.agent_connected && !self.links.is_open(&i.id))
+    }
+}
+
+/// A session begins: sets the flag and answers the session's timeline. It is the instance's version, which grows with
+/// every session and is durable before anything is sent (INV-ACS-3).
+pub(crate) async fn connect(
+    context: &Context,
+    link: &Link,
+    key: &InstanceKey,
+    agent_version: &str,
+) -> Result<u64, SessionEnd> {
+    context
+        .store
+        .commit(|tx| {
+            if !link.is_current() {
+                return Err(SessionEnd::Superseded);
+            }
+            let Some(instance) = tx.get::<ContainerInstance>(key) else {
+                return Err(SessionEnd::Deregistered);
+            };
+            if instance.status == InstanceStatus::Inactive {
+                return Err(SessionEnd::Deregistered);
+            }
+            let mut after = ContainerInstance::clone(instance);
+            after.agent_connected = true;
+            after.version += 1;
+            if !agent_version.is_empty() {
+                after.agent_version = agent_version.to_owned();
+            }
+            debug_assert_eq!(instance_key(&after), *key, "a session never moves an instance");
+            let timeline = after.version;
+            let mut plan = Plan::default();
+            plan.push(Change::PutInstance(Box::new(after)), "its agent opened a session");
+            plan.apply(tx);
+            Ok(timeline)
+        })
+        .await
+}

@@ -1,0 +1,62 @@
+//! Forgets what nobody can ask about any more.
+
+use crate::controller::Controller;
+use crate::plan::{Change, Plan, task_key};
+use model::Timestamp;
+use model::task_definition::{TaskDefinition, TaskDefinitionStatus};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use store::{Queue, State};
+
+/// At most so many tasks are forgotten in one commit.
+const TASKS_PER_PLAN_MAX: usize = 1000;
+
+/// Works by timer alone: nothing waits for it.
+pub(crate) struct Reaper {
+    pub(crate) retention: Duration,
+    pub(crate) interval: Duration,
+}
+
+impl Controller for Reaper {
+    fn name(&self) -> &'static str {
+        "reaper"
+    }
+
+    fn timer(&self) -> Option<Duration> {
+        Some(self.interval)
+    }
+
+    fn is_due(&self, state: &State, now: Timestamp) -> bool {
+        !self.plan(state, now).steps.is_empty()
+    }
+
+    fn plan(&self, state: &State, now: Timestamp) -> Plan {
+        plan_reap(state, self.retention, now)
+    }
+}
+
+/// STOPPED tasks older than `retention`, and the revisions in DELETE_IN_PROGRESS that no other task uses (Amazon ECS:
+/// deleting a task definition).
+pub fn plan_reap(state: &State, retention: Duration, now: Timestamp) -> Plan {
+    let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+    let is_old = |at: Option<Timestamp>| at.is_none_or(|at| now.millis_since(at) >= retention_ms);
+    let old = state.queue(Queue::Stopped).take_while(|task| is_old(task.times.stopped_at));
+    let forgotten: BTreeSet<_> = old.take(TASKS_PER_PLAN_MAX).map(|task| task_key(task)).collect();
+
+    let is_unused = |d: &TaskDefinition| {
+        let mut users = state.tasks_by_definition(&d.scope, &d.family, d.revision);
+        users.all(|task| forgotten.contains(&task_key(task)))
+    };
+    let deleted = |d: &&TaskDefinition| d.status == TaskDefinitionStatus::DeleteInProgress && is_unused(d);
+    let definitions: Vec<_> = state.all_task_definitions().map(|d| d.as_ref()).filter(deleted).collect();
+
+    let mut plan = Plan::default();
+    for key in &forgotten {
+        plan.push(Change::RemoveTask(key.clone()), "it stopped long ago");
+    }
+    for d in definitions {
+        let change = Change::RemoveDefinition(d.scope.clone(), d.family.clone(), d.revision);
+        plan.push(change, "its deletion was asked for and nothing uses it");
+    }
+    plan
+}

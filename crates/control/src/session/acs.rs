@@ -1,0 +1,324 @@
+//! ACS: one agent is told what to run, for as long as its link lasts.
+
+use crate::context::Context;
+use crate::credentials::{ensure_keys, execution_credentials, key_of};
+use crate::payload::{compile, manifest};
+use crate::plan::{put_task, task_key};
+use crate::presence;
+use crate::session::told::{Due, Told, is_held};
+use crate::session::{Link, SessionEnd, socket::Socket};
+use acs::link::AcsQuery;
+use acs::{
+    AgentMessage, HeartbeatMessage, IamRoleCredentialsMessage, PayloadMessage, RoleType, ServerMessage,
+    TaskIdentifier, TaskManifestMessage, TaskStopVerificationAck, TaskStopVerificationMessage,
+};
+use core_task::report::{Outcome, apply_accepted, apply_stop_sent};
+use model::arn::{self, Arn};
+use model::instance::{ContainerInstance, InstanceStatus};
+use model::task::{DesiredStatus, Task};
+use model::{InstanceId, Scope, TaskId};
+use std::sync::Arc;
+use store::{InstanceKey, State, TaskKey, Tx};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until};
+
+/// So many tasks fit into a frame whatever their definitions' size.
+const TASKS_PER_PAYLOAD_MAX: usize = 32;
+
+/// Serves one link to its end, which it returns.
+pub(crate) async fn serve<S>(
+    context: Arc<Context>,
+    stream: S,
+    key: InstanceKey,
+    query: AcsQuery,
+) -> SessionEnd
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut link = context.links.open(&key.1);
+    let mut socket = Socket::server(stream, context.config.heartbeat_timeout).await;
+    let mut session = match Session::begin(&context, &link, key, &query).await {
+        Ok(session) => session,
+        Err(end) => {
+            socket.close(&end).await;
+            return end;
+        }
+    };
+    tracing::info!(instance = %session.instance.id, timeline = session.timeline, "agent connected");
+    let end = match session.serve(&mut socket, &mut link, query.send_credentials).await {
+        Ok(never) => match never {},
+        Err(end) => end,
+    };
+    tracing::info!(instance = %session.instance.id, timeline = session.timeline, %end, "agent disconnected");
+    // The place is given up first: a link that is slow to close is no session.
+    drop(link);
+    socket.close(&end).await;
+    end
+}
+
+struct Session<'a> {
+    context: &'a Context,
+    instance: Arc<ContainerInstance>,
+    instance_arn: String,
+    cluster_arn: String,
+    timeline: i64,
+    told: Told,
+    seen_revision: Option<u64>,
+    /// When the heartbeat under way has to be answered.
+    answer_by: Option<Instant>,
+}
+
+impl<'a> Session<'a> {
+    async fn begin(
+        context: &'a Context,
+        link: &Link,
+        key: InstanceKey,
+        query: &AcsQuery,
+    ) -> Result<Self, SessionEnd> {
+        let timeline = presence::connect(context, link, &key, &query.agent_version).await?;
+        let snapshot = context.store.snapshot();
+        let instance = snapshot.get::<ContainerInstance>(&key).ok_or(SessionEnd::Deregistered)?.clone();
+        Ok(Self {
+            context,
+            instance_arn: arn::container_instance(&instance.scope, &instance.cluster, &instance.id),
+            cluster_arn: arn::cluster(&instance.scope, &instance.cluster),
+            instance,
+            timeline: i64::try_from(timeline).unwrap_or(i64::MAX),
+            told: Told::default(),
+            seen_revision: None,
+            answer_by: None,
+        })
+    }
+
+    async fn serve<S>(
+        &mut self,
+        socket: &mut Socket<S>,
+        link: &mut Link,
+        send_credentials: bool,
+    ) -> Result<std::convert::Infallible, SessionEnd>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.send_manifest(socket).await?;
+        if send_credentials {
+            self.send_credentials(socket).await?;
+        }
+        let config = &self.context.config;
+        let mut watch = self.context.store.watch();
+        let mut heartbeat_at = Instant::now() + config.heartbeat_interval;
+        loop {
+            let answer_by = self.answer_by;
+            tokio::select! {
+                // An answer that is there counts, even when this task was late to look.
+                biased;
+                () = link.superseded() => return Err(SessionEnd::Superseded),
+                () = self.context.closed() => return Err(SessionEnd::Shutdown),
+                text = socket.next() => self.receive(socket, &text?).await?,
+                () = elapsed(answer_by) => return Err(SessionEnd::Silent),
+                snapshot = watch.changed() => self.tell(socket, &snapshot).await?,
+                () = sleep_until(heartbeat_at) => {
+                    heartbeat_at += config.heartbeat_interval;
+                    self.answer_by = Some(Instant::now() + config.heartbeat_timeout);
+                    let message_id = self.context.ids.uuid();
+                    send(socket, HeartbeatMessage { healthy: true, message_id }).await?;
+                }
+            }
+        }
+    }
+
+    /// Compares what the instance should know with what this link has said, and says the rest.
+    async fn tell<S>(&mut self, socket: &mut Socket<S>, snapshot: &State) -> Result<(), SessionEnd>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let revision = snapshot.instance_revision(&self.instance.id);
+        if self.seen_revision == Some(revision) {
+            return Ok(());
+        }
+        self.seen_revision = Some(revision);
+        let tasks: Vec<Arc<Task>> = snapshot.active_tasks_on(&self.instance.id).cloned().collect();
+        self.check_registration(snapshot, &tasks)?;
+        let due = self.told.due(&tasks);
+        if due.is_empty() {
+            return Ok(());
+        }
+        let accounts: Vec<_> = due.start.iter().map(|task| task.scope.account.clone()).collect();
+        ensure_keys(self.context, &accounts).await?;
+        let state = self.context.store.snapshot();
+        let stops: Vec<TaskKey> = due.stop.iter().map(|task| task_key(task)).collect();
+        for part in due.split(TASKS_PER_PAYLOAD_MAX) {
+            let payload = self.payload(&state, &part);
+            self.told.sent(payload.message_id.clone(), &part);
+            send(socket, payload).await?;
+        }
+        self.record(&stops, "its agent was told to stop it", apply_stop_sent).await
+    }
+
+    /// A deregistered instance's link stays until its last task has stopped.
+    fn check_registration(&self, snapshot: &State, tasks: &[Arc<Task>]) -> Result<(), SessionEnd> {
+        let instance = snapshot.instance(&self.instance.scope, &self.instance.id);
+        let active = instance.is_some_and(|i| i.status != InstanceStatus::Inactive);
+        if active || tasks.iter().any(|task| is_held(task)) { Ok(()) } else { Err(SessionEnd::Deregistered) }
+    }
+
+    async fn receive<S>(&mut self, socket: &mut Socket<S>, text: &str) -> Result<(), SessionEnd>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let message = match acs::decode_agent(text) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::warn!(instance = %self.instance.id, %error, "a frame was dropped");
+                return Ok(());
+            }
+        };
+        self.answer_by = None;
+        match message {
+            AgentMessage::Ack(ack) => {
+                let tasks = self.told.acknowledged(&ack.message_id);
+                let now = self.context.now();
+                self.record(&tasks, "its agent accepted it", |task| apply_accepted(task, now)).await
+            }
+            AgentMessage::TaskStopVerification(question) => {
+                let state = self.context.store.snapshot();
+                let answer = verify_stops(&state, &self.instance.id, question, self.context.now().0);
+                send(socket, answer).await
+            }
+            AgentMessage::Nack(nack) => {
+                tracing::warn!(instance = %self.instance.id, nack.message_id, nack.reason, "a message was refused");
+                Ok(())
+            }
+            AgentMessage::HeartbeatAck(_) | AgentMessage::IamRoleCredentialsAck(_) => Ok(()),
+            AgentMessage::Unknown { kind } => {
+                tracing::debug!(instance = %self.instance.id, kind, "a message of an unknown type was dropped");
+                Ok(())
+            }
+        }
+    }
+
+    /// Applies a fact to some tasks, in one commit.
+    async fn record(
+        &self,
+        tasks: &[TaskKey],
+        reason: &str,
+        apply: impl Fn(&mut Task) -> Outcome,
+    ) -> Result<(), SessionEnd> {
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        self.context
+            .store
+            .commit(|tx: &mut Tx| {
+                for key in tasks {
+                    let Some(task) = tx.get::<Task>(key) else { continue };
+                    let mut after = Task::clone(task);
+                    if apply(&mut after).changed {
+                        put_task(tx, after, reason);
+                    }
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    fn payload(&self, state: &State, due: &Due) -> PayloadMessage {
+        let stops = due.stop.iter().map(|t| acs::payload::Task::stop(arn::task(&t.scope, &t.cluster, &t.id)));
+        let starts = due.start.iter().map(|task| {
+            let key = key_of(state, &task.scope.account);
+            compile(task, key.map(|key| execution_credentials(task, key)))
+        });
+        PayloadMessage {
+            message_id: self.context.ids.uuid(),
+            cluster_arn: self.cluster_arn.clone(),
+            container_instance_arn: self.instance_arn.clone(),
+            // Not above the timeline, or the agent would take the next session's manifest for an old one.
+            seq_num: Some(self.timeline),
+            generated_at: Some(self.context.now().0),
+            tasks: stops.chain(starts).collect(),
+        }
+    }
+
+    async fn send_manifest<S>(&self, socket: &mut Socket<S>) -> Result<(), SessionEnd>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let snapshot = self.context.store.snapshot();
+        let tasks = snapshot.active_tasks_on(&self.instance.id).filter(|task| is_held(task));
+        let message = TaskManifestMessage {
+            message_id: self.context.ids.uuid(),
+            timeline: self.timeline,
+            cluster_arn: self.cluster_arn.clone(),
+            container_instance_arn: self.instance_arn.clone(),
+            generated_at: Some(self.context.now().0),
+            tasks: tasks.map(|task| manifest(task)).collect(),
+        };
+        send(socket, message).await
+    }
+
+    /// The agent has just started and keeps credentials in memory only: those of the tasks that it has are sent again.
+    async fn send_credentials<S>(&self, socket: &mut Socket<S>) -> Result<(), SessionEnd>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let snapshot = self.context.store.snapshot();
+        for task in snapshot.active_tasks_on(&self.instance.id).filter(|task| is_held(task)) {
+            let Some(key) = key_of(&snapshot, &task.scope.account) else { continue };
+            let message = IamRoleCredentialsMessage {
+                message_id: self.context.ids.uuid(),
+                task_arn: arn::task(&task.scope, &task.cluster, &task.id),
+                task_cluster_arn: arn::cluster(&task.scope, &task.cluster),
+                role_type: RoleType::TaskExecution,
+                role_credentials: execution_credentials(task, key),
+            };
+            send(socket, message).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Of the tasks that an agent has and that its manifest did not list as RUNNING, those to stop: the ones that are not
+/// this instance's, that are over, or that are wanted STOPPED. Judged now, not when the manifest was made.
+fn verify_stops(
+    state: &State,
+    instance: &InstanceId,
+    question: TaskStopVerificationMessage,
+    generated_at: i64,
+) -> TaskStopVerificationAck {
+    let is_wanted = |candidate: &TaskIdentifier| {
+        let task = parse_task(&candidate.task_arn).and_then(|(scope, id)| state.task(&scope, &id));
+        task.is_some_and(|task| {
+            task.instance.as_ref() == Some(instance)
+                && is_held(task)
+                && task.desired_status == DesiredStatus::Running
+        })
+    };
+    let stop =
+        |candidate| TaskIdentifier { desired_status: acs::payload::DesiredStatus::Stopped, ..candidate };
+    let unwanted = question.stop_candidates.into_iter().filter(|candidate| !is_wanted(candidate));
+    TaskStopVerificationAck {
+        message_id: question.message_id,
+        generated_at: Some(generated_at),
+        stop_tasks: unwanted.map(stop).collect(),
+    }
+}
+
+fn parse_task(text: &str) -> Option<(Scope, TaskId)> {
+    let arn = Arn::parse(text)?;
+    let id = arn.resource_after("task")?.rsplit('/').next()?;
+    Some((arn.scope.clone(), TaskId(id.to_owned())))
+}
+
+async fn send<S>(socket: &mut Socket<S>, message: impl Into<ServerMessage>) -> Result<(), SessionEnd>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    socket.send(acs::encode(&message.into())).await
+}
+
+/// Returns at `deadline`; never without one.
+async fn elapsed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,61 @@
+//! Stops for the tasks of hosts that were deregistered.
+
+use crate::controller::Controller;
+use crate::plan::{Change, Plan};
+use core_task::report::{apply_host_gone, apply_stop};
+use model::Timestamp;
+use model::instance::{ContainerInstance, InstanceStatus};
+use model::task::{DesiredStatus, StopCode, Task, TaskStatus};
+use store::State;
+
+/// ECS's words for a task whose host was deregistered with `force`.
+const DEREGISTERED: &str = "Container instance deregistration forced by user.";
+
+/// Acts on INACTIVE instances.
+pub(crate) struct Stopper;
+
+impl Controller for Stopper {
+    fn name(&self) -> &'static str {
+        "stopper"
+    }
+
+    fn is_due(&self, state: &State, _: Timestamp) -> bool {
+        inactive(state).any(|instance| held_by(state, instance).next().is_some())
+    }
+
+    fn plan(&self, state: &State, now: Timestamp) -> Plan {
+        plan_stops(state, now)
+    }
+}
+
+/// An agent that is still connected is told to stop the tasks of its INACTIVE instance, and its reports count. One that
+/// is not will never be let in again: its tasks are written off.
+pub fn plan_stops(state: &State, now: Timestamp) -> Plan {
+    let mut plan = Plan::default();
+    for instance in inactive(state) {
+        for task in held_by(state, instance) {
+            let mut after = task.clone();
+            if instance.agent_connected {
+                let outcome = apply_stop(&mut after, StopCode::TerminationNotice, Some(DEREGISTERED), now);
+                if outcome.changed {
+                    plan.push(Change::PutTask(Box::new(after)), "its host was deregistered");
+                }
+            } else {
+                apply_host_gone(&mut after, DEREGISTERED, now);
+                plan.push(Change::PutTask(Box::new(after)), "its host is gone");
+            }
+        }
+    }
+    plan
+}
+
+fn inactive(state: &State) -> impl Iterator<Item = &ContainerInstance> {
+    state.all_instances().map(|i| i.as_ref()).filter(|i| i.status == InstanceStatus::Inactive)
+}
+
+/// The tasks of an instance about which there is something to do.
+fn held_by<'a>(state: &'a State, instance: &'a ContainerInstance) -> impl Iterator<Item = &'a Task> {
+    let told = |task: &Task| instance.agent_connected && task.desired_status == DesiredStatus::Stopped;
+    let tasks = state.active_tasks_on(&instance.id).map(|t| t.as_ref());
+    tasks.filter(move |t| t.last_status < TaskStatus::Deprovisioning && !told(t))
+}
