@@ -16,21 +16,30 @@
 //!
 //! Start at [`Door::handle`]. The shapes are generated from `operations.toml`.
 
+mod auth;
 pub mod check;
+pub mod client;
 mod cx;
+mod door;
 pub mod error;
 #[allow(missing_docs, reason = "what a shape means is said in the API reference of AWS")]
 mod generated;
+pub mod json;
+pub mod query;
+mod route;
 pub mod schema;
 pub mod service;
+pub mod sigv4;
 mod string_enum;
 pub mod timestamp;
 mod xml;
 
 pub use cx::Cx;
+pub use door::{Builder, Door};
 pub use error::ApiError;
-pub use string_enum::UnknownValue;
 pub use generated::{SERVICES, ecs, logs, sts};
+pub use sigv4::{Key, Keys};
+pub use string_enum::UnknownValue;
 
 /// The largest request body in bytes that the door reads; more is refused with HTTP 413.
 pub const BODY_LIMIT: usize = 8 << 20;

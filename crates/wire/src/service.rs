@@ -88,3 +88,30 @@ impl Encoding<'_> {
 pub fn decode<T: DeserializeOwned>(input: Value) -> Result<T, ApiError> {
     serde_json::from_value(input).map_err(|error| serialization_exception(error.to_string()))
 }
+
+impl Service {
+    /// What precedes the operation in `X-Amz-Target`.
+    pub fn target_prefix(&self) -> Option<&'static str> {
+        match self.protocol {
+            Protocol::Json { target_prefix, .. } => Some(target_prefix),
+            Protocol::Query { .. } => None,
+        }
+    }
+
+    /// The error for an operation that AWS has and Wharf does not.
+    pub fn unsupported_operation(&self, operation: &str) -> ApiError {
+        let code = match self.protocol {
+            Protocol::Json { .. } => "UnsupportedOperationException",
+            Protocol::Query { .. } => "UnsupportedOperation",
+        };
+        let name = self.name;
+        let message =
+            format!("Wharf does not implement {name}:{operation} yet. See docs/coverage/{name}.md.");
+        ApiError::new(code, 400, message)
+    }
+
+    /// The table entry of an implemented operation.
+    pub fn operation(&self, name: &str) -> Option<&'static Operation> {
+        self.operations.iter().find(|operation| operation.name == name)
+    }
+}

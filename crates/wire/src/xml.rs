@@ -1,15 +1,20 @@
-//! Answers of the query protocol.
+//! Answers of the query protocol: written by the door, read by the client.
 
 use std::fmt::Write;
 
 use bytes::Bytes;
 use model::Timestamp;
-use quick_xml::escape::escape;
-use serde_json::Value;
+use quick_xml::Reader;
+use quick_xml::escape::{escape, unescape};
+use quick_xml::events::Event;
+use serde_json::{Map as Object, Value};
 
-use crate::schema::{Shape, Use};
+use crate::schema::{Shape, Structure, Use};
 use crate::service::Operation;
 use crate::{ApiError, timestamp};
+
+/// Levels of elements that an answer may have.
+const DEPTH_MAX: usize = 64;
 
 /// The envelope of a success: `<OpResponse><OpResult>…</OpResult><ResponseMetadata>…`.
 pub fn response(operation: &Operation, namespace: &str, request_id: &str, output: &Value) -> Bytes {
@@ -85,5 +90,111 @@ fn named(name: &str, shape: &Shape, value: &Value, out: &mut String) {
             values.iter().for_each(|value| element(name, list.member, value, out));
         }
         _ => element(name, shape, value, out),
+    }
+}
+
+/// Reads what [`response`] writes.
+pub fn parse(operation: &Operation, body: &[u8]) -> Result<Value, String> {
+    let root = Node::parse(body)?;
+    let result = root.child(&format!("{}Result", operation.name));
+    Ok(result.map_or_else(|| Value::Object(Object::new()), |result| result.read(operation.output)))
+}
+
+/// The code and the message of what [`error`] writes.
+pub fn parse_error(body: &[u8]) -> (Option<String>, Option<String>) {
+    let Ok(root) = Node::parse(body) else { return (None, None) };
+    let field = |name: &str| Some(root.child("Error")?.child(name)?.text.clone());
+    (field("Code"), field("Message"))
+}
+
+/// An element; attributes and mixed content mean nothing in AWS's answers.
+#[derive(Default)]
+struct Node {
+    name: String,
+    text: String,
+    children: Vec<Node>,
+}
+
+impl Node {
+    fn parse(body: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
+        let mut reader = Reader::from_str(text);
+        let mut open = vec![Node::default()];
+        loop {
+            match reader.read_event().map_err(|error| error.to_string())? {
+                Event::Start(tag) if open.len() < DEPTH_MAX => open.push(Node::named(tag.local_name().as_ref())),
+                Event::Start(_) => return Err("nested too deeply".to_owned()),
+                Event::Empty(tag) => close(&mut open, Node::named(tag.local_name().as_ref())),
+                Event::End(_) => {
+                    let node = open.pop().unwrap_or_default();
+                    close(&mut open, node);
+                }
+                Event::Text(text) => append(&mut open, &text),
+                Event::GeneralRef(name) => {
+                    append(&mut open, &unescape(&format!("&{};", &*name)).map_err(|error| error.to_string())?);
+                }
+                Event::Eof => break,
+                _ => {}
+            }
+        }
+        let document = open.into_iter().next().unwrap_or_default();
+        document.children.into_iter().next().ok_or_else(|| "no element".to_owned())
+    }
+
+    fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    fn child(&self, name: &str) -> Option<&Node> {
+        self.children.iter().find(|child| child.name == name)
+    }
+
+    fn read(&self, shape: &Shape) -> Value {
+        match shape {
+            Shape::Structure(structure) => Value::Object(self.members(structure)),
+            Shape::List(list) => self.children.iter().map(|child| child.read(list.member)).collect(),
+            Shape::Map(map) => {
+                let entries = self.children.iter().filter_map(|entry| {
+                    Some((entry.child("key")?.text.clone(), entry.child("value")?.read(map.value)))
+                });
+                Value::Object(entries.collect())
+            }
+            Shape::Text(_) => Value::from(self.text.as_str()),
+            Shape::Timestamp => {
+                timestamp::from_iso8601(&self.text).map(|at| Value::from(at.as_secs_f64())).unwrap_or_default()
+            }
+            _ => serde_json::from_str(&self.text).unwrap_or_default(),
+        }
+    }
+
+    fn members(&self, structure: &Structure) -> Object<String, Value> {
+        let mut members = Object::new();
+        for member in structure.members {
+            let Use::Honoured(shape) = &member.use_ else { continue };
+            let value = match shape {
+                Shape::List(list) if list.flattened => {
+                    let items = self.children.iter().filter(|child| child.name == member.name);
+                    let items: Vec<Value> = items.map(|item| item.read(list.member)).collect();
+                    (!items.is_empty()).then_some(Value::Array(items))
+                }
+                shape => self.child(member.name).map(|child| child.read(shape)),
+            };
+            if let Some(value) = value {
+                members.insert(member.name.to_owned(), value);
+            }
+        }
+        members
+    }
+}
+
+fn close(open: &mut [Node], node: Node) {
+    if let Some(parent) = open.last_mut() {
+        parent.children.push(node);
+    }
+}
+
+fn append(open: &mut [Node], text: &str) {
+    if let Some(node) = open.last_mut() {
+        node.text.push_str(text);
     }
 }

@@ -2,6 +2,7 @@
 
 //! Amazon CloudWatch Logs: shapes, operations, errors.
 
+mod client;
 mod enums;
 pub mod error;
 mod operations;
@@ -9,6 +10,7 @@ mod requests;
 mod responses;
 pub mod schema;
 mod types;
+pub use client::Client;
 pub use enums::*;
 pub(crate) use operations::call;
 pub use operations::{Api, SERVICE};

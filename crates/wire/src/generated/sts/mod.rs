@@ -2,11 +2,13 @@
 
 //! AWS Security Token Service: shapes, operations, errors.
 
+mod client;
 pub mod error;
 mod operations;
 mod requests;
 mod responses;
 pub mod schema;
+pub use client::Client;
 pub(crate) use operations::call;
 pub use operations::{Api, SERVICE};
 pub use requests::*;

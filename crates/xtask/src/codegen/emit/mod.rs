@@ -1,5 +1,6 @@
 //! Prints Rust source. Layout is rustfmt's business: the printers only care for tokens.
 
+mod client;
 mod enums;
 mod errors;
 mod operations;
@@ -25,6 +26,7 @@ pub fn service(plan: &Plan<'_>) -> Result<Vec<(String, String)>> {
         ("error", errors::file(plan)),
         ("operations", operations::file(plan)),
         ("schema", schema::file(plan)?),
+        ("client", client::file(plan)),
     ];
     let modules: Vec<_> = modules.into_iter().filter(|(_, text)| !text.trim().is_empty()).collect();
     let names: Vec<&str> = modules.iter().map(|(name, _)| *name).collect();
@@ -33,19 +35,29 @@ pub fn service(plan: &Plan<'_>) -> Result<Vec<(String, String)>> {
     Ok(files)
 }
 
-/// The module that holds all services.
+/// The module that holds all services, and what the door and the client have for each.
 pub fn root(config: &Config) -> String {
-    let mut out = HEADER.to_owned();
-    for name in config.services.keys() {
-        let _ = writeln!(out, "pub mod {name};");
-    }
-    let names: Vec<String> = config.services.keys().map(|name| format!("&{name}::SERVICE")).collect();
-    let _ = writeln!(
-        out,
-        "\n/// Every service that has a model.\npub static SERVICES: &[&crate::service::Service] = &[{}];",
-        names.join(", ")
-    );
-    out
+    let names: Vec<&str> = config.services.keys().map(String::as_str).collect();
+    let each = |template: &str| -> String { names.iter().map(|name| template.replace("NAME", name)).collect() };
+    format!(
+        "{HEADER}use std::sync::Arc;\n\nuse bytes::Bytes;\nuse serde_json::Value;\n\n\
+         use crate::service::{{Encoding, Operation, Service}};\nuse crate::{{ApiError, Cx}};\n\n{}\n\
+         /// Every service that has a model.\npub static SERVICES: &[&Service] = &[{}];\n\n\
+         /// The implementations of the services.\n#[derive(Clone, Default)]\npub struct Backends {{ {} }}\n\n\
+         impl Backends {{ pub(crate) async fn call(&self, service: &Service, cx: &Cx, operation: &'static Operation, \
+         input: Value, encoding: &Encoding<'_>) -> Result<Bytes, ApiError> {{ match service.name {{ {} \
+         _ => Err(service.unsupported_operation(operation.name)), }} }} }}\n\n\
+         impl crate::Builder {{ {} }}\n\nimpl crate::client::Client {{ {} }}\n",
+        each("pub mod NAME;\n"),
+        each("&NAME::SERVICE, "),
+        each("NAME: Option<Arc<dyn NAME::Api>>, "),
+        each("\"NAME\" if let Some(api) = &self.NAME => NAME::call(&**api, cx, operation, input, encoding).await, "),
+        each(
+            "/// Who answers for NAME.\n#[must_use]\npub fn NAME(mut self, api: Arc<dyn NAME::Api>) -> Self \
+             { self.backends.NAME = Some(api); self }\n\n"
+        ),
+        each("/// The operations of NAME.\npub fn NAME(&self) -> NAME::Client<'_> { NAME::Client(self) }\n\n"),
+    )
 }
 
 fn module(plan: &Plan<'_>, names: &[&str]) -> String {

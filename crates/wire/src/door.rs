@@ -1,0 +1,172 @@
+//! The one entry of every AWS request, independent of any socket.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Response, StatusCode};
+use model::time::{Clock, IdSource};
+
+use crate::generated::Backends;
+use crate::route::Route;
+use crate::service::{Encoding, Protocol, Service};
+use crate::sigv4::{Keys, sha256_hex};
+use crate::{ApiError, BODY_LIMIT, Cx, auth, check, error, json, xml};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// Verifies, checks, decodes, calls and encodes. Cheap to clone.
+#[derive(Clone)]
+pub struct Door {
+    backends: Backends,
+    keys: Arc<dyn Keys>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+}
+
+/// Collects what a [`Door`] needs. There is one method for each service; one that is not given answers that it is
+/// not implemented.
+pub struct Builder {
+    pub(crate) backends: Backends,
+    keys: Arc<dyn Keys>,
+    clock: Option<Arc<dyn Clock>>,
+    ids: Arc<dyn IdSource>,
+}
+
+impl Door {
+    /// A door without services, without keys.
+    pub fn builder() -> Builder {
+        Builder { backends: Backends::default(), keys: Arc::new(NoKeys), clock: None, ids: Arc::new(RandomIds) }
+    }
+
+    /// Answers one request. Every outcome is a response in the form of the service's protocol; the body must have
+    /// been read whole, and one larger than [`BODY_LIMIT`] is refused.
+    pub async fn handle(&self, parts: Parts, body: Bytes) -> Response<Bytes> {
+        let request_id = self.ids.uuid();
+        if body.len() > BODY_LIMIT {
+            return refuse(None, &error::request_too_large(), &request_id);
+        }
+        let route = match Route::find(&parts, &body) {
+            Ok(route) => route,
+            Err(error) => return refuse(None, &error, &request_id),
+        };
+        match self.answer(&parts, &body, &route, &request_id).await {
+            Ok(output) => respond(Some(route.service), StatusCode::OK, output, &request_id),
+            Err(error) => {
+                log(&route, &error, &request_id);
+                refuse(Some(route.service), &error, &request_id)
+            }
+        }
+    }
+
+    async fn answer(&self, parts: &Parts, body: &[u8], route: &Route, request_id: &str) -> Result<Bytes, ApiError> {
+        let service = route.service;
+        let body_sha256 = sha256_hex(body);
+        let now = self.clock.now();
+        let cx = auth::authenticate(parts, &body_sha256, service, now, &*self.keys, request_id)?;
+        let operation = route.operation()?;
+        let (mut input, encoding) = match (&service.protocol, &route.form) {
+            (Protocol::Query { namespace }, Some(form)) => {
+                (form.input(operation.input), Encoding::Query { namespace, request_id })
+            }
+            _ => (json::parse(body)?, Encoding::Json),
+        };
+        check::check(service, operation.input, &mut input)?;
+        self.backends.call(service, &cx, operation, input, &encoding).await
+    }
+
+    /// Verifies the signature of a request that is not an API call: the websocket upgrades of agents, and the
+    /// frames that they sign one by one. `body_sha256` is that of the body in lower-case hexadecimal digits.
+    pub fn authenticate(&self, parts: &Parts, body_sha256: &str, service: &Service) -> Result<Cx, ApiError> {
+        let request_id = self.ids.uuid();
+        auth::authenticate(parts, body_sha256, service, self.clock.now(), &*self.keys, &request_id)
+    }
+
+    /// An error as a response of `service`, for requests that do not go through [`Door::handle`].
+    pub fn refuse(&self, service: &Service, error: &ApiError) -> Response<Bytes> {
+        refuse(Some(service), error, &self.ids.uuid())
+    }
+}
+
+impl Builder {
+    /// The access keys that may sign.
+    #[must_use]
+    pub fn keys(mut self, keys: Arc<dyn Keys>) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// The clock that signatures are compared with.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Where request ids come from; random ones if not given.
+    #[must_use]
+    pub fn ids(mut self, ids: Arc<dyn IdSource>) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// The door.
+    ///
+    /// # Panics
+    /// Without a clock: that is a mistake of the program, not of its input.
+    pub fn build(self) -> Door {
+        let clock = self.clock.expect("a door needs a clock");
+        Door { backends: self.backends, keys: self.keys, clock, ids: self.ids }
+    }
+}
+
+fn refuse(service: Option<&Service>, error: &ApiError, request_id: &str) -> Response<Bytes> {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = match service.map(|service| &service.protocol) {
+        Some(Protocol::Query { namespace }) => xml::error(error, namespace, request_id),
+        _ => json::error(error),
+    };
+    respond(service, status, body, request_id)
+}
+
+fn respond(service: Option<&Service>, status: StatusCode, body: Bytes, request_id: &str) -> Response<Bytes> {
+    let content_type = match service.map(|service| &service.protocol) {
+        Some(Protocol::Query { .. }) => "text/xml",
+        Some(Protocol::Json { version: "1.0", .. }) => "application/x-amz-json-1.0",
+        _ => "application/x-amz-json-1.1",
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+fn log(route: &Route, error: &ApiError, request_id: &str) {
+    let (service, operation, code) = (route.service.name, &route.operation, error.code);
+    let internal = error.internal.as_deref();
+    if error.status >= 500 {
+        tracing::error!(service, operation, code, request_id, internal, "request failed");
+    } else {
+        tracing::debug!(service, operation, code, request_id, internal, message = error.message, "request refused");
+    }
+}
+
+struct NoKeys;
+
+impl Keys for NoKeys {
+    fn find(&self, _: &str) -> Option<crate::sigv4::Key> {
+        None
+    }
+}
+
+struct RandomIds;
+
+impl IdSource for RandomIds {
+    fn next_u128(&self) -> u128 {
+        uuid::Uuid::new_v4().as_u128()
+    }
+}
