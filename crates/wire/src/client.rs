@@ -95,6 +95,12 @@ impl Client {
         Ok(Self { http, endpoint, credentials, region: region.to_owned(), clock })
     }
 
+    /// The same client, signing for another region. They share connections.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        Self { region: region.to_owned(), ..self.clone() }
+    }
+
     /// The headers that make a GET of `url` a signed request for `service`: what a websocket upgrade carries.
     pub fn sign_get(&self, url: &str, service: &Service) -> Result<HeaderMap, ClientError> {
         let uri: Uri = url.parse().map_err(|error| ClientError::Transport(format!("{url}: {error}")))?;
