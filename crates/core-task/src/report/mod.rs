@@ -16,6 +16,8 @@
 mod apply;
 mod message;
 mod stop;
+#[cfg(test)]
+mod tests;
 
 pub use apply::{Outcome, apply_accepted, apply_placed, apply_released, apply_report};
 pub use message::{ContainerReport, Report, ReportedStatus};

@@ -10,8 +10,8 @@ use model::Timestamp;
 pub struct Delta {
     /// Begin these.
     pub begin: Vec<Command>,
-    /// Give these up; they are not wanted any more.
-    pub cancel: Vec<Command>,
+    /// These are done, or not wanted any more: give up what still goes on.
+    pub end: Vec<Command>,
     /// Make the state durable before anything is begun.
     pub persist: bool,
 }
@@ -25,7 +25,7 @@ pub fn step(state: &mut State, fact: Fact, now: Timestamp) -> Delta {
     let after = state.outstanding();
     let begin: Vec<Command> = after.difference(&before).copied().collect();
     let persist = stop_asked || begin.iter().any(|c| c.needs_ledger());
-    Delta { begin, cancel: before.difference(&after).copied().collect(), persist }
+    Delta { begin, end: before.difference(&after).copied().collect(), persist }
 }
 
 fn observe(state: &mut State, fact: Fact, now: Timestamp) {

@@ -1,0 +1,105 @@
+//! Records for tests.
+
+use model::container::ContainerDefinition;
+use model::task::{
+    AttachmentStatus, Container, ContainerStatus, DesiredStatus, EniAttachment, Interface, Overrides, Task,
+    TaskStatus, Times,
+};
+use model::task_definition::{LaunchType, NetworkMode, TaskDefinition, TaskDefinitionStatus};
+use model::{Scope, Timestamp};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// A task in PROVISIONING with an attachment; a name that ends in `!` is essential.
+pub fn task(containers: &[&str]) -> Task {
+    let definition = definition(containers);
+    let container = |d: &ContainerDefinition| Container {
+        id: d.name.as_str().into(),
+        name: d.name.clone(),
+        last_status: ContainerStatus::Pending,
+        exit_code: None,
+        reason: None,
+        runtime_id: None,
+        image_digest: None,
+    };
+    Task {
+        scope: definition.scope.clone(),
+        id: "t1".into(),
+        cluster: "default".into(),
+        containers: definition.containers.iter().map(container).collect(),
+        definition: Arc::new(definition),
+        overrides: Overrides::default(),
+        launch_type: LaunchType::Fargate,
+        instance: None,
+        desired_status: DesiredStatus::Running,
+        last_status: TaskStatus::Provisioning,
+        eni: Some(EniAttachment {
+            id: "a1".into(),
+            subnets: vec!["subnet-1".into()],
+            security_groups: vec![],
+            interface: None,
+            assign_public_ip: false,
+            status: AttachmentStatus::Precreated,
+        }),
+        group: "family:web".into(),
+        started_by: None,
+        tags: Default::default(),
+        client_token: None,
+        version: 1,
+        stop_code: None,
+        stopped_reason: None,
+        times: Times { created_at: Timestamp(10), ..Times::default() },
+    }
+}
+
+/// The interface that tests give to a task.
+pub fn interface() -> Interface {
+    let address = Ipv4Addr::new(172, 31, 0, 4);
+    Interface {
+        eni: "eni-1".into(),
+        subnet: "subnet-1".into(),
+        address,
+        mac: model::network::mac_for(address),
+    }
+}
+
+fn definition(containers: &[&str]) -> TaskDefinition {
+    let container = |text: &&str| ContainerDefinition {
+        name: text.trim_end_matches('!').into(),
+        image: "wharf/hello".to_owned(),
+        cpu_units: 0,
+        memory_mib: Some(64),
+        memory_mib_reserved: None,
+        essential: text.ends_with('!'),
+        entry_point: None,
+        command: None,
+        environment: vec![],
+        working_directory: None,
+        user: None,
+        readonly_root_filesystem: false,
+        port_mappings: vec![],
+        depends_on: vec![],
+        stop_timeout_secs: None,
+        start_timeout_secs: None,
+        log: None,
+        docker_labels: Default::default(),
+    };
+    TaskDefinition {
+        scope: Scope::new("000000000000", "us-east-1"),
+        family: "web".into(),
+        revision: 1,
+        status: TaskDefinitionStatus::Active,
+        network_mode: NetworkMode::Awsvpc,
+        requires_compatibilities: vec![],
+        compatibilities: vec![LaunchType::Ec2, LaunchType::Fargate],
+        cpu_units: Some(256),
+        memory_mib: Some(512),
+        containers: containers.iter().map(container).collect(),
+        runtime_platform: None,
+        tags: Default::default(),
+        registered_at: Timestamp(1),
+        registered_by: "arn:aws:iam::000000000000:root".to_owned(),
+        deregistered_at: None,
+        delete_requested_at: None,
+    }
+}

@@ -1,0 +1,263 @@
+//! Tests of the record: every status against every fact, the reasons for stopping, and random histories.
+
+use super::*;
+use crate::fixture::{interface, task};
+use expect_test::{Expect, expect};
+use model::Timestamp;
+use model::task::{StopCode, Task, TaskStatus};
+use proptest::prelude::*;
+
+fn container(name: &str, status: ReportedStatus) -> ContainerReport {
+    ContainerReport {
+        name: name.into(),
+        status,
+        exit_code: None,
+        reason: None,
+        runtime_id: None,
+        image_digest: None,
+    }
+}
+
+fn exited(name: &str, code: i32) -> ContainerReport {
+    ContainerReport { exit_code: Some(code), ..container(name, ReportedStatus::Stopped) }
+}
+
+fn failed(name: &str, reason: &str) -> ContainerReport {
+    ContainerReport { reason: Some(reason.into()), ..container(name, ReportedStatus::Stopped) }
+}
+
+fn report(status: ReportedStatus, containers: Vec<ContainerReport>) -> Report {
+    Report { status: Some(status), containers, ..Report::default() }
+}
+
+fn placed(containers: &[&str]) -> Task {
+    let mut task = task(containers);
+    apply_placed(&mut task, "i1".into(), Some(interface()));
+    apply_accepted(&mut task, Timestamp(20));
+    task
+}
+
+/// A task with `last_status` put to each value, an instance, and nothing else that fits.
+fn at(status: TaskStatus) -> Task {
+    let mut task = placed(&["app!"]);
+    task.last_status = status;
+    task
+}
+
+#[test]
+fn every_status_meets_every_fact() {
+    type Fact = (&'static str, fn(&mut Task) -> Outcome);
+    let facts: [Fact; 8] = [
+        ("placed", |t| apply_placed(t, "i2".into(), None)),
+        ("pending", |t| apply_report(t, &report(ReportedStatus::Pending, vec![]), Timestamp(30))),
+        ("running", |t| apply_report(t, &report(ReportedStatus::Running, vec![]), Timestamp(30))),
+        ("stopped", |t| apply_report(t, &report(ReportedStatus::Stopped, vec![]), Timestamp(30))),
+        ("stop", |t| apply_stop(t, StopCode::UserInitiated, None, Timestamp(30))),
+        ("stop, sent", |t| {
+            apply_stop(t, StopCode::UserInitiated, None, Timestamp(30));
+            apply_stop_sent(t)
+        }),
+        ("host gone", |t| apply_host_gone(t, "gone", Timestamp(30))),
+        ("released", |t| apply_released(t, Timestamp(30))),
+    ];
+    let mut table = String::new();
+    for from in TaskStatus::ALL {
+        for (name, apply) in facts {
+            let mut task = at(from);
+            apply(&mut task);
+            if task.last_status != from {
+                table += &format!("{:<14} {name:<10} {}\n", from.as_str(), task.last_status.as_str());
+            }
+        }
+    }
+    expect![[r#"
+        PROVISIONING   placed     PENDING
+        PROVISIONING   stop       DEPROVISIONING
+        PROVISIONING   stop, sent DEPROVISIONING
+        PROVISIONING   host gone  DEPROVISIONING
+        PENDING        running    RUNNING
+        PENDING        stopped    DEPROVISIONING
+        PENDING        stop, sent STOPPING
+        PENDING        host gone  DEPROVISIONING
+        ACTIVATING     running    RUNNING
+        ACTIVATING     stopped    DEPROVISIONING
+        ACTIVATING     stop, sent STOPPING
+        ACTIVATING     host gone  DEPROVISIONING
+        RUNNING        stopped    DEPROVISIONING
+        RUNNING        stop, sent STOPPING
+        RUNNING        host gone  DEPROVISIONING
+        DEACTIVATING   stopped    DEPROVISIONING
+        DEACTIVATING   stop, sent STOPPING
+        DEACTIVATING   host gone  DEPROVISIONING
+        STOPPING       stopped    DEPROVISIONING
+        STOPPING       host gone  DEPROVISIONING
+        DEPROVISIONING released   STOPPED
+    "#]]
+    .assert_eq(&table);
+}
+
+/// What a task says of its end after these reports, which come while it is PENDING.
+fn check_end(containers: &[&str], reports: Vec<Report>, expected: Expect) {
+    let mut task = placed(containers);
+    for (n, report) in reports.iter().enumerate() {
+        apply_report(&mut task, report, Timestamp(30 + n as i64));
+    }
+    apply_released(&mut task, Timestamp(90));
+    let code = task.stop_code.map_or("-", StopCode::as_str);
+    let reason = task.stopped_reason.as_deref().unwrap_or("-");
+    expected.assert_eq(&format!("{} {code}: {reason}", task.last_status.as_str()));
+}
+
+#[test]
+fn an_end_is_explained_in_ecs_words() {
+    use ReportedStatus::{Running, Stopped};
+    let running = || report(Running, vec![container("app", Running)]);
+    let pull = "CannotPullContainerError: not found";
+    let oom = "OutOfMemoryError: Container killed due to memory usage";
+    check_end(
+        &["app!"],
+        vec![running(), report(Stopped, vec![exited("app", 0)])],
+        expect!["STOPPED EssentialContainerExited: Essential container in task exited"],
+    );
+    // RUNNING was never heard of, but the container has run.
+    check_end(
+        &["app!"],
+        vec![report(Stopped, vec![exited("app", 1)])],
+        expect!["STOPPED EssentialContainerExited: Essential container in task exited"],
+    );
+    check_end(
+        &["app!"],
+        vec![report(Stopped, vec![failed("app", pull)])],
+        expect!["STOPPED TaskFailedToStart: CannotPullContainerError: not found"],
+    );
+    check_end(
+        &["side", "app!"],
+        vec![report(Stopped, vec![failed("side", "x"), failed("app", pull)])],
+        expect!["STOPPED TaskFailedToStart: CannotPullContainerError: not found"],
+    );
+    let oom = ContainerReport { exit_code: Some(137), ..failed("app", oom) };
+    check_end(
+        &["app!"],
+        vec![report(Stopped, vec![oom])],
+        expect!["STOPPED EssentialContainerExited: Essential container in task exited"],
+    );
+    let unexecutable =
+        ContainerReport { exit_code: Some(127), ..failed("app", "CannotStartContainerError: no sh") };
+    check_end(
+        &["app!"],
+        vec![report(Stopped, vec![unexecutable])],
+        expect!["STOPPED TaskFailedToStart: CannotStartContainerError: no sh"],
+    );
+    let init =
+        Report { reason: Some("ResourceInitializationError: no group".into()), ..report(Stopped, vec![]) };
+    check_end(
+        &["app!"],
+        vec![init],
+        expect!["STOPPED TaskFailedToStart: ResourceInitializationError: no group"],
+    );
+    check_end(
+        &["app!"],
+        vec![report(Stopped, vec![])],
+        expect!["STOPPED TaskFailedToStart: Task failed to start"],
+    );
+}
+
+#[test]
+fn the_first_reason_to_stop_stays() {
+    let mut task = placed(&["app!"]);
+    apply_stop(&mut task, StopCode::UserInitiated, Some("enough"), Timestamp(40));
+    let again = apply_stop(&mut task, StopCode::ServiceSchedulerInitiated, None, Timestamp(50));
+    assert!(!again.changed);
+    let over = report(ReportedStatus::Stopped, vec![exited("app", 143)]);
+    apply_report(&mut task, &over, Timestamp(60));
+    assert_eq!(task.stop_code, Some(StopCode::UserInitiated));
+    assert_eq!(task.stopped_reason.as_deref(), Some("enough"));
+    assert_eq!(task.times.stopping_at, Some(Timestamp(40)));
+    assert_eq!(task.containers[0].exit_code, Some(143));
+}
+
+#[test]
+fn a_stop_before_placement_ends_a_task_that_no_agent_knows() {
+    let mut task = task(&["app!"]);
+    let outcome = apply_stop(&mut task, StopCode::UserInitiated, None, Timestamp(40));
+    assert_eq!(outcome.transition, Some((TaskStatus::Provisioning, TaskStatus::Deprovisioning)));
+    assert!(apply_released(&mut task, Timestamp(50)).changed);
+    assert_eq!(task.stopped_reason.as_deref(), Some("Task stopped by user"));
+}
+
+#[test]
+fn a_report_about_a_task_that_no_agent_holds_changes_nothing() {
+    let mut task = task(&["app!"]);
+    let before = task.clone();
+    let outcome = apply_report(&mut task, &report(ReportedStatus::Running, vec![]), Timestamp(30));
+    assert_eq!((outcome.changed, outcome.transition), (false, None));
+    assert_eq!(task, before);
+}
+
+/// One write to a record.
+#[derive(Clone, Debug)]
+enum Write {
+    Placed,
+    Accepted,
+    Reported(Report),
+    Stop,
+    StopSent,
+    HostGone,
+    Released,
+}
+
+fn write() -> impl Strategy<Value = Write> {
+    let status = || {
+        prop::sample::select(vec![ReportedStatus::Pending, ReportedStatus::Running, ReportedStatus::Stopped])
+    };
+    let code = prop::option::of(0..3i32);
+    let of_container = (prop::sample::select(vec!["app", "side", "nobody"]), status(), code)
+        .prop_map(|(name, status, exit_code)| ContainerReport { exit_code, ..container(name, status) });
+    let reported = (prop::option::of(status()), prop::collection::vec(of_container, 0..3))
+        .prop_map(|(status, containers)| Write::Reported(Report { status, containers, ..Report::default() }));
+    prop_oneof![
+        2 => Just(Write::Placed),
+        2 => Just(Write::Accepted),
+        6 => reported,
+        1 => Just(Write::Stop),
+        1 => Just(Write::StopSent),
+        1 => Just(Write::HostGone),
+        2 => Just(Write::Released),
+    ]
+}
+
+fn apply(task: &mut Task, write: &Write, now: Timestamp) -> Outcome {
+    match write {
+        Write::Placed => apply_placed(task, "i1".into(), Some(interface())),
+        Write::Accepted => apply_accepted(task, now),
+        Write::Reported(report) => apply_report(task, report, now),
+        Write::Stop => apply_stop(task, StopCode::UserInitiated, None, now),
+        Write::StopSent => apply_stop_sent(task),
+        Write::HostGone => apply_host_gone(task, "Host EC2 (instance i-1) terminated.", now),
+        Write::Released => apply_released(task, now),
+    }
+}
+
+proptest! {
+    #[test]
+    fn random_histories_keep_the_invariants(writes in prop::collection::vec(write(), 0..30)) {
+        let mut task = task(&["app!", "side"]);
+        for (n, write) in writes.iter().enumerate() {
+            let before = task.clone();
+            let now = Timestamp(100 + n as i64);
+            let outcome = apply(&mut task, write, now);
+            let check = || -> invariants::Check {
+                invariants::check_task_change(&before, &task)?;
+                invariants::times_are_ordered(&task)?;
+                invariants::stopped_tasks_are_explained(&task)?;
+                invariants::tasks_have_hosts([&task])
+            };
+            prop_assert_eq!(check(), Ok(()));
+            prop_assert_eq!(outcome.changed, before != task);
+            // Heard twice, it says nothing new.
+            let once = task.clone();
+            prop_assert!(!apply(&mut task, write, now.plus_millis(1)).changed, "{:?}", write);
+            prop_assert_eq!(&once, &task);
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Random lives: a host that does what it is asked in any order, fails, forgets, and crashes the agent anywhere.
+
+use super::spec;
+use crate::report::ReportedStatus;
+use crate::run::{Command, Exit, Fact, Signal, Spec, StartError, State, Timer, step};
+use model::Timestamp;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+/// What the host has of one container.
+#[derive(Clone, Default)]
+struct Remains {
+    state: Option<Process>,
+    /// How often a process was really made.
+    made: u32,
+    asked_to_end: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Process {
+    Runs,
+    Exited(i32),
+    Lost,
+}
+
+/// The machine, the agent's memory around it, the ledger's last state, and the host.
+struct World {
+    state: State,
+    ledger: State,
+    /// Begun by this agent, and not ended: never begun again.
+    issued: BTreeSet<Command>,
+    /// Of these, what has not been carried out yet.
+    going: BTreeSet<Command>,
+    told: Vec<Fact>,
+    containers: Vec<Remains>,
+    network: bool,
+    cgroup: bool,
+    now: i64,
+    upstream: ReportedStatus,
+}
+
+impl World {
+    fn new(spec: Spec) -> Self {
+        let containers = vec![Remains::default(); spec.containers.len()];
+        let state = State::new(spec, Timestamp(0)).unwrap();
+        let mut world = Self {
+            ledger: state.clone(),
+            issued: state.outstanding(),
+            going: state.outstanding(),
+            state,
+            told: Vec::new(),
+            containers,
+            network: false,
+            cgroup: false,
+            now: 0,
+            upstream: ReportedStatus::Pending,
+        };
+        world.check();
+        world
+    }
+
+    fn tell(&mut self, fact: Fact) {
+        self.now += 1;
+        let delta = step(&mut self.state, fact.clone(), Timestamp(self.now));
+        if delta.persist {
+            self.ledger = self.state.clone();
+        }
+        for command in delta.end {
+            assert!(self.issued.remove(&command));
+            self.going.remove(&command);
+        }
+        for command in delta.begin {
+            assert!(self.issued.insert(command));
+            self.going.insert(command);
+        }
+        self.told.push(fact);
+        self.check();
+    }
+
+    /// Carries out one command, and, unless the agent dies before it hears of it, tells the machine.
+    fn carry_out(&mut self, command: Command, luck: u8) {
+        let fails = luck % 5 == 0;
+        let fact = match command {
+            Command::EnsureTask if fails => Some(Fact::TaskFailed("no cgroup".into())),
+            Command::EnsureTask => {
+                self.cgroup = true;
+                Some(Fact::TaskReady)
+            }
+            Command::AttachNetwork if fails => Some(Fact::NetworkFailed("no network".into())),
+            Command::AttachNetwork => {
+                self.network = true;
+                Some(Fact::NetworkAttached)
+            }
+            Command::PullImage(n) if fails => Some(Fact::PullFailed(n, "no image".into())),
+            Command::PullImage(n) => Some(Fact::Pulled(n, None)),
+            Command::PrepareLog(n) if fails => Some(Fact::LogFailed(n, "no group".into())),
+            Command::PrepareLog(n) => Some(Fact::LogReady(n)),
+            Command::Start(n) => self.start(n, fails),
+            Command::Watch(n) => match self.containers[n].state {
+                Some(Process::Runs) => None,
+                Some(Process::Exited(code)) => Some(Fact::Exited(n, self.exit(code))),
+                Some(Process::Lost) | None => Some(Fact::Lost(n)),
+            },
+            Command::Signal(n, signal) => {
+                self.signal(n, signal, luck);
+                None
+            }
+            Command::FollowLog(_) => None,
+            Command::SetTimer(timer, _) => Some(Fact::TimerFired(timer)),
+            Command::FinishLog(n) => Some(Fact::LogFinished(n)),
+            Command::Remove(n) => {
+                self.containers[n].state = None;
+                Some(Fact::Removed(n))
+            }
+            Command::DetachNetwork => {
+                assert!(!self.anything_runs(), "the network was taken from under a process");
+                self.network = false;
+                Some(Fact::NetworkDetached)
+            }
+            Command::RemoveTask => {
+                self.cgroup = false;
+                Some(Fact::TaskRemoved)
+            }
+            Command::Report(_) => self.report(),
+        };
+        let watches_on = matches!(command, Command::Watch(_)) && fact.is_none();
+        if !watches_on {
+            self.going.remove(&command);
+        }
+        match fact {
+            _ if luck % 11 == 0 => self.crash(),
+            Some(fact) => self.tell(fact),
+            None => {}
+        }
+    }
+
+    fn start(&mut self, n: usize, fails: bool) -> Option<Fact> {
+        assert!(self.cgroup && self.network, "started without the task's resources");
+        let remains = &mut self.containers[n];
+        if remains.state.is_none() {
+            if fails {
+                remains.state = Some(Process::Lost);
+                return Some(Fact::StartFailed(n, StartError::Create("no room".into())));
+            }
+            remains.state = Some(Process::Runs);
+            remains.made += 1;
+        }
+        Some(Fact::Started(n))
+    }
+
+    fn signal(&mut self, n: usize, signal: Signal, luck: u8) {
+        let obeys = signal == Signal::Kill || luck % 2 == 0;
+        let remains = &mut self.containers[n];
+        remains.asked_to_end = true;
+        if remains.state == Some(Process::Runs) && obeys {
+            remains.state = Some(Process::Exited(if signal == Signal::Kill { 137 } else { 143 }));
+        }
+    }
+
+    /// Upstream hears a report, and must be able to rely on it. An agent that died before it wrote down what it had
+    /// reported may repeat an older status; upstream takes the latest it ever heard.
+    fn report(&mut self) -> Option<Fact> {
+        let report = self.state.next_report()?;
+        let status = report.status.unwrap();
+        if status == ReportedStatus::Stopped {
+            assert!(!self.network, "STOPPED was told while the address is in use");
+            assert!(!self.anything_runs(), "STOPPED was told of a task that runs");
+        }
+        self.upstream = self.upstream.max(status);
+        Some(Fact::Reported(report))
+    }
+
+    /// The agent dies, and another one takes over from the ledger and the host.
+    fn crash(&mut self) {
+        self.state = self.ledger.clone();
+        self.told.clear();
+        for n in 0..self.containers.len() {
+            let fact = match self.containers[n].state {
+                None => Fact::Absent(n),
+                Some(Process::Runs) => Fact::Started(n),
+                Some(Process::Exited(code)) => Fact::Exited(n, self.exit(code)),
+                Some(Process::Lost) => Fact::Lost(n),
+            };
+            step(&mut self.state, fact, Timestamp(self.now));
+        }
+        self.ledger = self.state.clone();
+        self.issued = self.state.outstanding();
+        self.going = self.issued.clone();
+        self.check();
+    }
+
+    fn exit(&self, code: i32) -> Exit {
+        Exit { code, at: Timestamp(self.now), oom_killed: false }
+    }
+
+    /// A lost container may have left processes.
+    fn anything_runs(&self) -> bool {
+        self.containers.iter().any(|c| matches!(c.state, Some(Process::Runs | Process::Lost)))
+    }
+
+    fn check(&mut self) {
+        for (n, remains) in self.containers.iter().enumerate() {
+            assert!(remains.made <= 1, "container {n} was started twice");
+        }
+        assert_eq!(self.issued, self.state.outstanding());
+    }
+
+    /// One random event.
+    fn happen(&mut self, what: u8, luck: u8) {
+        let commands: Vec<Command> = self.going.iter().copied().collect();
+        match what {
+            0..=4 => self.tell(Fact::StopAsked),
+            5..=9 => self.crash(),
+            10..=24 if !self.told.is_empty() => {
+                let again = self.told[usize::from(luck) % self.told.len()].clone();
+                // Acknowledgements come once each: the shell sends one report at a time.
+                if !matches!(again, Fact::Reported(_)) {
+                    self.tell(again);
+                }
+            }
+            25..=54 => {
+                let n = usize::from(luck) % self.containers.len();
+                if self.containers[n].state == Some(Process::Runs) {
+                    let lost = luck % 7 == 0;
+                    self.containers[n].state =
+                        Some(if lost { Process::Lost } else { Process::Exited(i32::from(luck % 3)) });
+                }
+            }
+            _ if commands.is_empty() => {}
+            _ => {
+                let command = commands[usize::from(what) % commands.len()];
+                // Time does not pass faster than commands are carried out.
+                if !matches!(command, Command::SetTimer(..)) || luck % 4 == 0 {
+                    self.carry_out(command, luck);
+                }
+            }
+        }
+    }
+
+    /// Stops the task and lets everything happen that is outstanding, without further accidents.
+    fn drain(&mut self) {
+        self.tell(Fact::StopAsked);
+        for _ in 0..1_000 {
+            if self.state.is_over() {
+                return;
+            }
+            let commands: Vec<Command> = self.going.iter().copied().collect();
+            let timers = |c: &&Command| matches!(c, Command::SetTimer(Timer::Kill(_), _));
+            let others = |c: &&Command| !matches!(c, Command::SetTimer(..));
+            let chosen: Vec<Command> =
+                commands.iter().filter(others).chain(commands.iter().filter(timers)).copied().collect();
+            for command in chosen {
+                if self.going.contains(&command) {
+                    self.carry_out(command, 1);
+                }
+            }
+        }
+        panic!("the task does not end: {:?}", self.state);
+    }
+}
+
+fn specs() -> impl Strategy<Value = Spec> {
+    prop::sample::select(vec![
+        spec(&["app!"]),
+        spec(&["app!", "side"]),
+        spec(&["init", "app!>init:SUCCESS"]),
+        spec(&["a", "b>a:START", "c!>b:START>a:COMPLETE"]),
+        spec(&["a!", "b!", "c>a:START", "d>c:SUCCESS"]),
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_life_ends_cleanly(spec in specs(), events in prop::collection::vec((0u8..255, any::<u8>()), 0..80)) {
+        let mut world = World::new(spec);
+        for (what, luck) in events {
+            if world.state.is_over() {
+                break;
+            }
+            world.happen(what, luck);
+        }
+        world.drain();
+        prop_assert_eq!(world.upstream, ReportedStatus::Stopped);
+        prop_assert!(!world.network && !world.cgroup);
+        prop_assert!(world.containers.iter().all(|c| c.state.is_none()));
+        prop_assert!(world.state.outstanding().is_empty());
+    }
+}
