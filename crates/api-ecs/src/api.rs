@@ -1,0 +1,52 @@
+//! The generated trait, operation by operation; the files of the resources have the bodies.
+
+use crate::Ecs;
+use async_trait::async_trait;
+use wire::ecs::*;
+use wire::{ApiError, Cx};
+
+macro_rules! delegate {
+    ($($operation:ident($input:ty) -> $output:ty;)+) => {
+        #[async_trait]
+        impl Api for Ecs {
+            $(async fn $operation(&self, cx: &Cx, input: $input) -> Result<$output, ApiError> {
+                // The inherent method of the same name.
+                Ok(Ecs::$operation(self, cx, input).await?)
+            })+
+        }
+    };
+}
+
+delegate! {
+    create_cluster(CreateClusterRequest) -> CreateClusterResponse;
+    delete_cluster(DeleteClusterRequest) -> DeleteClusterResponse;
+    describe_clusters(DescribeClustersRequest) -> DescribeClustersResponse;
+    list_clusters(ListClustersRequest) -> ListClustersResponse;
+    update_cluster(UpdateClusterRequest) -> UpdateClusterResponse;
+
+    register_task_definition(RegisterTaskDefinitionRequest) -> RegisterTaskDefinitionResponse;
+    describe_task_definition(DescribeTaskDefinitionRequest) -> DescribeTaskDefinitionResponse;
+    list_task_definitions(ListTaskDefinitionsRequest) -> ListTaskDefinitionsResponse;
+    list_task_definition_families(ListTaskDefinitionFamiliesRequest) -> ListTaskDefinitionFamiliesResponse;
+    deregister_task_definition(DeregisterTaskDefinitionRequest) -> DeregisterTaskDefinitionResponse;
+    delete_task_definitions(DeleteTaskDefinitionsRequest) -> DeleteTaskDefinitionsResponse;
+
+    run_task(RunTaskRequest) -> RunTaskResponse;
+    stop_task(StopTaskRequest) -> StopTaskResponse;
+    describe_tasks(DescribeTasksRequest) -> DescribeTasksResponse;
+    list_tasks(ListTasksRequest) -> ListTasksResponse;
+
+    register_container_instance(RegisterContainerInstanceRequest) -> RegisterContainerInstanceResponse;
+    deregister_container_instance(DeregisterContainerInstanceRequest) -> DeregisterContainerInstanceResponse;
+    describe_container_instances(DescribeContainerInstancesRequest) -> DescribeContainerInstancesResponse;
+    list_container_instances(ListContainerInstancesRequest) -> ListContainerInstancesResponse;
+
+    discover_poll_endpoint(DiscoverPollEndpointRequest) -> DiscoverPollEndpointResponse;
+    submit_task_state_change(SubmitTaskStateChangeRequest) -> SubmitTaskStateChangeResponse;
+    submit_container_state_change(SubmitContainerStateChangeRequest) -> SubmitContainerStateChangeResponse;
+    submit_attachment_state_changes(SubmitAttachmentStateChangesRequest) -> SubmitAttachmentStateChangesResponse;
+
+    tag_resource(TagResourceRequest) -> TagResourceResponse;
+    untag_resource(UntagResourceRequest) -> UntagResourceResponse;
+    list_tags_for_resource(ListTagsForResourceRequest) -> ListTagsForResourceResponse;
+}

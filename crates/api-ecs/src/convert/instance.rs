@@ -1,0 +1,98 @@
+//! Container instances.
+
+use super::{int, tags};
+use model::arn;
+use model::instance::{ContainerInstance, InstanceStatus, Resources};
+use model::task::{Task, TaskStatus};
+use model::task_definition::LaunchType;
+use std::collections::BTreeSet;
+use store::State;
+use wire::ecs::{self, Attribute, Resource, VersionInfo};
+
+/// An instance with what its tasks have left of it.
+///
+/// The counts are of the EC2 tasks, which ListTasks lists by instance; FARGATE tasks are not shown to run on any
+/// instance, but what they take is taken.
+pub(crate) fn instance(
+    state: &State,
+    instance: &ContainerInstance,
+    with_tags: bool,
+) -> ecs::ContainerInstance {
+    let tasks = || state.active_tasks_on(&instance.id).map(|task| &**task);
+    let count = |of: fn(&Task) -> bool| tasks().filter(|t| t.launch_type == LaunchType::Ec2 && of(t)).count();
+    let attribute = |(name, value): (&String, &Option<String>)| Attribute {
+        name: name.clone(),
+        value: value.clone(),
+        ..Attribute::default()
+    };
+    ecs::ContainerInstance {
+        container_instance_arn: Some(arn::container_instance(
+            &instance.scope,
+            &instance.cluster,
+            &instance.id,
+        )),
+        ec2_instance_id: instance.ec2_instance_id.clone(),
+        status: Some(status(instance.status).to_owned()),
+        agent_connected: Some(instance.agent_connected),
+        version: Some(instance.version.try_into().unwrap_or(i64::MAX)),
+        version_info: Some(VersionInfo {
+            agent_version: Some(instance.agent_version.clone()).filter(|v| !v.is_empty()),
+            ..VersionInfo::default()
+        }),
+        registered_resources: Some(resources(&instance.registered)),
+        remaining_resources: Some(resources(&remaining(instance, tasks()))),
+        running_tasks_count: int(count(|t| t.last_status == TaskStatus::Running)),
+        pending_tasks_count: int(count(|t| t.last_status < TaskStatus::Running)),
+        attributes: Some(instance.attributes.iter().map(attribute).collect()),
+        registered_at: Some(instance.registered_at),
+        attachments: Some(Vec::new()),
+        tags: Some(if with_tags { tags(&instance.tags) } else { Vec::new() }),
+        ..ecs::ContainerInstance::default()
+    }
+}
+
+fn status(status: InstanceStatus) -> &'static str {
+    match status {
+        InstanceStatus::Active => "ACTIVE",
+        InstanceStatus::Draining => "DRAINING",
+        InstanceStatus::Inactive => "INACTIVE",
+    }
+}
+
+/// What is left: CPU and memory less what tasks take; ports more (AWS lists the ports that are taken).
+fn remaining<'a>(instance: &ContainerInstance, tasks: impl Iterator<Item = &'a Task>) -> Resources {
+    let mut left = instance.registered.clone();
+    for task in tasks.filter(|t| t.holds_resources()) {
+        let demand = task.demand();
+        left.cpu_units = left.cpu_units.saturating_sub(demand.cpu_units);
+        left.memory_mib = left.memory_mib.saturating_sub(demand.memory_mib);
+        left.ports_tcp.extend(demand.ports_tcp);
+        left.ports_udp.extend(demand.ports_udp);
+    }
+    left
+}
+
+fn resources(resources: &Resources) -> Vec<Resource> {
+    let number = |name: &str, value: u32| Resource {
+        name: Some(name.to_owned()),
+        r#type: Some("INTEGER".to_owned()),
+        integer_value: int(value),
+        long_value: Some(0),
+        double_value: Some(0.0),
+        string_set_value: None,
+    };
+    let ports = |name: &str, ports: &BTreeSet<u16>| Resource {
+        name: Some(name.to_owned()),
+        r#type: Some("STRINGSET".to_owned()),
+        integer_value: Some(0),
+        long_value: Some(0),
+        double_value: Some(0.0),
+        string_set_value: Some(ports.iter().map(u16::to_string).collect()),
+    };
+    vec![
+        number("CPU", resources.cpu_units),
+        number("MEMORY", resources.memory_mib),
+        ports("PORTS", &resources.ports_tcp),
+        ports("PORTS_UDP", &resources.ports_udp),
+    ]
+}

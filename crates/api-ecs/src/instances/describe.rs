@@ -1,0 +1,48 @@
+//! DescribeContainerInstances.
+
+use crate::{Ecs, Refusal, convert, lookup, names};
+use model::arn;
+use wire::Cx;
+use wire::ecs::{
+    ContainerInstanceField, DescribeContainerInstancesRequest, DescribeContainerInstancesResponse,
+};
+
+/// The most instances of one call (ECS API Reference: DescribeContainerInstances).
+const INSTANCES_MAX: usize = 100;
+
+impl Ecs {
+    /// DescribeContainerInstances. What is not there is in `failures[]` as MISSING.
+    pub(crate) async fn describe_container_instances(
+        &self,
+        cx: &Cx,
+        input: DescribeContainerInstancesRequest,
+    ) -> Result<DescribeContainerInstancesResponse, Refusal> {
+        match input.container_instances.len() {
+            0 => return Err(Refusal::InstancesEmpty),
+            n if n > INSTANCES_MAX => {
+                return Err(Refusal::TooMany { what: "containerInstances", most: INSTANCES_MAX });
+            }
+            _ => {}
+        }
+        let include = input.include.unwrap_or_default();
+        if include.contains(&ContainerInstanceField::ContainerInstanceHealth) {
+            return Err(Refusal::unsupported("include CONTAINER_INSTANCE_HEALTH"));
+        }
+        let with_tags = include.contains(&ContainerInstanceField::Tags);
+        let cluster = names::cluster(&cx.scope, input.cluster.as_deref())?;
+        let state = self.store.snapshot();
+        lookup::cluster(&state, &cx.scope, &cluster)?;
+        let (mut instances, mut failures) = (Vec::new(), Vec::new());
+        for text in &input.container_instances {
+            let id = names::instance(&cx.scope, &cluster, text)?;
+            match state.instance(&cx.scope, &id).filter(|i| i.cluster == cluster) {
+                Some(instance) => instances.push(convert::instance(&state, instance, with_tags)),
+                None => failures.push(convert::missing(arn::container_instance(&cx.scope, &cluster, &id))),
+            }
+        }
+        Ok(DescribeContainerInstancesResponse {
+            container_instances: Some(instances),
+            failures: Some(failures),
+        })
+    }
+}

@@ -1,0 +1,6 @@
+//! Container instances: one file for each operation.
+
+mod deregister;
+mod describe;
+mod list;
+mod register;

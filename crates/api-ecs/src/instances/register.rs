@@ -1,0 +1,168 @@
+//! RegisterContainerInstance: what an agent calls when it starts.
+
+use crate::{Ecs, Refusal, convert, lookup, names, tags};
+use model::instance::{ContainerInstance, InstanceStatus, Resources};
+use model::{ClusterName, InstanceId, Scope, Tags, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use store::State;
+use wire::Cx;
+use wire::ecs::{Attribute, RegisterContainerInstanceRequest, RegisterContainerInstanceResponse, Resource};
+
+const AVAILABILITY_ZONE: &str = "ecs.availability-zone";
+
+/// What a registration says of the host.
+struct Registration {
+    instance: Option<InstanceId>,
+    ec2_instance_id: Option<String>,
+    agent_version: Option<String>,
+    resources: Resources,
+    attributes: BTreeMap<String, Option<String>>,
+    tags: Option<Tags>,
+}
+
+impl Ecs {
+    /// RegisterContainerInstance. An agent that names its instance gets it back, with what it says now; an agent that
+    /// names none, or one that is no more, gets a new one.
+    pub(crate) async fn register_container_instance(
+        &self,
+        cx: &Cx,
+        input: RegisterContainerInstanceRequest,
+    ) -> Result<RegisterContainerInstanceResponse, Refusal> {
+        let cluster = names::cluster(&cx.scope, input.cluster.as_deref())?;
+        let registration = Registration::parse(&cx.scope, &cluster, input)?;
+        let (now, fresh) = (self.clock.now(), InstanceId(self.ids.hex32()));
+        self.store
+            .commit(|tx| {
+                lookup::active_cluster(tx, &cx.scope, &cluster)?;
+                let known = registration.known(tx, &cx.scope, &cluster).cloned();
+                let before = known.as_deref();
+                let after = match before {
+                    Some(before) => registration.renew(before),
+                    None => registration.create(fresh, &cx.scope, &cluster, now),
+                };
+                if before != Some(&after) {
+                    let version = after.version + u64::from(before.is_some());
+                    tx.put(ContainerInstance { version, ..after.clone() });
+                }
+                let stored = tx.instance(&cx.scope, &after.id).ok_or(Refusal::InstanceNotFound)?;
+                let shown = convert::instance(tx, stored, true);
+                Ok(RegisterContainerInstanceResponse { container_instance: Some(shown) })
+            })
+            .await
+    }
+}
+
+impl Registration {
+    fn parse(
+        scope: &Scope,
+        cluster: &ClusterName,
+        input: RegisterContainerInstanceRequest,
+    ) -> Result<Registration, Refusal> {
+        if input.platform_devices.is_some_and(|devices| !devices.is_empty()) {
+            return Err(Refusal::unsupported("platformDevices"));
+        }
+        let document = Document::parse(input.instance_identity_document.as_deref());
+        let mut attributes = attributes(input.attributes.unwrap_or_default());
+        let zone = document.availability_zone.unwrap_or_else(|| format!("{}a", scope.region));
+        attributes.entry(AVAILABILITY_ZONE.to_owned()).or_insert(Some(zone));
+        let arn = input.container_instance_arn.filter(|a| !a.is_empty());
+        Ok(Registration {
+            instance: arn.map(|arn| names::instance(scope, cluster, &arn)).transpose()?,
+            ec2_instance_id: document.instance_id,
+            agent_version: input.version_info.and_then(|v| v.agent_version),
+            resources: resources(&input.total_resources.unwrap_or_default())?,
+            attributes,
+            tags: input.tags.map(|t| tags::parse(Some(t))).transpose()?,
+        })
+    }
+
+    /// The instance that the agent names, when it still is one.
+    fn known<'a>(
+        &self,
+        state: &'a State,
+        scope: &Scope,
+        cluster: &ClusterName,
+    ) -> Option<&'a std::sync::Arc<ContainerInstance>> {
+        let instance = state.instance(scope, self.instance.as_ref()?)?;
+        (instance.cluster == *cluster && instance.status != InstanceStatus::Inactive).then_some(instance)
+    }
+
+    fn create(
+        self,
+        id: InstanceId,
+        scope: &Scope,
+        cluster: &ClusterName,
+        now: Timestamp,
+    ) -> ContainerInstance {
+        ContainerInstance {
+            scope: scope.clone(),
+            cluster: cluster.clone(),
+            id,
+            status: InstanceStatus::Active,
+            agent_connected: false,
+            agent_version: self.agent_version.unwrap_or_default(),
+            ec2_instance_id: self.ec2_instance_id,
+            registered: self.resources,
+            attributes: self.attributes,
+            tags: self.tags.unwrap_or_default(),
+            registered_at: now,
+            version: 1,
+        }
+    }
+
+    /// Agents send their own attributes at their first registration only, so known ones stay.
+    fn renew(self, known: &ContainerInstance) -> ContainerInstance {
+        let mut attributes = known.attributes.clone();
+        attributes.extend(self.attributes);
+        ContainerInstance {
+            registered: self.resources,
+            attributes,
+            ec2_instance_id: self.ec2_instance_id.or_else(|| known.ec2_instance_id.clone()),
+            agent_version: self.agent_version.unwrap_or_else(|| known.agent_version.clone()),
+            tags: self.tags.unwrap_or_else(|| known.tags.clone()),
+            ..known.clone()
+        }
+    }
+}
+
+/// What is of use in the identity document; agents outside EC2 send an empty one.
+#[derive(Default)]
+struct Document {
+    instance_id: Option<String>,
+    availability_zone: Option<String>,
+}
+
+impl Document {
+    fn parse(text: Option<&str>) -> Self {
+        let json: serde_json::Value = text.and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
+        let member = |name: &str| Some(json.get(name)?.as_str()?.to_owned()).filter(|v| !v.is_empty());
+        Self { instance_id: member("instanceId"), availability_zone: member("availabilityZone") }
+    }
+}
+
+fn attributes(attributes: Vec<Attribute>) -> BTreeMap<String, Option<String>> {
+    attributes.into_iter().map(|a| (a.name, a.value.filter(|v| !v.is_empty()))).collect()
+}
+
+fn resources(resources: &[Resource]) -> Result<Resources, Refusal> {
+    let named = |name: &str| resources.iter().find(|r| r.name.as_deref() == Some(name));
+    let number = |name: &str| {
+        let value = named(name).and_then(|r| r.integer_value).unwrap_or(0);
+        u32::try_from(value)
+            .map_err(|_| Refusal::parameter(format!("Invalid value for the resource {name}.")))
+    };
+    let ports = |name: &str| {
+        let values = named(name).and_then(|r| r.string_set_value.as_deref()).unwrap_or_default();
+        let port = |text: &String| {
+            let refused = |_| Refusal::parameter(format!("Invalid port '{text}' in the resource {name}."));
+            text.parse::<u16>().map_err(refused)
+        };
+        values.iter().map(port).collect::<Result<BTreeSet<_>, _>>()
+    };
+    Ok(Resources {
+        cpu_units: number("CPU")?,
+        memory_mib: number("MEMORY")?,
+        ports_tcp: ports("PORTS")?,
+        ports_udp: ports("PORTS_UDP")?,
+    })
+}

@@ -1,0 +1,111 @@
+//! Pages of the List operations. A token is opaque, says after which key the next page begins, and is good for the
+//! query that it came from only.
+
+use crate::Refusal;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::fmt::Debug;
+
+/// The most results of one page, and the number when a request says nothing (ECS API Reference: `maxResults`).
+const RESULTS_MAX: i32 = 100;
+
+/// Separates the query from the key; the debug form of a query escapes it.
+const SEPARATOR: char = '\0';
+
+/// One page of one query.
+pub(crate) struct Page {
+    query: String,
+    after: Option<String>,
+    results_max: usize,
+}
+
+impl Page {
+    /// The page that a request asks for. `query` is everything else that the request and its caller's scope say.
+    pub fn open(query: impl Debug, token: Option<&str>, results_max: Option<i32>) -> Result<Page, Refusal> {
+        let query = format!("{query:?}");
+        let after = token.map(|t| after(&query, t).ok_or(Refusal::TokenInvalid)).transpose()?;
+        let results_max = results_max.unwrap_or(RESULTS_MAX);
+        if !(1..=RESULTS_MAX).contains(&results_max) {
+            return Err(Refusal::ResultsMax);
+        }
+        Ok(Page { query, after, results_max: results_max as usize })
+    }
+
+    /// The key after which this page begins.
+    pub fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// Takes this page out of what follows [`Page::after`], and the token of the next page when something is left.
+    pub fn take<T>(
+        &self,
+        rest: impl IntoIterator<Item = T>,
+        key: impl Fn(&T) -> String,
+    ) -> (Vec<T>, Option<String>) {
+        let mut rest = rest.into_iter();
+        let page: Vec<T> = rest.by_ref().take(self.results_max).collect();
+        let more = rest.next().is_some();
+        let token = page.last().filter(|_| more).map(|last| self.token(&key(last)));
+        (page, token)
+    }
+
+    fn token(&self, after: &str) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{}{SEPARATOR}{after}", self.query))
+    }
+}
+
+fn after(query: &str, token: &str) -> Option<String> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+    let (of, after) = text.split_once(SEPARATOR)?;
+    (of == query).then(|| after.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Walks all pages of `keys` and returns them.
+    fn walk(keys: &[u32], results_max: i32) -> Vec<Vec<u32>> {
+        let (mut pages, mut token) = (Vec::new(), None::<String>);
+        loop {
+            let page = Page::open("q", token.as_deref(), Some(results_max)).expect("a valid page");
+            let after = page.after().map(|a| a.parse::<u32>().expect("a number"));
+            let rest = keys.iter().copied().filter(|&k| after.is_none_or(|a| k > a));
+            let (taken, next) = page.take(rest, u32::to_string);
+            pages.push(taken);
+            token = next;
+            if token.is_none() {
+                return pages;
+            }
+        }
+    }
+
+    #[test]
+    fn pages_are_full_and_the_last_has_no_token() {
+        assert_eq!(walk(&[1, 2, 3, 4, 5], 2), [vec![1, 2], vec![3, 4], vec![5]]);
+        assert_eq!(walk(&[1, 2, 3, 4], 2), [vec![1, 2], vec![3, 4]]);
+        assert_eq!(walk(&[], 2), [Vec::<u32>::new()]);
+    }
+
+    #[test]
+    fn a_token_is_good_for_its_own_query_only() {
+        let (_, token) = Page::open("a", None, Some(1)).expect("a page").take([1, 2], u32::to_string);
+        assert!(Page::open("a", token.as_deref(), None).is_ok());
+        for (query, token) in
+            [("b", token.as_deref().unwrap_or_default()), ("a", ""), ("a", "%"), ("a", "YQ")]
+        {
+            assert_eq!(
+                Page::open(query, Some(token), None).err(),
+                Some(Refusal::TokenInvalid),
+                "{query} {token}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_page_has_one_to_a_hundred_results() {
+        for n in [0, -1, 101, i32::MAX] {
+            assert_eq!(Page::open("q", None, Some(n)).err(), Some(Refusal::ResultsMax), "{n}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Tasks: one file for each operation, and what a RunTask asks for.
+
+mod describe;
+mod list;
+mod network;
+mod order;
+mod overrides;
+mod run;
+mod stop;
+
+use core_task::report::Outcome;
+use model::TaskId;
+
+/// The one info line of a transition of `lastStatus`.
+pub(crate) fn log_transition(task: &TaskId, outcome: Outcome, cause: &'static str) {
+    if let Some((from, to)) = outcome.transition {
+        tracing::info!(%task, from = from.as_str(), to = to.as_str(), cause, "task status changed");
+    }
+}

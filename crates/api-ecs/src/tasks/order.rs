@@ -1,0 +1,148 @@
+//! What one RunTask asks for, read but not yet held against the cluster and the definition.
+
+use super::network::{self, Network};
+use super::overrides;
+use crate::names::{self, DefinitionName};
+use crate::{Refusal, tags};
+use model::task::{Overrides, Task};
+use model::task_definition::{LaunchType, TaskDefinition};
+use model::{ClusterName, Scope, Tags};
+use wire::ecs::{self, PropagateTags, RunTaskRequest};
+
+/// Tasks of one RunTask (ECS API Reference: RunTask).
+const COUNT: std::ops::RangeInclusive<i32> = 1..=10;
+/// The longest `startedBy`, and the longest `clientToken`.
+const STARTED_BY_LEN_MAX: usize = 128;
+const CLIENT_TOKEN_LEN_MAX: usize = 64;
+
+/// A RunTask.
+pub(super) struct Order {
+    pub scope: Scope,
+    pub cluster: ClusterName,
+    pub definition: DefinitionName,
+    pub count: u32,
+    pub launch_type: LaunchType,
+    pub group: String,
+    pub started_by: Option<String>,
+    pub overrides: Overrides,
+    pub network: Option<Network>,
+    pub client_token: Option<String>,
+    tags: Tags,
+    propagate_tags: bool,
+}
+
+impl Order {
+    /// Reads a request.
+    pub fn parse(scope: &Scope, input: RunTaskRequest) -> Result<Order, Refusal> {
+        let launch_type = launch_type(input.launch_type)?;
+        check_platform(launch_type, input.platform_version.as_deref())?;
+        let count = input.count.unwrap_or(1);
+        if !COUNT.contains(&count) {
+            return Err(Refusal::parameter("count should be between 1 and 10."));
+        }
+        check_word("startedBy", input.started_by.as_deref(), STARTED_BY_LEN_MAX, "-/_")?;
+        check_length("clientToken", input.client_token.as_deref(), CLIENT_TOKEN_LEN_MAX)?;
+        check_length("group", input.group.as_deref(), 255)?;
+        let definition = names::definition(scope, &input.task_definition)?;
+        let group = input.group.filter(|g| !g.is_empty());
+        Ok(Order {
+            scope: scope.clone(),
+            cluster: names::cluster(scope, input.cluster.as_deref())?,
+            count: count.unsigned_abs(),
+            launch_type,
+            group: group.unwrap_or_else(|| format!("family:{}", definition.family)),
+            started_by: input.started_by,
+            overrides: overrides::parse(input.overrides)?,
+            network: network::parse(scope, input.network_configuration)?,
+            client_token: input.client_token.filter(|t| !t.is_empty()),
+            tags: tags::parse(input.tags)?,
+            propagate_tags: propagate_tags(input.propagate_tags)?,
+            definition,
+        })
+    }
+
+    /// Holds the order against the definition.
+    pub fn check(&self, definition: &TaskDefinition) -> Result<(), Refusal> {
+        if !definition.compatibilities.contains(&self.launch_type) {
+            let message =
+                format!("Task definition does not support launch_type {}.", self.launch_type.as_str());
+            return Err(Refusal::parameter(message));
+        }
+        network::check(self.network.as_ref(), definition.network_mode, self.launch_type)?;
+        overrides::check(&self.overrides, definition, self.launch_type)
+    }
+
+    /// The tags of the tasks: the definition's when they are to be propagated, and the order's own over them.
+    pub fn tags(&self, definition: &TaskDefinition) -> Result<Tags, Refusal> {
+        let mut tags = if self.propagate_tags { definition.tags.clone() } else { Tags::new() };
+        tags.extend(self.tags.clone());
+        tags::check_count(tags)
+    }
+
+    /// Whether the task was made by the same order. Tags are left out: they may have changed since.
+    pub fn made(&self, task: &Task) -> bool {
+        let same_network = match (&self.network, &task.eni) {
+            (Some(network), Some(eni)) => network.made(eni),
+            (None, None) => true,
+            _ => false,
+        };
+        let definition = &task.definition;
+        same_network
+            && self.definition.family == definition.family
+            && self.definition.revision.is_none_or(|r| r == definition.revision)
+            && self.launch_type == task.launch_type
+            && self.group == task.group
+            && self.started_by == task.started_by
+            && self.overrides == task.overrides
+    }
+}
+
+/// EC2 when absent: clusters have no capacity provider strategy yet.
+fn launch_type(launch_type: Option<ecs::LaunchType>) -> Result<LaunchType, Refusal> {
+    match launch_type {
+        Some(ecs::LaunchType::Ec2) | None => Ok(LaunchType::Ec2),
+        Some(ecs::LaunchType::Fargate) => Ok(LaunchType::Fargate),
+        Some(ecs::LaunchType::External) => Err(Refusal::unsupported("launchType EXTERNAL")),
+        Some(ecs::LaunchType::ManagedInstances) => Err(Refusal::unsupported("launchType MANAGED_INSTANCES")),
+    }
+}
+
+fn check_platform(launch_type: LaunchType, version: Option<&str>) -> Result<(), Refusal> {
+    match (launch_type, version) {
+        (_, None | Some("")) | (LaunchType::Fargate, Some("LATEST" | "1.4.0")) => Ok(()),
+        (LaunchType::Fargate, Some(_)) => Err(Refusal::PlatformUnknown),
+        (LaunchType::Ec2 | LaunchType::External, Some(_)) => {
+            Err(Refusal::parameter("The platform version must be null when specifying an EC2 launch type."))
+        }
+    }
+}
+
+fn propagate_tags(from: Option<PropagateTags>) -> Result<bool, Refusal> {
+    match from {
+        Some(PropagateTags::TaskDefinition) => Ok(true),
+        Some(PropagateTags::None) | None => Ok(false),
+        Some(PropagateTags::Service) => Err(Refusal::parameter(
+            "propagateTags should be one of [TASK_DEFINITION,NONE] when running a task.",
+        )),
+    }
+}
+
+fn check_word(member: &str, text: Option<&str>, most: usize, besides: &str) -> Result<(), Refusal> {
+    check_length(member, text, most)?;
+    let valid = |c: char| c.is_ascii_alphanumeric() || besides.contains(c);
+    match text {
+        Some(text) if !text.chars().all(valid) => {
+            Err(Refusal::parameter(format!("{member} contains invalid characters.")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_length(member: &str, text: Option<&str>, most: usize) -> Result<(), Refusal> {
+    match text {
+        Some(text) if text.chars().count() > most => {
+            Err(Refusal::parameter(format!("{member} can have at most {most} characters.")))
+        }
+        _ => Ok(()),
+    }
+}

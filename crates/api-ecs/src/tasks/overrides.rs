@@ -1,0 +1,100 @@
+//! `overrides` of RunTask.
+
+use crate::Refusal;
+use crate::task_definitions::{Invalid, size};
+use model::fargate;
+use model::task::{ContainerOverride, Overrides};
+use model::task_definition::{LaunchType, TaskDefinition};
+use std::collections::BTreeSet;
+use wire::ecs::{self, TaskOverride};
+
+/// The most characters of the overrides as JSON (ECS API Reference: RunTask).
+const LENGTH_MAX: usize = 8192;
+
+/// Reads the overrides; whether they fit the definition is for [`check`].
+pub(super) fn parse(overrides: Option<TaskOverride>) -> Result<Overrides, Refusal> {
+    let Some(overrides) = overrides else { return Ok(Overrides::default()) };
+    if serde_json::to_vec(&overrides).map_or(true, |json| json.len() > LENGTH_MAX) {
+        return Err(Refusal::parameter(format!("Container Overrides length must be at most {LENGTH_MAX}")));
+    }
+    let cpu_units = overrides.cpu.map(|text| size::cpu_units(&text).ok_or(invalid("cpu")));
+    let memory_mib = overrides.memory.map(|text| size::memory_mib(&text).ok_or(invalid("memory")));
+    let containers = overrides.container_overrides.unwrap_or_default();
+    Ok(Overrides {
+        cpu_units: cpu_units.transpose()?,
+        memory_mib: memory_mib.transpose()?,
+        containers: containers.into_iter().map(container).collect::<Result<_, _>>()?,
+    })
+}
+
+/// Whether the overrides fit the definition, and what they make of it can run.
+pub(super) fn check(
+    overrides: &Overrides,
+    definition: &TaskDefinition,
+    launch_type: LaunchType,
+) -> Result<(), Refusal> {
+    let task_mib = overrides.memory_mib.or(definition.memory_mib);
+    let mut seen = BTreeSet::new();
+    for over in &overrides.containers {
+        let Some(container) = definition.containers.iter().find(|c| c.name.as_str() == over.name) else {
+            let name = &over.name;
+            let message =
+                format!("Override for container named {name} is not a container in the TaskDefinition.");
+            return Err(Refusal::parameter(message));
+        };
+        if !seen.insert(&over.name) {
+            return Err(Refusal::parameter(format!("Duplicate override for container named {}.", over.name)));
+        }
+        let limit = over.memory_mib.or(container.memory_mib);
+        let reserved = over.memory_mib_reserved.or(container.memory_mib_reserved);
+        for (setting, value) in [("memory", limit), ("memoryReservation", reserved)] {
+            if value.zip(task_mib).is_some_and(|(value, task)| value > task) {
+                let message =
+                    format!("'{setting}' setting for container '{}' is greater than for task.", over.name);
+                return Err(Refusal::parameter(message));
+            }
+        }
+        if limit.zip(reserved).is_some_and(|(limit, reserved)| limit < reserved) {
+            return Err(Refusal::parameter(Invalid::MemoryBelowReservation(over.name.clone()).to_string()));
+        }
+    }
+    if launch_type == LaunchType::Fargate {
+        check_fargate_size(overrides, definition)?;
+    }
+    Ok(())
+}
+
+fn check_fargate_size(overrides: &Overrides, definition: &TaskDefinition) -> Result<(), Refusal> {
+    let cpu_units = overrides.cpu_units.or(definition.cpu_units).unwrap_or(0);
+    let memory_mib = overrides.memory_mib.or(definition.memory_mib).unwrap_or(0);
+    if fargate::is_valid_size(cpu_units, memory_mib) {
+        return Ok(());
+    }
+    Err(Refusal::parameter(Invalid::FargateSize { cpu_units, memory_mib }.to_string()))
+}
+
+fn container(over: ecs::ContainerOverride) -> Result<ContainerOverride, Refusal> {
+    let name = over.name.unwrap_or_default();
+    let amount = |setting: &'static str, value: Option<i32>, least: u32| {
+        let value = value.map(|v| u32::try_from(v).ok().filter(|&v| v >= least));
+        let refused = || Invalid::Least { container: name.clone(), setting, least }.to_string();
+        value.map(|v| v.ok_or_else(|| Refusal::parameter(refused()))).transpose()
+    };
+    let environment = over.environment.unwrap_or_default().into_iter().map(|pair| match pair.name {
+        Some(name) if !name.is_empty() => Ok((name, pair.value.unwrap_or_default())),
+        _ => Err(Refusal::parameter("The name of an environment variable cannot be empty.")),
+    });
+    Ok(ContainerOverride {
+        command: over.command.filter(|c| !c.is_empty()),
+        environment: environment.collect::<Result<_, _>>()?,
+        cpu_units: amount("cpu", over.cpu, 0)?,
+        memory_mib: amount("memory", over.memory, 6)?,
+        memory_mib_reserved: amount("memoryReservation", over.memory_reservation, 6)?,
+        name: name.clone(),
+    })
+}
+
+fn invalid(setting: &'static str) -> Refusal {
+    let invalid = if setting == "cpu" { Invalid::Cpu } else { Invalid::Memory };
+    Refusal::parameter(invalid.to_string())
+}
