@@ -1,0 +1,209 @@
+//! A container's directory: what the agent and the shim tell each other.
+//!
+//! ```text
+//! STATE/ID/lock         held by the shim
+//!          state.json   process ids; written by the shim
+//!          exit.json    how it ended; written by the shim
+//!          rootfs/      where init mounts the root file system, in its own mount namespace
+//! DATA/ID/launch.json   what to run; written by the agent
+//!         upper/ work/  the container's writes
+//!         hosts  hostname  resolv.conf
+//! ```
+//!
+//! STATE may be on tmpfs: after a reboot there are no containers, only their DATA to remove. DATA must be on a file
+//! system that an overlay can be written to.
+
+use crate::cgroup::Hierarchies;
+use agent_driver::{ContainerSpec, Exit, RuntimeState};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// What the shim needs to know.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Launch {
+    pub(crate) spec: ContainerSpec,
+    pub(crate) hierarchies: Hierarchies,
+    /// The container's group, relative to each hierarchy.
+    pub(crate) cgroup: PathBuf,
+}
+
+/// Processes of a container.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Pids {
+    pub(crate) shim: i32,
+    pub(crate) init: i32,
+}
+
+/// The directories of one container.
+#[derive(Clone, Debug)]
+pub(crate) struct ContainerDir {
+    /// STATE/ID.
+    pub(crate) state: PathBuf,
+    /// DATA/ID.
+    pub(crate) data: PathBuf,
+}
+
+impl ContainerDir {
+    pub(crate) fn rootfs(&self) -> PathBuf {
+        self.state.join("rootfs")
+    }
+
+    /// Makes the directory and takes its lock, which is released when the file and every copy of its descriptor is
+    /// closed. `None` when the directory exists.
+    pub(crate) fn create(&self) -> io::Result<Option<File>> {
+        match fs::create_dir(&self.state) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => return Ok(None),
+            other => other?,
+        }
+        let lock = File::create(self.state.join("lock"))?;
+        lock.lock()?;
+        fs::create_dir(self.rootfs())?;
+        Ok(Some(lock))
+    }
+
+    /// Whether a shim, or an agent that is about to start one, lives.
+    pub(crate) fn is_held(&self) -> io::Result<bool> {
+        let lock = match File::open(self.state.join("lock")) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
+            other => other?,
+        };
+        // Shared, so that two who look do not mistake each other for a shim.
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(e)) => Err(e),
+        }
+    }
+
+    /// `None` when there is no such container.
+    pub(crate) fn observe(&self) -> io::Result<Option<RuntimeState>> {
+        if let Some(exit) = self.read_exit()? {
+            return Ok(Some(RuntimeState::Exited(exit)));
+        }
+        if self.is_held()? {
+            return Ok(Some(RuntimeState::Running));
+        }
+        // The shim may have come to its end between the two looks.
+        Ok(match self.read_exit()? {
+            Some(exit) => Some(RuntimeState::Exited(exit)),
+            None if self.state.exists() || self.data.exists() => Some(RuntimeState::Lost),
+            None => None,
+        })
+    }
+
+    pub(crate) fn write_launch(&self, launch: &Launch) -> io::Result<()> {
+        fs::write(self.data.join("launch.json"), serde_json::to_vec(launch)?)
+    }
+
+    /// `None` when it is missing or was not written to its end.
+    pub(crate) fn read_launch(&self) -> io::Result<Option<Launch>> {
+        read(&self.data.join("launch.json"))
+    }
+
+    pub(crate) fn write_pids(&self, pids: Pids) -> io::Result<()> {
+        self.write_whole("state.json", &pids)
+    }
+
+    pub(crate) fn read_pids(&self) -> io::Result<Option<Pids>> {
+        read(&self.state.join("state.json"))
+    }
+
+    pub(crate) fn write_exit(&self, exit: Exit) -> io::Result<()> {
+        self.write_whole("exit.json", &exit)
+    }
+
+    pub(crate) fn read_exit(&self) -> io::Result<Option<Exit>> {
+        read(&self.state.join("exit.json"))
+    }
+
+    /// Not synced: a power loss ends the container as well.
+    fn write_whole(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
+        let fresh = self.state.join(format!("{name}.new"));
+        fs::write(&fresh, serde_json::to_vec(value)?)?;
+        fs::rename(fresh, self.state.join(name))
+    }
+}
+
+fn read<T: DeserializeOwned>(file: &Path) -> io::Result<Option<T>> {
+    match fs::read(file) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Removes a directory with all that is in it. A container chose what that is, so the depth is not followed by
+/// recursion: directories are moved up into `root` and emptied from there, where they are found again after a crash.
+/// Missing is fine.
+pub(crate) fn remove_tree(root: &Path) -> io::Result<()> {
+    let mut moved = 0;
+    loop {
+        let entries = match fs::read_dir(root) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        };
+        let mut empty = true;
+        for entry in entries {
+            let entry = entry?;
+            empty = false;
+            if entry.file_type()?.is_dir() {
+                remove_level(&entry.path(), root, &mut moved)?;
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        if empty {
+            return fs::remove_dir(root);
+        }
+    }
+}
+
+/// Removes one directory after moving those in it into `root`.
+fn remove_level(dir: &Path, root: &Path, moved: &mut u64) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() {
+            fs::remove_file(entry.path())?;
+        } else if fs::remove_dir(entry.path()).is_err() {
+            loop {
+                *moved += 1;
+                match fs::rename(entry.path(), root.join(format!("removed-{moved}"))) {
+                    Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => {}
+                    other => break other?,
+                }
+            }
+        }
+    }
+    fs::remove_dir(dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trees_deeper_than_any_path_or_stack_are_removed() {
+        let above = tempfile::tempdir().unwrap();
+        let root = above.path().join("data");
+        // A link that must not be followed, and what it points to.
+        let kept = above.path().join("kept");
+        fs::create_dir_all(kept.join("kept")).unwrap();
+        fs::create_dir_all(root.join("upper")).unwrap();
+        std::os::unix::fs::symlink(&kept, root.join("upper/link")).unwrap();
+        // Deeper than PATH_MAX allows to name: grown from the leaf up.
+        for _ in 0..5_000 {
+            fs::create_dir(root.join("new")).unwrap();
+            fs::write(root.join("new/file"), "").unwrap();
+            fs::rename(root.join("upper"), root.join("new/upper")).unwrap();
+            fs::rename(root.join("new"), root.join("upper")).unwrap();
+        }
+        fs::create_dir_all(root.join("removed-1/left/by/a/crash")).unwrap();
+        remove_tree(&root).unwrap();
+        assert!(!root.exists());
+        assert!(kept.join("kept").exists());
+        remove_tree(&root).unwrap();
+    }
+}

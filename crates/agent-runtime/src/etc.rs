@@ -1,0 +1,40 @@
+//! The files in `/etc` that are made for a container.
+
+use agent_driver::ContainerSpec;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, ErrorKind};
+
+/// The names that Docker gives to every container.
+const LOCAL_NAMES: &str = "\
+127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::\tip6-localnet
+ff00::\tip6-mcastprefix
+ff02::1\tip6-allnodes
+ff02::2\tip6-allrouters
+";
+
+pub(crate) fn hosts(spec: &ContainerSpec) -> String {
+    let mut file = LOCAL_NAMES.to_owned();
+    for (address, names) in &spec.hosts {
+        let _ = writeln!(file, "{address}\t{names}");
+    }
+    file
+}
+
+/// The host's own when the spec names no servers; a host without one has none to give.
+pub(crate) fn resolv_conf(spec: &ContainerSpec) -> io::Result<Vec<u8>> {
+    if spec.dns_servers.is_empty() {
+        return match fs::read("/etc/resolv.conf") {
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            other => other,
+        };
+    }
+    Ok(spec
+        .dns_servers
+        .iter()
+        .map(|server| format!("nameserver {server}\n"))
+        .collect::<String>()
+        .into_bytes())
+}

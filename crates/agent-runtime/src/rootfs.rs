@@ -1,0 +1,277 @@
+//! The root file system of a container, put together by its init.
+//!
+//! Init mounts the overlay, makes it its root, and only then makes the mounts in it: every path of the image is
+//! resolved inside the image, so its symbolic links lead nowhere else. What has to come from the host is taken along
+//! as detached mounts.
+
+use crate::cgroup::Hierarchies;
+use crate::dir::{ContainerDir, Launch};
+use crate::sys;
+use agent_driver::Namespace;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod, umask};
+use nix::unistd::{chdir, pivot_root};
+use std::ffi::CString;
+use std::fmt::Write as _;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+const NOSUID_NODEV_NOEXEC: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
+
+/// Files that come from the data directory to `/etc`.
+const ETC_FILES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
+
+const DEVICES: [(&str, u64, u64); 6] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+
+const DEVICE_LINKS: [(&str, &str); 6] = [
+    ("/proc/self/fd", "/dev/fd"),
+    ("/proc/self/fd/0", "/dev/stdin"),
+    ("/proc/self/fd/1", "/dev/stdout"),
+    ("/proc/self/fd/2", "/dev/stderr"),
+    ("/proc/kcore", "/dev/core"),
+    ("pts/ptmx", "/dev/ptmx"),
+];
+
+/// Docker's default masked paths, files and directories.
+const MASKED: [&str; 11] = [
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+];
+/// Also masked by Docker: it tells about other tenants' load.
+const MASKED_POWERCAP: &str = "/sys/devices/virtual/powercap";
+
+const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/// Docker's defaults in a network namespace of one's own: any user may use low ports and ping.
+const NETWORK_SYSCTLS: [(&str, &str); 2] = [
+    ("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"),
+    ("/proc/sys/net/ipv4/ping_group_range", "0 2147483647"),
+];
+
+/// Makes the container's root file system the root of the calling process, which is alone in its mount namespace.
+///
+/// # Errors
+/// A text that names the mount or the file.
+pub(crate) fn enter(dir: &ContainerDir, launch: &Launch) -> Result<(), String> {
+    umask(Mode::empty());
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
+        .map_err(|e| format!("make mounts private: {e}"))?;
+    let etc = detach_etc_files(&dir.data)?;
+    let groups = detach_groups(launch)?;
+    mount_overlay(dir, launch)?;
+    change_root(&dir.rootfs()).map_err(|e| format!("change root: {e}"))?;
+
+    mount_kernel_filesystems()?;
+    fill_dev().map_err(|e| format!("fill /dev: {e}"))?;
+    mount_groups(&launch.hierarchies, groups)?;
+    for (name, file) in ETC_FILES.iter().zip(etc) {
+        mount_file(&file, &format!("/etc/{name}"))?;
+    }
+    if launch.spec.network != Namespace::Host {
+        for (path, value) in NETWORK_SYSCTLS {
+            // Missing on kernels without IPv4's ping sockets, and read-only in nested containers.
+            let _ = fs::write(path, value);
+        }
+    }
+    for path in READ_ONLY {
+        bind_read_only(path)?;
+    }
+    mask()?;
+    umask(Mode::from_bits_truncate(0o022));
+    Ok(())
+}
+
+/// Makes the root file system read-only when it shall be; the mounts in it stay as they are.
+pub(crate) fn seal(launch: &Launch) -> Result<(), String> {
+    if launch.spec.readonly_rootfs { remount_read_only("/", MsFlags::empty()) } else { Ok(()) }
+}
+
+fn detach_etc_files(data_dir: &Path) -> Result<Vec<OwnedFd>, String> {
+    ETC_FILES.iter().map(|name| detach(&data_dir.join(name))).collect()
+}
+
+/// The container's own groups, for version 1 with the names that their trees have on the host.
+fn detach_groups(launch: &Launch) -> Result<Vec<(PathBuf, OwnedFd)>, String> {
+    let trees = launch.hierarchies.trees().iter();
+    trees.map(|tree| Ok((tree.mount.clone(), detach(&tree.mount.join(&launch.cgroup))?))).collect()
+}
+
+fn detach(path: &Path) -> Result<OwnedFd, String> {
+    sys::clone_mount(&c_path(path)?).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// Mounts the overlay with its layers named by descriptor: nothing needs escaping, and a hundred layers fit in the
+/// page that the kernel takes.
+fn mount_overlay(dir: &ContainerDir, launch: &Launch) -> Result<(), String> {
+    let open = |path: &Path| {
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(nix::libc::O_PATH | nix::libc::O_DIRECTORY);
+        options.open(path).map_err(|e| format!("{}: {e}", path.display()))
+    };
+    let layers = launch.spec.layers.iter().map(|layer| open(layer)).collect::<Result<Vec<_>, _>>()?;
+    if layers.is_empty() {
+        return Err("the image has no layers".to_owned());
+    }
+    let (upper, work) = (open(&dir.data.join("upper"))?, open(&dir.data.join("work"))?);
+    let mut options = String::from("lowerdir=");
+    for (index, layer) in layers.iter().enumerate() {
+        let separator = if index == 0 { "" } else { ":" };
+        let _ = write!(options, "{separator}{}", layer.as_raw_fd());
+    }
+    let _ = write!(options, ",upperdir={},workdir={}", upper.as_raw_fd(), work.as_raw_fd());
+    // The writable layer dies with its container, so it is never worth waiting for the disk.
+    options.push_str(",volatile");
+    chdir("/proc/self/fd").map_err(|e| format!("/proc/self/fd: {e}"))?;
+    mount(Some("overlay"), &dir.rootfs(), Some("overlay"), MsFlags::empty(), Some(options.as_str()))
+        .map_err(|e| format!("mount overlay: {e}"))
+}
+
+fn change_root(root: &Path) -> nix::Result<()> {
+    chdir(root)?;
+    // The old root lands on top of the new one, and is taken off.
+    pivot_root(".", ".")?;
+    umount2(".", MntFlags::MNT_DETACH)?;
+    chdir("/")
+}
+
+fn mount_kernel_filesystems() -> Result<(), String> {
+    let nosuid_noexec = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    let read_only = NOSUID_NODEV_NOEXEC | MsFlags::MS_RDONLY;
+    mount_new("/proc", "proc", NOSUID_NODEV_NOEXEC, "")?;
+    let dev = MsFlags::MS_NOSUID | MsFlags::MS_STRICTATIME;
+    mount_new("/dev", "tmpfs", dev, "mode=755,size=65536k")?;
+    mount_new("/dev/pts", "devpts", nosuid_noexec, "newinstance,ptmxmode=0666,mode=0620,gid=5")?;
+    mount_new("/dev/shm", "tmpfs", NOSUID_NODEV_NOEXEC, "mode=1777,size=65536k")?;
+    mount_new("/dev/mqueue", "mqueue", NOSUID_NODEV_NOEXEC, "")?;
+    mount_new("/sys", "sysfs", read_only, "")
+}
+
+fn mount_new(target: &str, kind: &str, flags: MsFlags, options: &str) -> Result<(), String> {
+    let fail = |e: io::Error| format!("mount {target}: {e}");
+    make_mount_point(target).map_err(fail)?;
+    mount(Some(kind), target, Some(kind), flags, Some(options)).map_err(|e| fail(e.into()))
+}
+
+/// A directory, and not a link to one: programs trust what they find in /proc.
+fn make_mount_point(target: &str) -> io::Result<()> {
+    match DirBuilder::new().mode(0o755).create(target) {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+        other => return other,
+    }
+    if fs::symlink_metadata(target)?.is_dir() { Ok(()) } else { Err(ErrorKind::NotADirectory.into()) }
+}
+
+fn fill_dev() -> io::Result<()> {
+    let everyone = Mode::from_bits_truncate(0o666);
+    for (name, major, minor) in DEVICES {
+        mknod(&*format!("/dev/{name}"), SFlag::S_IFCHR, everyone, makedev(major, minor))?;
+    }
+    for (target, link) in DEVICE_LINKS {
+        symlink(target, link)?;
+    }
+    Ok(())
+}
+
+/// `/sys/fs/cgroup`, read-only: the container's group on version 2, a directory of its groups on version 1.
+fn mount_groups(hierarchies: &Hierarchies, groups: Vec<(PathBuf, OwnedFd)>) -> Result<(), String> {
+    const TARGET: &str = "/sys/fs/cgroup";
+    if let (Hierarchies::V2(_), [(_, group)]) = (hierarchies, groups.as_slice()) {
+        move_mount(group, TARGET)?;
+        return remount_read_only(TARGET, NOSUID_NODEV_NOEXEC);
+    }
+    mount(Some("tmpfs"), TARGET, Some("tmpfs"), NOSUID_NODEV_NOEXEC, Some("mode=755"))
+        .map_err(|e| format!("mount {TARGET}: {e}"))?;
+    for (host_mount, group) in groups {
+        let Some(name) = host_mount.file_name().and_then(|name| name.to_str()) else { continue };
+        let target = format!("{TARGET}/{name}");
+        fs::create_dir(&target).map_err(|e| format!("{target}: {e}"))?;
+        move_mount(&group, &target)?;
+        remount_read_only(&target, NOSUID_NODEV_NOEXEC)?;
+        for controller in name.split(',').filter(|c| *c != name) {
+            symlink(name, format!("{TARGET}/{controller}"))
+                .map_err(|e| format!("{TARGET}/{controller}: {e}"))?;
+        }
+    }
+    remount_read_only(TARGET, NOSUID_NODEV_NOEXEC)
+}
+
+/// Puts a file over the image's own, which is made when missing. A link that leads nowhere is replaced.
+fn mount_file(file: &OwnedFd, target: &str) -> Result<(), String> {
+    let fail = |e: io::Error| format!("{target}: {e}");
+    let touch = || {
+        let mut options = OpenOptions::new();
+        // Without blocking: the image may have a pipe there.
+        options.write(true).create(true).mode(0o644).custom_flags(nix::libc::O_NONBLOCK).open(target)
+    };
+    if fs::metadata(target).is_err() {
+        match DirBuilder::new().mode(0o755).create("/etc") {
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(fail(e)),
+            _ => {}
+        }
+        if touch().is_err() {
+            fs::remove_file(target).map_err(fail)?;
+            touch().map_err(fail)?;
+        }
+    }
+    move_mount(file, target)
+}
+
+fn move_mount(mount: &OwnedFd, target: &str) -> Result<(), String> {
+    sys::move_mount(mount.as_fd(), &c_path(Path::new(target))?).map_err(|e| format!("mount {target}: {e}"))
+}
+
+fn bind_read_only(path: &str) -> Result<(), String> {
+    match mount(Some(path), path, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>) {
+        Err(nix::errno::Errno::ENOENT) => Ok(()),
+        Err(e) => Err(format!("bind {path}: {e}")),
+        Ok(()) => remount_read_only(path, NOSUID_NODEV_NOEXEC),
+    }
+}
+
+fn remount_read_only(path: &str, flags: MsFlags) -> Result<(), String> {
+    let flags = flags | MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    mount(None::<&str>, path, None::<&str>, flags, None::<&str>)
+        .map_err(|e| format!("remount {path} read-only: {e}"))
+}
+
+/// Hides files behind `/dev/null` and directories behind an empty one.
+fn mask() -> Result<(), String> {
+    let mut empty_dir: Option<&str> = None;
+    for path in MASKED.into_iter().chain([MASKED_POWERCAP]) {
+        let fail = |e: nix::errno::Errno| format!("mask {path}: {e}");
+        match fs::symlink_metadata(path) {
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(format!("mask {path}: {e}")),
+            Ok(found) if !found.is_dir() => {
+                mount(Some("/dev/null"), path, None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(fail)?;
+            }
+            Ok(_) => {
+                if let Some(empty) = empty_dir {
+                    mount(Some(empty), path, None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(fail)?;
+                } else {
+                    let flags = NOSUID_NODEV_NOEXEC | MsFlags::MS_RDONLY;
+                    mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some("nr_inodes=1")).map_err(fail)?;
+                    empty_dir = Some(path);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn c_path(path: &Path) -> Result<CString, String> {
+    CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| format!("{path:?} has a NUL byte"))
+}

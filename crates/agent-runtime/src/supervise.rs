@@ -1,0 +1,133 @@
+//! The shim's life after the start: output into the spool, the end into `exit.json`.
+
+use crate::cgroup::Hierarchies;
+use crate::dir::ContainerDir;
+use crate::sys;
+use agent_driver::Exit;
+use agent_log::spool::{Stream, Writer};
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Bytes taken from a pipe at a time; on the stack, so that an idle shim keeps a page or two.
+const READ_BYTES: usize = 16 * 1024;
+/// Four times what a container can make its pipes hold.
+const DRAIN_READS_MAX: usize = 4 * 1024 * 1024 / READ_BYTES;
+/// How long a full spool is left alone before it is looked at again. Nothing tells when the shipper has made room.
+const FULL_SPOOL_RECHECK_MS: u16 = 100;
+
+/// A container that runs.
+pub(crate) struct Supervised {
+    pub(crate) init: OwnedFd,
+    pub(crate) output: Option<Output>,
+    pub(crate) hierarchies: Hierarchies,
+    pub(crate) cgroup: PathBuf,
+}
+
+impl Supervised {
+    /// Ends an init that failed.
+    pub(crate) fn kill_and_reap(&self) {
+        // It has exited already, or is stuck before its program.
+        let _ = sys::pidfd_send_signal(self.init.as_fd(), libc::SIGKILL);
+        let _ = sys::wait_pidfd(self.init.as_fd(), 0);
+    }
+}
+
+/// Output of a container on its way to the spool.
+pub(crate) struct Output {
+    spool: Writer,
+    streams: [(Stream, Option<File>); 2],
+}
+
+/// Supervises until init has ended; answers the shim's exit status.
+pub(crate) fn until_exit(dir: &ContainerDir, mut supervised: Supervised) -> i32 {
+    wait_and_spool(&supervised.init, &mut supervised.output);
+    // Not reaped yet: its number stays taken for as long as others may look it up in `state.json`.
+    let ended = sys::wait_pidfd(supervised.init.as_fd(), libc::WNOWAIT);
+    let at_unix_ms = unix_ms();
+    if let Some(output) = supervised.output.take() {
+        output.finish();
+    }
+    let oom_killed = supervised.hierarchies.oom_kills(&supervised.cgroup) > 0;
+    // Without an `exit.json` the container is lost, and rightly so.
+    let written = ended.and_then(|code| dir.write_exit(Exit { code, at_unix_ms, oom_killed }));
+    let _ = sys::wait_pidfd(supervised.init.as_fd(), 0);
+    i32::from(written.is_err())
+}
+
+fn wait_and_spool(init: &OwnedFd, output: &mut Option<Output>) {
+    loop {
+        let mut sources = vec![PollFd::new(init.as_fd(), PollFlags::POLLIN)];
+        let mut timeout = PollTimeout::NONE;
+        if let Some(output) = output {
+            if output.spool.is_full() {
+                timeout = PollTimeout::from(FULL_SPOOL_RECHECK_MS);
+            } else {
+                sources.extend(output.pipes().map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+            }
+        }
+        match poll(&mut sources, timeout) {
+            Err(Errno::EINTR) => continue,
+            Err(_) => return,
+            Ok(_) => {}
+        }
+        let ended = sources[0].any().unwrap_or(true);
+        let readable = sources[1..].iter().any(|source| source.any().unwrap_or(true));
+        if ended {
+            return;
+        }
+        if let (true, Some(output)) = (readable, output.as_mut()) {
+            output.spool_some();
+        }
+    }
+}
+
+impl Output {
+    pub(crate) fn new(spool: Writer, stdout: File, stderr: File) -> Self {
+        Self { spool, streams: [(Stream::Stdout, Some(stdout)), (Stream::Stderr, Some(stderr))] }
+    }
+
+    fn pipes(&self) -> impl Iterator<Item = &File> {
+        self.streams.iter().filter_map(|(_, pipe)| pipe.as_ref())
+    }
+
+    /// Takes what one read of each pipe gives; whether there was anything.
+    fn spool_some(&mut self) -> bool {
+        let mut buffer = [0; READ_BYTES];
+        let mut any = false;
+        for (stream, pipe) in &mut self.streams {
+            let Some(open) = pipe else { continue };
+            match open.read(&mut buffer) {
+                Ok(0) => *pipe = None,
+                Ok(count) => {
+                    any = true;
+                    // A full disk costs lines, and must not cost the container.
+                    let _ = self.spool.write(*stream, unix_ms(), &buffer[..count]);
+                }
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(_) => *pipe = None,
+            }
+        }
+        any
+    }
+
+    /// Init has ended, and with it every process of its namespace: what is in the pipes now is all.
+    fn finish(mut self) {
+        // More than a pipe holds, should a process of another container have been given the pipe and still write.
+        for _ in 0..DRAIN_READS_MAX {
+            if !self.spool_some() {
+                break;
+            }
+        }
+        let _ = self.spool.finish(unix_ms());
+    }
+}
+
+fn unix_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
