@@ -1,0 +1,374 @@
+//! The driver on a host of its own: each test runs again, alone, in fresh network and mount namespaces. They need root
+//! and say so when they are skipped.
+
+use crate::netns;
+use crate::pool::NETNS_FILE;
+use crate::rtnl::Rtnl;
+use crate::{HostNetwork, HostNetworkConfig, OpenError};
+use agent_driver::{Network, NetworkSpec};
+use nix::sched::{CloneFlags, setns};
+use rtnetlink::packet_route::link::{InfoData, InfoVeth};
+use rtnetlink::{LinkUnspec, LinkVeth};
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const INNER: &str = "WHARF_NET_TEST_INNER";
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs the test's body in a process whose network and mounts are its own.
+fn on_own_host<F: Future<Output = ()>>(name: &str, body: impl FnOnce(HostNetworkConfig) -> F) {
+    if std::env::var_os(INNER).is_some() {
+        let state = tempfile::tempdir().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        Rtnl::open().unwrap().set_link(LinkUnspec::new_with_index(1).up().build()).unwrap();
+        return runtime.block_on(body(config(state.path())));
+    }
+    let namespaces = ["--net", "--mount", "--propagation", "private"];
+    let probe = Command::new("unshare").args(namespaces).arg("true").output();
+    if !probe.is_ok_and(|probe| probe.status.success()) {
+        eprintln!("SKIPPED {name}: making network namespaces needs root");
+        return;
+    }
+    let output = Command::new("unshare")
+        .args(namespaces)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("tests::{name}"), "--nocapture"])
+        .env(INNER, "1")
+        .env("RUST_BACKTRACE", "0")
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    println!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success());
+    assert!(text(&output.stdout).contains("1 passed"), "the inner test ran");
+}
+
+fn config(state: &Path) -> HostNetworkConfig {
+    let gateways = vec![([172, 31, 0, 1].into(), 20), ([172, 31, 16, 1].into(), 20)];
+    let mut config = HostNetworkConfig::new([172, 31, 0, 0].into(), 16, gateways);
+    config.state_dir = state.join("netns");
+    config
+}
+
+fn spec(task: &str, subnet: u8, host: u8) -> NetworkSpec {
+    NetworkSpec {
+        task: task.into(),
+        address: Ipv4Addr::new(172, 31, subnet, host),
+        prefix_len: 20,
+        gateway: Ipv4Addr::new(172, 31, subnet, 1),
+        mac: format!("02:77:ac:1f:{subnet:02x}:{host:02x}"),
+    }
+}
+
+fn inside<T: Send + 'static>(
+    netns: &Path,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> thread::JoinHandle<T> {
+    let netns = File::open(netns).unwrap();
+    thread::spawn(move || {
+        setns(netns, CloneFlags::CLONE_NEWNET).unwrap();
+        work()
+    })
+}
+
+/// Serves one connection in the namespace; answers who connected.
+fn serve(netns: &Path) -> thread::JoinHandle<SocketAddr> {
+    let (ready, listening) = std::sync::mpsc::channel();
+    let server = inside(netns, move || {
+        let listener = TcpListener::bind("0.0.0.0:80").unwrap();
+        ready.send(()).unwrap();
+        let (mut stream, peer) = listener.accept().unwrap();
+        stream.write_all(b"hello").unwrap();
+        peer
+    });
+    listening.recv().unwrap();
+    server
+}
+
+fn greeting(from: Ipv4Addr) -> String {
+    let mut stream = TcpStream::connect_timeout(&(from, 80).into(), PATIENCE).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+fn our_links() -> Vec<String> {
+    let links = Rtnl::open().unwrap().links().unwrap();
+    let mut names: Vec<_> = links.into_iter().map(|l| l.name).filter(|n| n.starts_with('w')).collect();
+    names.sort();
+    names
+}
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn tasks_reach_each_other_across_subnets_and_the_host_reaches_them() {
+    on_own_host("tasks_reach_each_other_across_subnets_and_the_host_reaches_them", async |config| {
+        let network = HostNetwork::open(config).await.unwrap();
+        let (a, b, c) = (spec("task-a", 0, 4), spec("task-b", 16, 4), spec("task-c", 0, 5));
+        let netns_a = network.attach(&a).await.unwrap().netns;
+        let netns_b = network.attach(&b).await.unwrap().netns;
+        let netns_c = network.attach(&c).await.unwrap().netns;
+
+        for (server, at, client, from) in [(&netns_b, &b, &netns_a, &a), (&netns_a, &a, &netns_c, &c)] {
+            let served = serve(server);
+            let to = at.address;
+            assert_eq!(inside(client, move || greeting(to)).join().unwrap(), "hello");
+            assert_eq!(served.join().unwrap().ip(), from.address, "seen with its own address");
+        }
+        let served = serve(&netns_b);
+        assert_eq!(greeting(b.address), "hello");
+        assert_eq!(served.join().unwrap().ip(), Ipv4Addr::new(172, 31, 16, 1));
+        let served = inside(&netns_a, || {
+            let listener = TcpListener::bind("127.0.0.1:80").unwrap();
+            let client = thread::spawn(|| TcpStream::connect("127.0.0.1:80").is_ok());
+            listener.accept().is_ok() && client.join().unwrap()
+        });
+        assert!(served.join().unwrap(), "loopback works");
+        assert_eq!(network.list().await.unwrap(), ["task-a", "task-b", "task-c"]);
+    });
+}
+
+#[test]
+fn traffic_that_leaves_the_block_is_translated() {
+    on_own_host("traffic_that_leaves_the_block_is_translated", async |config| {
+        if Command::new("nft").arg("--version").output().is_err() {
+            eprintln!("SKIPPED: nft is not installed");
+            return;
+        }
+        let outside = config.state_dir.with_file_name("outside");
+        let mut beyond = netns::create(&outside).unwrap();
+        let mut host = Rtnl::open().unwrap();
+        let namespace = File::open(&outside).unwrap();
+        let peer = LinkUnspec::new_with_name("eth0").setns_by_fd(namespace.as_raw_fd()).build();
+        let uplink = LinkVeth::new("uplink", "eth0").set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));
+        host.add_link(uplink.build()).unwrap();
+        let uplink = host.link("uplink").unwrap().unwrap().index;
+        host.set_link(LinkUnspec::new_with_index(uplink).up().build()).unwrap();
+        host.ensure_address(uplink, [198, 51, 100, 2].into(), 24).unwrap();
+        let eth0 = beyond.link("eth0").unwrap().unwrap().index;
+        beyond.set_link(LinkUnspec::new_with_index(eth0).up().build()).unwrap();
+        beyond.ensure_address(eth0, [198, 51, 100, 1].into(), 24).unwrap();
+
+        let before = fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap();
+        let network = HostNetwork::open(config.clone()).await.unwrap();
+        let netns = network.attach(&spec("task-a", 0, 4)).await.unwrap().netns;
+        let served = serve(&outside);
+        assert_eq!(inside(&netns, || greeting([198, 51, 100, 1].into())).join().unwrap(), "hello");
+        assert_eq!(served.join().unwrap().ip(), Ipv4Addr::new(198, 51, 100, 2));
+
+        drop(network);
+        HostNetwork::teardown(config).await.unwrap();
+        assert_eq!(fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap(), before);
+        let tables = Command::new("nft").args(["list", "tables"]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&tables.stdout), "");
+        netns::remove(&outside).unwrap();
+    });
+}
+
+#[test]
+fn attach_and_detach_are_idempotent_and_an_address_is_free_at_once() {
+    on_own_host("attach_and_detach_are_idempotent_and_an_address_is_free_at_once", async |config| {
+        let network = HostNetwork::open(config).await.unwrap();
+        let spec = spec("task-a", 0, 4);
+        let attached = network.attach(&spec).await.unwrap();
+        let before = our_links();
+        assert_eq!(network.attach(&spec).await.unwrap(), attached);
+        eventually("the pool is full again", || network.spares() == 4);
+        assert!(before.iter().all(|link| our_links().contains(link)), "nothing was made anew");
+
+        for round in 0..5 {
+            network.detach("task-a").await.unwrap();
+            network.detach("task-a").await.unwrap();
+            assert!(!attached.netns.exists());
+            assert_eq!(network.list().await.unwrap(), [""; 0]);
+            // Another task gets the address right away.
+            let mut next = spec.clone();
+            next.task = format!("next-{round}");
+            let netns = network.attach(&next).await.unwrap().netns;
+            let served = serve(&netns);
+            assert_eq!(greeting(spec.address), "hello");
+            served.join().unwrap();
+            network.detach(&next.task).await.unwrap();
+        }
+        let together = (0..20).map(|n| {
+            let (network, spec) = (network.clone(), self::spec("task-b", 0, 9));
+            tokio::spawn(async move {
+                let done = if n % 2 == 0 {
+                    network.attach(&spec).await.map(drop)
+                } else {
+                    network.detach("task-b").await
+                };
+                done.unwrap();
+            })
+        });
+        for one in together.collect::<Vec<_>>() {
+            one.await.unwrap();
+        }
+        network.detach("task-b").await.unwrap();
+        eventually("the pool is full again", || network.spares() == 4);
+        assert_eq!(our_links().len(), 1 + 4, "the bridge and the spares");
+    });
+}
+
+#[test]
+fn remains_of_a_crash_are_replaced() {
+    on_own_host("remains_of_a_crash_are_replaced", async |config| {
+        let network = HostNetwork::open(config.clone()).await.unwrap();
+        let spec = spec("task-a", 0, 4);
+        let dir = config.tasks_dir().join("task-a");
+        let link = config.task_link("task-a");
+        let damage: [(&str, &dyn Fn()); 4] = [
+            ("the last step is missing", &|| fs::remove_file(dir.join("spec.json")).unwrap()),
+            ("the link is gone", &|| {
+                let mut host = Rtnl::open().unwrap();
+                let index = host.link(&link).unwrap().unwrap().index;
+                host.delete_link(index).unwrap();
+            }),
+            ("the namespace is gone", &|| netns::remove(&dir.join(NETNS_FILE)).unwrap()),
+            ("only the directory is there", &|| {
+                netns::remove(&dir.join(NETNS_FILE)).unwrap();
+                fs::remove_file(dir.join("spec.json")).unwrap();
+            }),
+        ];
+        for (what, damage) in damage {
+            network.attach(&spec).await.unwrap();
+            damage();
+            let netns = network.attach(&spec).await.unwrap().netns;
+            let served = serve(&netns);
+            assert_eq!(greeting(spec.address), "hello", "{what}");
+            served.join().unwrap();
+            damage();
+            network.detach("task-a").await.unwrap();
+            assert!(!dir.exists() && Rtnl::open().unwrap().link(&link).unwrap().is_none(), "{what}");
+        }
+        let mut moved = spec.clone();
+        network.attach(&spec).await.unwrap();
+        moved.address = [172, 31, 0, 77].into();
+        let netns = network.attach(&moved).await.unwrap().netns;
+        let served = serve(&netns);
+        assert_eq!(greeting(moved.address), "hello");
+        served.join().unwrap();
+    });
+}
+
+#[test]
+fn a_restart_keeps_tasks_and_leaks_no_spares_and_teardown_leaves_nothing() {
+    on_own_host("a_restart_keeps_tasks_and_leaks_no_spares_and_teardown_leaves_nothing", async |config| {
+        let links = || Rtnl::open().unwrap().links().unwrap();
+        let before = links();
+        let mut netns = PathBuf::new();
+        for _ in 0..3 {
+            let network = HostNetwork::open(config.clone()).await.unwrap();
+            netns = network.attach(&spec("task-a", 0, 4)).await.unwrap().netns;
+            eventually("the pool is full", || network.spares() == 4);
+            assert_eq!(our_links().len(), 1 + 1 + 4);
+            let refused = HostNetwork::teardown(config.clone()).await;
+            assert!(matches!(refused, Err(OpenError::InUse(_))));
+        }
+        let served = serve(&netns);
+        assert_eq!(greeting([172, 31, 0, 4].into()), "hello");
+        served.join().unwrap();
+        HostNetwork::teardown(config.clone()).await.unwrap();
+        HostNetwork::teardown(config.clone()).await.unwrap();
+        assert!(!config.state_dir.exists());
+        assert_eq!(links(), before);
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        assert!(!mounts.contains(config.state_dir.to_str().unwrap()));
+    });
+}
+
+#[test]
+fn what_is_not_ours_is_left_alone_and_named() {
+    on_own_host("what_is_not_ours_is_left_alone_and_named", async |config| {
+        let mut host = Rtnl::open().unwrap();
+        host.add_link(LinkVeth::new("wharf0", "other").build()).unwrap();
+        let error = HostNetwork::open(config.clone()).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "interface wharf0 exists and was not made by Wharf; choose another name (bridge)"
+        );
+        HostNetwork::teardown(config.clone()).await.unwrap();
+        let dummy = host.link("wharf0").unwrap().expect("it is still there").index;
+        host.delete_link(dummy).unwrap();
+
+        host.add_link(LinkVeth::new("office", "other").build()).unwrap();
+        let office = host.link("office").unwrap().unwrap().index;
+        host.ensure_address(office, [172, 16, 3, 4].into(), 12).unwrap();
+        let error = HostNetwork::open(config.clone()).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "interface office has the address 172.16.3.4/12, which overlaps the block 172.31.0.0/16 of the tasks; \
+             choose another block (vpc_network, vpc_prefix_len)"
+        );
+    });
+}
+
+#[test]
+fn an_attach_that_fails_leaves_nothing() {
+    on_own_host("an_attach_that_fails_leaves_nothing", async |config| {
+        let network = HostNetwork::open(config.clone()).await.unwrap();
+        let mut bad = spec("task-a", 0, 4);
+        bad.gateway = [10, 0, 0, 1].into();
+        let error = network.attach(&bad).await.unwrap_err().to_string();
+        assert!(error.starts_with("cannot configure the interface of task task-a: "), "{error}");
+        bad.mac = "nonsense".into();
+        let error = network.attach(&bad).await.unwrap_err().to_string();
+        assert!(error.starts_with("cannot use \"nonsense\" as a MAC address"), "{error}");
+        bad.task = "../up".into();
+        assert!(
+            network
+                .attach(&bad)
+                .await
+                .unwrap_err()
+                .to_string()
+                .starts_with("cannot use \"../up\" as a task's id")
+        );
+        assert_eq!(network.list().await.unwrap(), [""; 0]);
+        eventually("the pool is full and nothing else is there", || {
+            network.spares() == 4 && our_links().len() == 5
+        });
+    });
+}
+
+#[test]
+fn figures() {
+    on_own_host("figures", async |config| {
+        for pool_size in [4, 0] {
+            let config = HostNetworkConfig { pool_size, ..config.clone() };
+            let network = HostNetwork::open(config.clone()).await.unwrap();
+            let (mut attach, mut detach) = (Vec::new(), Vec::new());
+            for _ in 0..40 {
+                eventually("the pool is full", || network.spares() == pool_size);
+                let begin = Instant::now();
+                network.attach(&spec("task-a", 0, 4)).await.unwrap();
+                attach.push(begin.elapsed());
+                eventually("the pool is full", || network.spares() == pool_size);
+                let begin = Instant::now();
+                network.detach("task-a").await.unwrap();
+                detach.push(begin.elapsed());
+            }
+            attach.sort();
+            detach.sort();
+            println!(
+                "pool {pool_size}: attach p50 {:?} p95 {:?}, detach p50 {:?} p95 {:?}",
+                attach[20], attach[38], detach[20], detach[38]
+            );
+            drop(network);
+            HostNetwork::teardown(config).await.unwrap();
+        }
+    });
+}
