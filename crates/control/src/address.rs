@@ -106,23 +106,45 @@ mod tests {
 
     #[test]
     fn the_first_address_comes_after_the_reserved_ones() {
-        check(&[], None, 2, expect![[""]]);
+        check(
+            &[],
+            None,
+            2,
+            expect![[r#"
+            10.0.0.4 10.0.0.5
+            10.0.0.0: 10.0.0.5"#]],
+        );
     }
 
     #[test]
     fn addresses_go_on_after_the_last_one_and_round() {
-        check(&["10.0.0.14", "10.0.0.4"], Some("10.0.0.12"), 3, expect![[""]]);
+        check(
+            &["10.0.0.14", "10.0.0.4"],
+            Some("10.0.0.12"),
+            3,
+            expect![[r#"
+            10.0.0.13 10.0.0.5 10.0.0.6
+            10.0.0.0: 10.0.0.6"#]],
+        );
     }
 
     #[test]
     fn a_full_subnet_gives_way_to_the_next_and_then_there_is_none() {
-        check(&[], Some("10.0.0.13"), 24, expect![[""]]);
+        check(
+            &[],
+            Some("10.0.0.13"),
+            24,
+            expect![[r#"
+            10.0.0.14 10.0.0.4 10.0.0.5 10.0.0.6 10.0.0.7 10.0.0.8 10.0.0.9 10.0.0.10 10.0.0.11 10.0.0.12 10.0.0.13 10.0.1.4 10.0.1.5 10.0.1.6 10.0.1.7 10.0.1.8 10.0.1.9 10.0.1.10 10.0.1.11 10.0.1.12 10.0.1.13 10.0.1.14 none none
+            10.0.0.0: 10.0.0.13, 10.0.1.0: 10.0.1.14"#]],
+        );
     }
 
     #[test]
     fn blocks_too_small_for_the_reserved_addresses_have_none() {
         for prefix_len in 29..=32 {
-            let plan = plan_addresses(&[vec![subnet("10.0.0.0", prefix_len)]; 4], |_| false, |_| None);
+            let requests = vec![vec![subnet("10.0.0.0", prefix_len)]; 4];
+            let plan = plan_addresses(&requests, |_| false, |_| None);
             let count = plan.grants.iter().flatten().count();
             assert_eq!(count, if prefix_len == 29 { 3 } else { 0 }, "/{prefix_len}");
         }

@@ -28,16 +28,18 @@ pub(crate) trait Controller: Send + Sync {
     fn plan(&self, state: &State, now: Timestamp) -> Plan;
 }
 
-/// Activates a controller once.
-pub(crate) async fn activate(context: &Context, controller: &dyn Controller) -> Result<(), StoreError> {
+/// Activates a controller once; says whether it had anything to write.
+pub(crate) async fn activate(context: &Context, controller: &dyn Controller) -> Result<bool, StoreError> {
     if !controller.is_due(&context.store.snapshot(), context.now()) {
-        return Ok(());
+        return Ok(false);
     }
     context
         .store
         .commit(|tx| {
-            controller.plan(tx, context.now()).apply(tx);
-            Ok(())
+            let plan = controller.plan(tx, context.now());
+            let has_steps = !plan.steps.is_empty();
+            plan.apply(tx);
+            Ok(has_steps)
         })
         .await
 }
@@ -47,10 +49,15 @@ pub(crate) async fn run(context: Arc<Context>, controller: Arc<dyn Controller>) 
     let mut watch = context.store.watch();
     let mut links = context.links.watch();
     loop {
-        if let Err(error) = activate(&context, controller.as_ref()).await {
-            tracing::error!(controller = controller.name(), %error, "a plan could not be applied");
-            sleep(RETRY_DELAY).await;
-            continue;
+        match activate(&context, controller.as_ref()).await {
+            // A plan may be a part of the work.
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(controller = controller.name(), %error, "a plan could not be applied");
+                sleep(RETRY_DELAY).await;
+                continue;
+            }
         }
         match controller.timer() {
             Some(period) => sleep(period).await,

@@ -40,6 +40,7 @@ where
     let mut session = match Session::begin(&context, &link, key, &query).await {
         Ok(session) => session,
         Err(end) => {
+            drop(link);
             socket.close(&end).await;
             return end;
         }
@@ -117,7 +118,7 @@ impl<'a> Session<'a> {
                 () = elapsed(answer_by) => return Err(SessionEnd::Silent),
                 snapshot = watch.changed() => self.tell(socket, &snapshot).await?,
                 () = sleep_until(heartbeat_at) => {
-                    heartbeat_at += config.heartbeat_interval;
+                    heartbeat_at = Instant::now() + config.heartbeat_interval;
                     self.answer_by = Some(Instant::now() + config.heartbeat_timeout);
                     let message_id = self.context.ids.uuid();
                     send(socket, HeartbeatMessage { healthy: true, message_id }).await?;
@@ -136,9 +137,8 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         self.seen_revision = Some(revision);
-        let tasks: Vec<Arc<Task>> = snapshot.active_tasks_on(&self.instance.id).cloned().collect();
-        self.check_registration(snapshot, &tasks)?;
-        let due = self.told.due(&tasks);
+        self.check_registration(snapshot)?;
+        let due = self.told.due(snapshot.active_tasks_on(&self.instance.id));
         if due.is_empty() {
             return Ok(());
         }
@@ -155,10 +155,11 @@ impl<'a> Session<'a> {
     }
 
     /// A deregistered instance's link stays until its last task has stopped.
-    fn check_registration(&self, snapshot: &State, tasks: &[Arc<Task>]) -> Result<(), SessionEnd> {
+    fn check_registration(&self, snapshot: &State) -> Result<(), SessionEnd> {
         let instance = snapshot.instance(&self.instance.scope, &self.instance.id);
-        let active = instance.is_some_and(|i| i.status != InstanceStatus::Inactive);
-        if active || tasks.iter().any(|task| is_held(task)) { Ok(()) } else { Err(SessionEnd::Deregistered) }
+        let is_active = instance.is_some_and(|i| i.status != InstanceStatus::Inactive);
+        let mut tasks = snapshot.active_tasks_on(&self.instance.id);
+        if is_active || tasks.any(|task| is_held(task)) { Ok(()) } else { Err(SessionEnd::Deregistered) }
     }
 
     async fn receive<S>(&mut self, socket: &mut Socket<S>, text: &str) -> Result<(), SessionEnd>

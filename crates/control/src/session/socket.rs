@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -31,10 +32,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub(crate) async fn next(&mut self) -> Result<String, SessionEnd> {
         loop {
             let message = match self.stream.next().await {
-                None | Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) => {
-                    return Err(SessionEnd::Closed);
-                }
-                Some(Err(error)) => return Err(SessionEnd::Link(error.to_string())),
+                None => return Err(SessionEnd::Closed),
+                Some(Err(error)) => return Err(ended_by(&error)),
                 Some(Ok(message)) => message,
             };
             match message {
@@ -55,8 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub(crate) async fn send(&mut self, text: String) -> Result<(), SessionEnd> {
         match timeout(self.send_timeout, self.stream.send(Message::text(text))).await {
             Err(_) => Err(SessionEnd::Silent),
-            Ok(Err(Error::ConnectionClosed | Error::AlreadyClosed)) => Err(SessionEnd::Closed),
-            Ok(Err(error)) => Err(SessionEnd::Link(error.to_string())),
+            Ok(Err(error)) => Err(ended_by(&error)),
             Ok(Ok(())) => Ok(()),
         }
     }
@@ -72,5 +70,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let frame = CloseFrame { code, reason: end.to_string().into() };
         // The link ends here whether or not the agent hears of it.
         let _ = timeout(self.send_timeout, self.stream.close(Some(frame))).await;
+    }
+}
+
+/// An agent that dies leaves without a goodbye: that is a closed link like any other.
+fn ended_by(error: &Error) -> SessionEnd {
+    match error {
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => SessionEnd::Closed,
+        error => SessionEnd::Link(error.to_string()),
     }
 }

@@ -55,7 +55,7 @@ where
             }
             () = sleep_until(silent_at) => return Err(SessionEnd::Silent),
             () = sleep_until(heartbeat_at) => {
-                heartbeat_at += context.config.heartbeat_interval;
+                heartbeat_at = Instant::now() + context.config.heartbeat_interval;
                 let heartbeat = HeartbeatMessage { healthy: true, message_id: String::new() };
                 socket.send(acs::encode(&TelemetryAnswer::from(heartbeat))).await?;
             }

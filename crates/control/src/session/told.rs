@@ -25,24 +25,22 @@ pub(crate) struct Due {
 }
 
 impl Told {
-    /// What has to be said next, given the instance's tasks that are not STOPPED. Tasks that are gone are dropped from
-    /// memory on the way.
-    pub(crate) fn due(&mut self, tasks: &[Arc<Task>]) -> Due {
-        let present: BTreeSet<TaskKey> = tasks.iter().filter(|t| is_held(t)).map(|t| task_key(t)).collect();
-        self.started.retain(|key| present.contains(key));
-        self.stopped.retain(|key| present.contains(key));
-        self.unacknowledged.retain(|_, keys| keys.iter().any(|key| present.contains(key)));
-        let wants = |desired| tasks.iter().filter(move |t| is_held(t) && t.desired_status == desired);
-        Due {
-            start: wants(DesiredStatus::Running)
-                .filter(|t| is_unknown_to_agent(t) && !self.started.contains(&task_key(t)))
-                .cloned()
-                .collect(),
-            stop: wants(DesiredStatus::Stopped)
-                .filter(|t| !self.stopped.contains(&task_key(t)))
-                .cloned()
-                .collect(),
+    /// What has to be said next, given the instance's tasks that are not STOPPED. What was said of others is forgotten.
+    pub(crate) fn due<'a>(&mut self, tasks: impl Iterator<Item = &'a Arc<Task>>) -> Due {
+        let (mut start, mut stop) = (Vec::new(), Vec::new());
+        for task in tasks.filter(|task| is_held(task)) {
+            match task.desired_status {
+                DesiredStatus::Stopped => stop.push(task.clone()),
+                DesiredStatus::Running if is_unknown_to_agent(task) => start.push(task.clone()),
+                DesiredStatus::Running => {}
+            }
         }
+        forget_all_but(&mut self.started, &start);
+        forget_all_but(&mut self.stopped, &stop);
+        self.unacknowledged.retain(|_, keys| keys.iter().any(|key| self.started.contains(key)));
+        start.retain(|task| !self.started.contains(&task_key(task)));
+        stop.retain(|task| !self.stopped.contains(&task_key(task)));
+        Due { start, stop }
     }
 
     /// A message with these tasks was sent.
@@ -74,6 +72,11 @@ impl Due {
         }
         stops.chain(starts).collect()
     }
+}
+
+fn forget_all_but(told: &mut BTreeSet<TaskKey>, tasks: &[Arc<Task>]) {
+    let open: BTreeSet<TaskKey> = tasks.iter().map(|task| task_key(task)).collect();
+    told.retain(|key| open.contains(key));
 }
 
 /// Whether the agent has, or is about to have, the task.

@@ -1,0 +1,112 @@
+//! The HTTP side: a real upgrade through hyper, and every refusal.
+
+use crate::world::{World, instance, scope};
+use acs::link::AcsQuery;
+use acs::{Refusal, RefusalKind, ServerMessage};
+use control::{ACS_ENDPOINT_PATH, TCS_ENDPOINT_PATH, is_agent_path};
+use futures_util::{SinkExt, StreamExt};
+use http::{Request, StatusCode};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use model::Scope;
+use model::instance::InstanceStatus;
+use std::convert::Infallible;
+use tokio::io::DuplexStream;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+const ARN: &str = "arn:aws:ecs:us-east-1:000000000000:container-instance/default/i1";
+
+fn query(cluster: &str, container_instance_arn: &str) -> String {
+    let container_instance_arn = container_instance_arn.to_owned();
+    AcsQuery { cluster: cluster.into(), container_instance_arn, ..AcsQuery::default() }.encode()
+}
+
+/// A connection of `caller` to a listener as the binary has it.
+async fn connect(
+    world: &World,
+    caller: Scope,
+    path_and_query: &str,
+) -> Result<WebSocketStream<DuplexStream>, Error> {
+    let (here, there) = tokio::io::duplex(1 << 16);
+    let control = world.control.clone();
+    let service = service_fn(move |mut request| {
+        let response = control.upgrade(&mut request, &caller);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    tokio::spawn(async move {
+        let connection =
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(there), service);
+        connection.with_upgrades().await
+    });
+    let url = format!("ws://127.0.0.1:4566{path_and_query}");
+    client_async(url, here).await.map(|(socket, _)| socket)
+}
+
+async fn world() -> World {
+    let world = World::new();
+    world.put_instance("i1").await;
+    let mut gone = instance("gone");
+    gone.status = InstanceStatus::Inactive;
+    world.write(|tx| tx.put(gone)).await;
+    world
+}
+
+#[tokio::test]
+async fn an_agent_is_let_in_with_its_clusters_name_or_arn() {
+    let world = world().await;
+    for cluster in ["default", "arn:aws:ecs:us-east-1:000000000000:cluster/default"] {
+        let path = format!("{ACS_ENDPOINT_PATH}/ws?{}", query(cluster, ARN));
+        let mut socket = connect(&world, scope(), &path).await.expect("an open door");
+        let first = socket.next().await.expect("a message").expect("a frame");
+        let text = first.into_text().expect("text");
+        assert!(matches!(acs::decode_server(&text), Ok(ServerMessage::TaskManifest(_))), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn telemetry_is_acknowledged() {
+    let world = world().await;
+    let query = format!("cluster=default&containerInstance={ARN}");
+    let path = format!("{TCS_ENDPOINT_PATH}/ws?{query}");
+    let mut socket = connect(&world, scope(), &path).await.expect("an open door");
+    for junk in ["{}", "Host: x\r\n\r\n{"] {
+        socket.send(Message::text(junk)).await.expect("an open link");
+    }
+    let frame =
+        "Host: x\r\n\r\n{\"type\":\"PublishMetricsRequest\",\"message\":{\"metadata\":{\"fin\":true}}}";
+    socket.send(Message::text(frame)).await.expect("an open link");
+    let answer = socket.next().await.expect("a message").expect("a frame");
+    assert_eq!(answer.into_text().expect("text"), r#"{"type":"AckPublishMetric","message":{"message":""}}"#);
+}
+
+#[tokio::test]
+async fn everybody_else_is_refused_in_words_that_agents_know() {
+    let world = world().await;
+    let other = Scope::new("111111111111", "us-east-1");
+    let arn = |id: &str| ARN.replace("i1", id);
+    let rows = [
+        (scope(), query("default", &arn("gone")), RefusalKind::InactiveInstanceException, 400),
+        (scope(), query("default", &arn("i2")), RefusalKind::InvalidInstanceException, 400),
+        (scope(), query("default", "i1"), RefusalKind::InvalidInstanceException, 400),
+        (scope(), query("prod", ARN), RefusalKind::InvalidClusterException, 400),
+        (other, query("default", ARN), RefusalKind::AccessDeniedException, 403),
+    ];
+    for (caller, query, kind, status) in rows {
+        let refused = connect(&world, caller, &format!("/acs/ws?{query}")).await;
+        let Err(Error::Http(response)) = refused else { panic!("{query}: {refused:?}") };
+        let body = String::from_utf8(response.body().clone().expect("a body")).expect("text");
+        assert_eq!(response.status().as_u16(), status, "{query}");
+        assert_eq!(Refusal::from_body(&body).map(|r| r.kind), Some(kind), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_plain_request_is_no_upgrade() {
+    let world = world().await;
+    let mut request = Request::get(format!("/acs/ws?{}", query("default", ARN))).body(()).expect("a request");
+    let response = world.control.upgrade(&mut request, &scope());
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    let paths = ["/acs/ws", "/tcs/ws", "/acs", "/ws", "/acs/ws/", "/"];
+    assert_eq!(paths.map(is_agent_path), [true, true, false, false, false, false]);
+}
