@@ -1,0 +1,289 @@
+//! What a commit promises: INV-STORE-1, INV-STORE-2, INV-STORE-4 and INV-STORE-5.
+
+mod common;
+
+use common::{cluster, cluster_key, definition, family, scope, task, task_key};
+use model::cluster::Cluster;
+use model::task::{DesiredStatus, Task, TaskStatus};
+use model::task_definition::{TaskDefinition, TaskDefinitionStatus};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use store::{AppendFault, Committer, MemoryJournal, Queue, Snapshot, Store, StoreError, Tx};
+
+fn open(journal: &MemoryJournal, committer: Committer) -> Store {
+    Store::open(Box::new(journal.clone()), committer).expect("opens")
+}
+
+async fn create(store: &Store, name: &str) -> Result<(), StoreError> {
+    store
+        .commit(|tx| {
+            tx.put(cluster(name));
+            Ok(())
+        })
+        .await
+}
+
+fn has(snapshot: &Snapshot, name: &str) -> bool {
+    snapshot.cluster(&scope(), &name.into()).is_some()
+}
+
+fn is_ready<F: Future>(future: std::pin::Pin<&mut F>) -> bool {
+    matches!(future.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(_))
+}
+
+#[tokio::test]
+async fn a_commit_reads_its_own_writes_and_older_snapshots_never_change() {
+    let store = open(&MemoryJournal::new(), Committer::Inline);
+    let before = store.snapshot();
+    let seen = store
+        .commit(|tx: &mut Tx| {
+            tx.put(cluster("a"));
+            tx.update(&cluster_key("a"), |c: &mut Cluster| c.tags.insert("k".into(), "v".into()));
+            Ok::<_, StoreError>(tx.cluster(&scope(), &"a".into()).cloned())
+        })
+        .await
+        .expect("commits")
+        .expect("its own write");
+    assert_eq!(seen.tags["k"], "v");
+    assert!(!has(&before, "a"));
+    assert!(has(&store.snapshot(), "a"));
+    assert_eq!(store.snapshot().revision(), before.revision() + 1);
+}
+
+#[tokio::test]
+async fn an_error_changes_nothing_and_no_writes_append_nothing() {
+    #[derive(Debug, PartialEq)]
+    enum Refused {
+        Because,
+        Store(StoreError),
+    }
+    impl From<StoreError> for Refused {
+        fn from(error: StoreError) -> Self {
+            Self::Store(error)
+        }
+    }
+    let journal = MemoryJournal::new();
+    let store = open(&journal, Committer::Inline);
+    let appends = journal.appends();
+    let result = store.commit(|tx| {
+        tx.put(cluster("a"));
+        Err::<(), _>(Refused::Because)
+    });
+    assert_eq!(result.await, Err(Refused::Because));
+    store.commit(|tx| Ok::<_, StoreError>(tx.revision())).await.expect("reads");
+    assert!(!has(&store.snapshot(), "a"));
+    assert_eq!(journal.appends(), appends);
+}
+
+#[tokio::test]
+async fn a_change_that_panics_leaves_the_store_as_it_was() {
+    let store = open(&MemoryJournal::new(), Committer::Inline);
+    let other = store.clone();
+    let panicking = tokio::spawn(async move {
+        let change = |tx: &mut Tx| -> Result<(), StoreError> {
+            tx.put(cluster("a"));
+            panic!("a bug in a change")
+        };
+        other.commit(change).await
+    });
+    assert!(panicking.await.is_err());
+    create(&store, "b").await.expect("commits");
+    assert!(!has(&store.snapshot(), "a") && has(&store.snapshot(), "b"));
+}
+
+#[tokio::test]
+async fn nothing_is_visible_or_acknowledged_before_it_is_on_disk() {
+    let journal = MemoryJournal::new();
+    let store = open(&journal, Committer::Thread);
+    journal.hold();
+    let mut first = pin!(create(&store, "a"));
+    assert!(!is_ready(first.as_mut()));
+    journal.wait_until_held();
+    // These have seen "a" on the head of the store; their answers would tell of it.
+    let mut refusal = pin!(store.commit(|tx| match tx.cluster(&scope(), &"a".into()) {
+        Some(_) => Err(StoreError::Failed("already there".to_owned())),
+        None => Ok(()),
+    }));
+    let mut reading = pin!(store.commit(|tx| Ok::<_, StoreError>(tx.all_clusters().count())));
+    assert!(!is_ready(first.as_mut()) && !is_ready(refusal.as_mut()) && !is_ready(reading.as_mut()));
+    assert!(!has(&store.snapshot(), "a"));
+    journal.release();
+    first.await.expect("commits");
+    assert!(has(&store.snapshot(), "a"));
+    assert_eq!(refusal.await, Err(StoreError::Failed("already there".to_owned())));
+    assert_eq!(reading.await, Ok(1));
+}
+
+#[tokio::test]
+async fn commits_that_wait_share_one_append() {
+    let journal = MemoryJournal::new();
+    let store = open(&journal, Committer::Thread);
+    journal.hold();
+    let mut first = Box::pin(create(&store, "first"));
+    assert!(!is_ready(first.as_mut()));
+    journal.wait_until_held();
+    let names: Vec<_> = (0..50).map(|n| format!("c{n}")).collect();
+    let mut others: Vec<_> = names.iter().map(|name| Box::pin(create(&store, name))).collect();
+    assert!(others.iter_mut().all(|commit| !is_ready(commit.as_mut())));
+    let appends = journal.appends();
+    journal.release();
+    first.await.expect("commits");
+    for commit in others {
+        commit.await.expect("commits");
+    }
+    assert_eq!(journal.appends(), appends + 2);
+    assert_eq!(store.snapshot().all_clusters().count(), 51);
+}
+
+#[tokio::test]
+async fn a_dropped_commit_stands_once_its_change_has_run() {
+    let journal = MemoryJournal::new();
+    let store = open(&journal, Committer::Thread);
+    journal.hold();
+    {
+        let mut dropped = Box::pin(create(&store, "a"));
+        assert!(!is_ready(dropped.as_mut()));
+    }
+    journal.release();
+    create(&store, "b").await.expect("commits");
+    assert!(has(&store.snapshot(), "a"));
+}
+
+#[tokio::test]
+async fn a_failed_append_poisons_the_store_and_readers_keep_the_last_durable_state() {
+    for committer in [Committer::Inline, Committer::Thread] {
+        for (fault, kept) in [(AppendFault::Lost, false), (AppendFault::Kept, true)] {
+            let journal = MemoryJournal::new();
+            let store = open(&journal, committer);
+            create(&store, "durable").await.expect("commits");
+            journal.fail_next_append(fault);
+            for name in ["broken", "after"] {
+                assert!(matches!(create(&store, name).await, Err(StoreError::Failed(_))));
+                assert!(!has(&store.snapshot(), name));
+            }
+            let read = store.commit(|tx| Ok::<_, StoreError>(tx.all_clusters().count()));
+            assert!(matches!(read.await, Err(StoreError::Failed(_))));
+            assert!(has(&store.snapshot(), "durable"));
+            let reopened = open(&journal, committer).snapshot();
+            assert!(has(&reopened, "durable") && !has(&reopened, "after"));
+            assert_eq!(has(&reopened, "broken"), kept, "either is allowed; the journal decides");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_watch_starts_with_now_skips_what_it_missed_and_then_waits() {
+    let store = open(&MemoryJournal::new(), Committer::Inline);
+    let mut watch = store.watch();
+    let start = watch.changed().await.revision();
+    for name in ["a", "b", "c"] {
+        create(&store, name).await.expect("commits");
+    }
+    assert_eq!(watch.changed().await.revision(), start + 3);
+    let mut waiting = Box::pin(watch.changed());
+    assert!(!is_ready(waiting.as_mut()));
+    create(&store, "d").await.expect("commits");
+    assert_eq!(waiting.await.revision(), start + 4);
+}
+
+#[tokio::test]
+async fn a_task_keeps_its_definition_through_deregistration_and_reopening() {
+    let journal = MemoryJournal::new();
+    let store = open(&journal, Committer::Inline);
+    let change = |tx: &mut Tx| {
+        let revision = tx.next_revision(&scope(), &family());
+        tx.put(definition("web", revision));
+        tx.put(task("t1", definition("web", revision)));
+        tx.put(task("t2", definition("web", revision)));
+        Ok::<_, StoreError>(())
+    };
+    store.commit(change).await.expect("commits");
+    let key = (scope(), family(), 1);
+    let deregister = |tx: &mut Tx| {
+        tx.update(&key, |d: &mut TaskDefinition| d.status = TaskDefinitionStatus::Inactive);
+        Ok::<_, StoreError>(())
+    };
+    store.commit(deregister).await.expect("commits");
+    drop(store);
+    let store = open(&journal, Committer::Inline);
+    let snapshot = store.snapshot();
+    let [one, two] = ["t1", "t2"].map(|id| snapshot.task(&scope(), &id.into()).expect("kept"));
+    assert!(Arc::ptr_eq(&one.definition, &two.definition), "stored once, shared in memory");
+    assert_eq!(one.definition.status, TaskDefinitionStatus::Inactive);
+
+    let delete = |tx: &mut Tx| {
+        tx.remove::<TaskDefinition>(&key);
+        Ok::<_, StoreError>(())
+    };
+    assert!(matches!(store.commit(delete).await, Err(StoreError::DefinitionInUse(_))));
+    let delete_all = |tx: &mut Tx| {
+        tx.remove::<Task>(&task_key("t1"));
+        tx.remove::<Task>(&task_key("t2"));
+        delete(tx)
+    };
+    store.commit(delete_all).await.expect("nothing uses it any more");
+    let next = store.commit(|tx| Ok::<_, StoreError>(tx.next_revision(&scope(), &family())));
+    assert_eq!(next.await, Ok(2), "a revision number is never used again");
+}
+
+#[tokio::test]
+async fn a_task_without_its_definition_is_refused_with_the_whole_commit() {
+    let store = open(&MemoryJournal::new(), Committer::Inline);
+    let change = |tx: &mut Tx| {
+        tx.put(cluster("a"));
+        tx.put(task("t1", definition("web", 1)));
+        Ok::<_, StoreError>(())
+    };
+    assert!(matches!(store.commit(change).await, Err(StoreError::DefinitionInUse(_))));
+    assert!(!has(&store.snapshot(), "a"));
+}
+
+#[tokio::test]
+async fn queues_give_the_oldest_first_and_an_instance_knows_when_it_changed() {
+    let journal = MemoryJournal::new();
+    let store = open(&journal, Committer::Inline);
+    let change = |tx: &mut Tx| {
+        tx.put(definition("web", 1));
+        for (id, created) in [("a", 30), ("b", 10), ("c", 20)] {
+            let mut task = task(id, definition("web", 1));
+            task.times.created_at.0 = created;
+            tx.put(task);
+        }
+        Ok::<_, StoreError>(())
+    };
+    store.commit(change).await.expect("commits");
+    let ids = |snapshot: &Snapshot, queue| -> String {
+        snapshot.queue(queue).map(|task| task.id.as_str()).collect()
+    };
+    assert_eq!(ids(&store.snapshot(), Queue::Provisioning), "bca");
+
+    let host = "host".into();
+    assert_eq!(store.snapshot().instance_revision(&host), 0);
+    let place = |tx: &mut Tx| {
+        tx.update(&task_key("b"), |task: &mut Task| {
+            task.instance = Some("host".into());
+            task.last_status = TaskStatus::Pending;
+        });
+        Ok::<_, StoreError>(())
+    };
+    store.commit(place).await.expect("commits");
+    let placed = store.snapshot();
+    assert_eq!(placed.instance_revision(&host), placed.revision());
+    assert_eq!(placed.active_tasks_on(&host).count(), 1);
+    create(&store, "elsewhere").await.expect("commits");
+    assert_eq!(store.snapshot().instance_revision(&host), placed.revision());
+    assert!(store.snapshot().same_tasks(&placed));
+
+    let stop = |tx: &mut Tx| {
+        tx.update(&task_key("b"), |task: &mut Task| task.desired_status = DesiredStatus::Stopped);
+        Ok::<_, StoreError>(())
+    };
+    store.commit(stop).await.expect("commits");
+    assert_eq!(ids(&store.snapshot(), Queue::Stopping), "b");
+    assert!(store.snapshot().instance_revision(&host) > placed.revision());
+    let revision = store.snapshot().revision();
+    drop(store);
+    assert_eq!(open(&journal, Committer::Inline).snapshot().revision(), revision);
+}

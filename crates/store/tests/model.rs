@@ -1,0 +1,217 @@
+//! Random changes, against a plain map of tasks that a reader of twenty lines can trust, over restarts and crashes.
+
+mod common;
+
+use common::{definition, scope, task, task_key};
+use model::instance::{ContainerInstance, InstanceStatus, Resources};
+use model::task::{DesiredStatus, Task, TaskStatus};
+use model::{InstanceId, TaskId};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use store::redb::RedbJournal;
+use store::{Committer, Journal, MemoryJournal, Queue, State, Store, StoreError, Tx};
+
+#[derive(Clone, Debug)]
+enum Op {
+    Put {
+        task: u8,
+        status: u8,
+        stop: bool,
+        host: Option<u8>,
+        cluster: u8,
+        token: Option<u8>,
+    },
+    Remove {
+        task: u8,
+    },
+    Register {
+        host: u8,
+    },
+    Deregister {
+        host: u8,
+    },
+    /// Everything since the last commit is thrown away.
+    Refuse,
+    Commit,
+    Reopen,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let small = prop::option::of(0..3u8);
+    prop_oneof![
+        8 => (0..12u8, 0..8u8, any::<bool>(), small.clone(), 0..2u8, small)
+            .prop_map(|(task, status, stop, host, cluster, token)| Op::Put { task, status, stop, host, cluster, token }),
+        2 => (0..12u8).prop_map(|task| Op::Remove { task }),
+        1 => (0..3u8).prop_map(|host| Op::Register { host }),
+        1 => (0..3u8).prop_map(|host| Op::Deregister { host }),
+        1 => Just(Op::Refuse),
+        4 => Just(Op::Commit),
+        1 => Just(Op::Reopen),
+    ]
+}
+
+fn instance(host: u8) -> ContainerInstance {
+    ContainerInstance {
+        scope: scope(),
+        cluster: "c0".into(),
+        id: format!("h{host}").into(),
+        status: InstanceStatus::Active,
+        agent_connected: false,
+        agent_version: String::new(),
+        ec2_instance_id: None,
+        registered: Resources::default(),
+        attributes: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        registered_at: model::Timestamp(1),
+        version: 1,
+    }
+}
+
+type Expected = (BTreeMap<TaskId, Task>, BTreeMap<InstanceId, ContainerInstance>);
+
+fn apply(tx: &mut Tx, op: &Op, (tasks, hosts): &mut Expected) {
+    match op {
+        Op::Put { task: id, status, stop, host, cluster, token } => {
+            let mut row = task(&format!("t{id:02}"), definition("web", 1 + u32::from(*cluster)));
+            row.last_status = TaskStatus::ALL[usize::from(*status)];
+            row.desired_status = if *stop { DesiredStatus::Stopped } else { DesiredStatus::Running };
+            row.instance = host.map(|host| format!("h{host}").into());
+            row.cluster = format!("c{cluster}").into();
+            row.client_token = token.map(|token| token.to_string());
+            row.started_by = row.client_token.clone();
+            row.times.created_at.0 = i64::from(*id % 5);
+            tasks.insert(row.id.clone(), row.clone());
+            tx.put(row);
+        }
+        Op::Remove { task } => {
+            let id = format!("t{task:02}");
+            tasks.remove(&TaskId(id.clone()));
+            tx.remove::<Task>(&task_key(&id));
+        }
+        Op::Register { host } => {
+            let row = instance(*host);
+            hosts.insert(row.id.clone(), row.clone());
+            tx.put(row);
+        }
+        Op::Deregister { host } => {
+            let id = InstanceId(format!("h{host}"));
+            hosts.remove(&id);
+            tx.remove::<ContainerInstance>(&(scope(), id));
+        }
+        Op::Refuse | Op::Commit | Op::Reopen => {}
+    }
+}
+
+fn ids<'a>(tasks: impl IntoIterator<Item = &'a std::sync::Arc<Task>>) -> Vec<String> {
+    tasks.into_iter().map(|task| task.id.0.clone()).collect()
+}
+
+fn check(state: &State, (tasks, hosts): &Expected) {
+    state.check_indexes().expect("consistent");
+    let all: Vec<&Task> = state.all_tasks().map(|task| &**task).collect();
+    assert_eq!(all, tasks.values().collect::<Vec<_>>());
+    assert!(state.all_instances().map(|row| &**row).eq(hosts.values()));
+
+    let expect = |holds: &dyn Fn(&Task) -> bool| -> Vec<String> {
+        tasks.values().filter(|task| holds(task)).map(|task| task.id.0.clone()).collect()
+    };
+    for cluster in ["c0", "c1"].map(model::ClusterName::from) {
+        for desired in [DesiredStatus::Running, DesiredStatus::Stopped] {
+            let expected = expect(&|t| t.cluster == cluster && t.desired_status == desired);
+            assert_eq!(ids(state.tasks_by_desired_status(&scope(), &cluster, desired, None)), expected);
+            let after = TaskId::from("t05");
+            let later: Vec<_> = expected.into_iter().filter(|id| id.as_str() > "t05").collect();
+            assert_eq!(ids(state.tasks_by_desired_status(&scope(), &cluster, desired, Some(&after))), later);
+        }
+        for status in TaskStatus::ALL {
+            let expected = expect(&|t| t.cluster == cluster && t.last_status == status);
+            assert_eq!(state.count_tasks(&scope(), &cluster, status), expected.len());
+            assert_eq!(ids(state.tasks_by_status(&scope(), &cluster, status)), expected);
+        }
+        let mut active = ids(state.active_tasks(&scope(), &cluster));
+        active.sort();
+        assert_eq!(active, expect(&|t| t.cluster == cluster && t.last_status != TaskStatus::Stopped));
+        let token = expect(&|t| t.cluster == cluster && t.client_token.as_deref() == Some("1"));
+        assert_eq!(ids(state.tasks_by_client_token(&scope(), &cluster, "1")), token);
+        assert_eq!(ids(state.tasks_by_started_by(&scope(), &cluster, "1")), token);
+        let family = expect(&|t| t.cluster == cluster);
+        assert_eq!(ids(state.tasks_by_family(&scope(), &cluster, &"web".into())), family);
+    }
+    for host in ["h0", "h1", "h2"].map(InstanceId::from) {
+        let on = expect(&|t| t.instance.as_ref() == Some(&host) && t.last_status != TaskStatus::Stopped);
+        assert_eq!(ids(state.active_tasks_on(&host)), on);
+        assert_eq!(state.instance_by_id(&host).map(|row| &**row), hosts.get(&host));
+    }
+    let mut stopping = ids(state.queue(Queue::Stopping));
+    stopping.sort();
+    let early =
+        |t: &Task| t.desired_status == DesiredStatus::Stopped && t.last_status < TaskStatus::Deprovisioning;
+    assert_eq!(stopping, expect(&early));
+    let created: Vec<_> = state.queue(Queue::Provisioning).map(|task| task.times.created_at).collect();
+    assert!(created.is_sorted());
+    assert_eq!(created.len(), expect(&|t| t.last_status == TaskStatus::Provisioning).len());
+}
+
+/// Runs the operations in transactions that end at `Commit`, `Refuse` and `Reopen`.
+async fn run(ops: Vec<Op>, mut open: impl FnMut() -> Box<dyn Journal>, committer: Committer) {
+    let mut store = Store::open(open(), committer).expect("opens");
+    let definitions = |tx: &mut Tx| {
+        tx.put(definition("web", 1));
+        tx.put(definition("web", 2));
+        Ok::<_, StoreError>(())
+    };
+    store.commit(definitions).await.expect("commits");
+    let mut expected = Expected::default();
+    let mut batch = Vec::new();
+    for op in ops.into_iter().chain([Op::Commit]) {
+        let ends = matches!(op, Op::Refuse | Op::Commit | Op::Reopen);
+        let (refuse, reopen) = (matches!(op, Op::Refuse), matches!(op, Op::Reopen));
+        batch.push(op);
+        if !ends {
+            continue;
+        }
+        let mut then = expected.clone();
+        let change = |tx: &mut Tx| {
+            batch.drain(..).for_each(|op| apply(tx, &op, &mut then));
+            tx.check_indexes().expect("consistent within the transaction");
+            if refuse { Err(StoreError::Failed("refused".to_owned())) } else { Ok(()) }
+        };
+        if store.commit(change).await.is_ok() {
+            expected = then;
+        }
+        if reopen {
+            drop(store);
+            store = Store::open(open(), committer).expect("opens again");
+        }
+        check(&store.snapshot(), &expected);
+    }
+    drop(store);
+    check(&Store::open(open(), committer).expect("opens again").snapshot(), &expected);
+}
+
+fn block_on(future: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_of_changes_is_what_a_plain_map_says(ops in prop::collection::vec(op(), 1..80)) {
+        let journal = MemoryJournal::new();
+        block_on(run(ops, || Box::new(journal.clone()), Committer::Inline));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn and_so_it_is_on_disk(ops in prop::collection::vec(op(), 1..60)) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let open = || -> Box<dyn Journal> {
+            Box::new(RedbJournal::open(dir.path().join("store.redb")).expect("opens"))
+        };
+        block_on(run(ops, open, Committer::Thread));
+    }
+}
