@@ -133,8 +133,9 @@ impl Findings {
     }
 
     fn map(&mut self, map: &Map, entries: &mut Object<String, Value>, path: Path<'_>) -> Result<(), ApiError> {
+        let shown = if entries.is_empty() { "{}" } else { "{...}" };
         map.length.each_violation(entries.len() as f64, "length", |constraint| {
-            self.violate(&"{...}", path, constraint);
+            self.violate(&shown, path, constraint);
         });
         for (key, value) in entries {
             if let Shape::Text(text) = map.key {

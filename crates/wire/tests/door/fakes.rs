@@ -1,0 +1,206 @@
+//! Services that answer with what they were given, a clock that stands still, and a client without a socket.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use model::time::Clock;
+use model::{AccountId, Timestamp};
+use serde_json::Value;
+use wire::logs::*;
+use wire::service::Service;
+use wire::sigv4::{self, Credentials};
+use wire::sts::{GetCallerIdentityRequest, GetCallerIdentityResponse};
+use wire::{ApiError, Cx, Door, Key, Keys};
+
+/// 2026-11-21T08:00:00Z.
+pub const NOW: Timestamp = Timestamp(1_795_248_000_000);
+pub const ACCESS_KEY: &str = "AKIDEXAMPLE";
+pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+
+pub struct StoppedClock(pub Timestamp);
+
+impl Clock for StoppedClock {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+pub struct OneKey;
+
+impl Keys for OneKey {
+    fn find(&self, id: &str) -> Option<Key> {
+        (id == ACCESS_KEY).then(|| Key { secret: SECRET.to_owned(), account: AccountId("000000000000".to_owned()) })
+    }
+}
+
+/// Answers whoever asks.
+pub struct Sts;
+
+#[async_trait]
+impl wire::sts::Api for Sts {
+    async fn get_caller_identity(
+        &self,
+        cx: &Cx,
+        _: GetCallerIdentityRequest,
+    ) -> Result<GetCallerIdentityResponse, ApiError> {
+        Ok(GetCallerIdentityResponse {
+            account: Some(cx.scope.account.to_string()),
+            arn: Some(format!("{}<&>\u{1}", cx.caller_arn)),
+            user_id: Some(cx.scope.region.to_string()),
+        })
+    }
+}
+
+/// Keeps nothing: each answer repeats a part of the question.
+pub struct Logs;
+
+#[async_trait]
+impl Api for Logs {
+    async fn create_log_group(
+        &self,
+        _: &Cx,
+        input: CreateLogGroupRequest,
+    ) -> Result<CreateLogGroupResponse, ApiError> {
+        match input.log_group_name.as_str() {
+            "taken" => Err(error::resource_already_exists_exception("The specified log group already exists")),
+            "broken" => Err(wire::error::internal_failure("the disk is on fire")),
+            _ => Ok(CreateLogGroupResponse {}),
+        }
+    }
+    async fn create_log_stream(
+        &self,
+        _: &Cx,
+        _: CreateLogStreamRequest,
+    ) -> Result<CreateLogStreamResponse, ApiError> {
+        Ok(CreateLogStreamResponse {})
+    }
+    async fn delete_log_group(
+        &self,
+        _: &Cx,
+        _: DeleteLogGroupRequest,
+    ) -> Result<DeleteLogGroupResponse, ApiError> {
+        Ok(DeleteLogGroupResponse {})
+    }
+    async fn describe_log_groups(
+        &self,
+        cx: &Cx,
+        input: DescribeLogGroupsRequest,
+    ) -> Result<DescribeLogGroupsResponse, ApiError> {
+        let group = LogGroup {
+            log_group_name: input.log_group_name_prefix,
+            creation_time: Some(NOW.0),
+            arn: Some(cx.caller_arn.clone()),
+            ..LogGroup::default()
+        };
+        Ok(DescribeLogGroupsResponse { log_groups: Some(vec![group]), next_token: input.next_token })
+    }
+    async fn describe_log_streams(
+        &self,
+        _: &Cx,
+        _: DescribeLogStreamsRequest,
+    ) -> Result<DescribeLogStreamsResponse, ApiError> {
+        Ok(DescribeLogStreamsResponse::default())
+    }
+    async fn filter_log_events(
+        &self,
+        _: &Cx,
+        _: FilterLogEventsRequest,
+    ) -> Result<FilterLogEventsResponse, ApiError> {
+        Ok(FilterLogEventsResponse::default())
+    }
+    async fn get_log_events(&self, _: &Cx, _: GetLogEventsRequest) -> Result<GetLogEventsResponse, ApiError> {
+        Ok(GetLogEventsResponse::default())
+    }
+    async fn put_log_events(
+        &self,
+        _: &Cx,
+        input: PutLogEventsRequest,
+    ) -> Result<PutLogEventsResponse, ApiError> {
+        Ok(PutLogEventsResponse {
+            next_sequence_token: Some(input.log_events.len().to_string()),
+            ..PutLogEventsResponse::default()
+        })
+    }
+}
+
+/// A door with both services whose clock shows `now`.
+pub fn door_at(now: Timestamp) -> Door {
+    Door::builder()
+        .sts(Arc::new(Sts))
+        .logs(Arc::new(Logs))
+        .keys(Arc::new(OneKey))
+        .clock(Arc::new(StoppedClock(now)))
+        .build()
+}
+
+pub fn credentials() -> Credentials {
+    Credentials { access_key: ACCESS_KEY.to_owned(), secret_key: SECRET.to_owned(), session_token: None }
+}
+
+/// A signed call of a JSON operation.
+pub fn json_call(service: &Service, operation: &str, body: &str) -> Request<Bytes> {
+    let target = format!("{}.{operation}", service.target_prefix().unwrap());
+    let request = Request::post("/")
+        .header("host", "127.0.0.1:4566")
+        .header("content-type", "application/x-amz-json-1.1")
+        .header("x-amz-target", target)
+        .body(Bytes::copy_from_slice(body.as_bytes()))
+        .unwrap();
+    signed(request, service.signing_name)
+}
+
+/// A signed call of a query operation.
+pub fn query_call(service: &Service, form: &str) -> Request<Bytes> {
+    let request = Request::post("/")
+        .header("host", "127.0.0.1:4566")
+        .header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
+        .body(Bytes::copy_from_slice(form.as_bytes()))
+        .unwrap();
+    signed(request, service.signing_name)
+}
+
+/// The request with a signature of [`NOW`].
+pub fn signed(mut request: Request<Bytes>, service: &str) -> Request<Bytes> {
+    let body_sha256 = sigv4::sha256_hex(request.body());
+    let view = sigv4::Request {
+        method: request.method().as_str(),
+        path: request.uri().path(),
+        query: request.uri().query().unwrap_or_default(),
+        headers: request.headers(),
+        authority: None,
+        body_sha256: &body_sha256,
+    };
+    let added = sigv4::sign(&view, &credentials(), "eu-west-1", service, NOW);
+    request.headers_mut().extend(added);
+    request
+}
+
+/// An unsigned GET.
+pub fn get(uri: &str) -> Request<Bytes> {
+    Request::builder().method(Method::GET).uri(uri).header("host", "127.0.0.1:4566").body(Bytes::new()).unwrap()
+}
+
+/// Sends a request to a door whose clock shows [`NOW`].
+pub async fn send(request: Request<Bytes>) -> Response<Bytes> {
+    send_at(NOW, request).await
+}
+
+/// Sends a request to a door whose clock shows `now`.
+pub async fn send_at(now: Timestamp, request: Request<Bytes>) -> Response<Bytes> {
+    let (parts, body) = request.into_parts();
+    door_at(now).handle(parts, body).await
+}
+
+/// Status, code and message of a JSON failure.
+pub fn failure(response: &Response<Bytes>) -> (StatusCode, String, String) {
+    let body: Value = serde_json::from_slice(response.body()).unwrap();
+    let field = |name: &str| body[name].as_str().unwrap().to_owned();
+    (response.status(), field("__type"), field("message"))
+}
+
+/// The body as text.
+pub fn text(response: &Response<Bytes>) -> &str {
+    std::str::from_utf8(response.body()).unwrap()
+}
