@@ -117,6 +117,22 @@ impl OciRuntime {
         Ok(())
     }
 
+    /// Removes the parent group and the directories, for a host that Wharf leaves. Every container and every task was
+    /// removed before; what is not empty is an error.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Host`] when something is left in them.
+    pub async fn teardown(&self) -> Result<(), RuntimeError> {
+        self.remove_group(&self.0.config.cgroup_parent).await?;
+        for dir in [&self.0.config.state_dir, &self.0.config.data_dir] {
+            match std::fs::remove_dir(dir) {
+                Err(e) if e.kind() != ErrorKind::NotFound => return Err(host("remove directory")(e)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Kills what is left in a group and removes it.
     async fn remove_group(&self, group: &Path) -> Result<(), RuntimeError> {
         let deadline = Instant::now() + PATIENCE;
