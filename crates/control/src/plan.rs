@@ -9,6 +9,10 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use store::{InstanceKey, TaskKey, Tx};
 
+/// At most so many tasks in one plan, because plans are made under the store's lock. A controller goes on until it has
+/// nothing left to plan.
+pub(crate) const TASKS_PER_PLAN_MAX: usize = 256;
+
 /// What a controller wants written. Nothing is left to choose.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {

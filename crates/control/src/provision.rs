@@ -2,7 +2,7 @@
 
 use crate::address::plan_addresses;
 use crate::controller::Controller;
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, Plan, TASKS_PER_PLAN_MAX};
 use core_task::report::{apply_placed, apply_stop};
 use model::network::{DefaultVpc, Eni, Subnet, mac_for};
 use model::task::{EniAttachment, Interface, StopCode, Task};
@@ -31,12 +31,12 @@ impl Controller for Provision {
     }
 }
 
-/// Every PROVISIONING task that has a host, the oldest first. The interface's row and the task's record are written
+/// The PROVISIONING tasks that have a host, the oldest first. The interface's row and the task's record are written
 /// together; its attachment is CREATED then, ATTACHING when the agent has accepted the task, ATTACHED when the agent
 /// says that it runs.
 pub fn plan_provision(state: &State, ids: &dyn IdSource, now: Timestamp) -> Plan {
-    let tasks: Vec<&Task> =
-        state.queue(Queue::Provisioning).map(|t| t.as_ref()).filter(|t| t.instance.is_some()).collect();
+    let waiting = state.queue(Queue::Provisioning).map(|t| t.as_ref());
+    let tasks: Vec<&Task> = waiting.filter(|t| t.instance.is_some()).take(TASKS_PER_PLAN_MAX).collect();
     let requests: Vec<Vec<Subnet>> = tasks.iter().map(|task| subnets_of(task)).collect();
     let last = |network| state.setting(&cursor_name(network)).and_then(|text| text.parse().ok());
     let addresses = plan_addresses(&requests, |address| state.eni(address).is_some(), last);

@@ -1,15 +1,12 @@
 //! Forgets what nobody can ask about any more.
 
 use crate::controller::Controller;
-use crate::plan::{Change, Plan, task_key};
+use crate::plan::{Change, Plan, TASKS_PER_PLAN_MAX, task_key};
 use model::Timestamp;
 use model::task_definition::{TaskDefinition, TaskDefinitionStatus};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use store::{Queue, State};
-
-/// At most so many tasks are forgotten in one commit.
-const TASKS_PER_PLAN_MAX: usize = 1000;
 
 /// Works by timer alone: nothing waits for it.
 pub(crate) struct Reaper {

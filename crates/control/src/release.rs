@@ -1,7 +1,7 @@
 //! Release: tasks whose containers are over give their address back.
 
 use crate::controller::Controller;
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, Plan, TASKS_PER_PLAN_MAX};
 use core_task::report::apply_released;
 use model::Timestamp;
 use model::task::Task;
@@ -24,10 +24,10 @@ impl Controller for Release {
     }
 }
 
-/// Every DEPROVISIONING task. The interface's row goes in the commit that makes the task STOPPED.
+/// The DEPROVISIONING tasks, the oldest first. The interface's row goes in the commit that makes the task STOPPED.
 pub fn plan_release(state: &State, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
-    for task in state.queue(Queue::Deprovisioning) {
+    for task in state.queue(Queue::Deprovisioning).take(TASKS_PER_PLAN_MAX) {
         let mut after = Task::clone(task);
         apply_released(&mut after, now);
         let interface = task.eni.as_ref().and_then(|eni| eni.interface.as_ref());

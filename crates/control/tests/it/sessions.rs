@@ -1,7 +1,7 @@
 //! Sessions against a scripted agent, on stopped time.
 
 use crate::agent::{Agent, entries};
-use crate::world::{World, instance, scope, task};
+use crate::world::{World, definition, instance, scope, task};
 use acs::link::AcsQuery;
 use acs::{HeartbeatAckRequest, ServerMessage, TaskStopVerificationMessage};
 use control::SessionEnd;
@@ -9,6 +9,7 @@ use core_task::report::{ReportedStatus, apply_placed};
 use model::instance::InstanceStatus;
 use model::task_definition::NetworkMode;
 use std::time::Duration;
+use store::Queue;
 use tokio::time::Instant;
 
 async fn world() -> World {
@@ -251,4 +252,38 @@ async fn a_fargate_host_runs_tasks_of_other_accounts_with_their_own_keys() {
     let snapshot = world.store.snapshot();
     let key = snapshot.access_key(&credentials.access_key_id.as_str().into()).expect("a key of the store");
     assert_eq!(key.account.0, "111111111111");
+}
+
+/// The agent's side of many short tasks: accept, report RUNNING, report STOPPED.
+async fn serve_all(world: &World, agent: &mut Agent, count: usize) {
+    let mut served = 0;
+    while served < count {
+        let payload = agent.next_payload().await;
+        agent.acknowledge(&payload).await;
+        for task in &payload.tasks {
+            let id = task.arn.rsplit('/').next().expect("an id");
+            world.report(id, ReportedStatus::Running).await;
+            world.report(id, ReportedStatus::Stopped).await;
+            served += 1;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundreds_of_tasks_pass_through_one_link_on_real_threads() {
+    const COUNT: usize = 600;
+    let world = World::threaded();
+    world.put_instance("i1").await;
+    world.run();
+    let (mut agent, _) = Agent::connect(&world, "i1").await;
+    world
+        .write(|tx| {
+            tx.put(definition(NetworkMode::Awsvpc));
+            (0..COUNT).for_each(|n| tx.put(task(&format!("t{n}"), NetworkMode::Awsvpc)));
+        })
+        .await;
+    serve_all(&world, &mut agent, COUNT).await;
+    let is_over = |w: &World| w.store.snapshot().queue_len(Queue::Stopped) == COUNT;
+    world.eventually("all are STOPPED", is_over).await;
+    assert_eq!(world.store.snapshot().enis().count(), 0);
 }

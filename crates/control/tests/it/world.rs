@@ -50,16 +50,21 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        Self::open(MemoryJournal::new(), Arc::new(VirtualClock(Instant::now())))
+        Self::open(MemoryJournal::new(), Arc::new(VirtualClock(Instant::now())), Committer::Inline)
+    }
+
+    /// With the store's committer on a thread of its own, as in production.
+    pub fn threaded() -> Self {
+        Self::open(MemoryJournal::new(), Arc::new(VirtualClock(Instant::now())), Committer::Thread)
     }
 
     /// The same records under a control plane that has just started.
     pub fn restart(&self) -> Self {
-        Self::open(self.journal.clone(), self.clock.clone())
+        Self::open(self.journal.clone(), self.clock.clone(), Committer::Inline)
     }
 
-    fn open(journal: MemoryJournal, clock: Arc<VirtualClock>) -> Self {
-        let store = Store::open(Box::new(journal.clone()), Committer::Inline).expect("an intact journal");
+    fn open(journal: MemoryJournal, clock: Arc<VirtualClock>, committer: Committer) -> Self {
+        let store = Store::open(Box::new(journal.clone()), committer).expect("an intact journal");
         let ids = Arc::new(Counter::default());
         let control = Control::new(store.clone(), clock.clone(), ids, ControlConfig::default());
         Self { journal, store, control, clock }
