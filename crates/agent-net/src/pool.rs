@@ -12,13 +12,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The file in a spare's or a task's directory that is bound to the namespace. The directory can be renamed, which
 /// the file could not: that is how a spare becomes a task's.
 pub const NETNS_FILE: &str = "netns";
 /// The interface inside.
 pub const INSIDE: &str = "eth0";
+/// The pool is filled up once no spare was taken for this long, so that making spares does not slow down those who
+/// took one: the kernel changes links one at a time.
+const REFILL_AFTER: Duration = Duration::from_millis(20);
 /// How long the pool rests after it could not make a namespace.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -101,6 +104,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     ready: Vec<Spare>,
+    /// When a spare was last taken.
+    taken: Option<Instant>,
     closed: bool,
 }
 
@@ -120,7 +125,11 @@ impl Pool {
 
     /// A spare from the pool, or one made now when the pool is empty.
     pub fn take(&self) -> io::Result<Spare> {
-        let ready = self.shared.lock().ready.pop();
+        let ready = {
+            let mut state = self.shared.lock();
+            state.taken = Some(Instant::now());
+            state.ready.pop()
+        };
         self.shared.changed.notify_all();
         ready.map_or_else(|| self.shared.make(), Ok)
     }
@@ -148,6 +157,11 @@ impl Shared {
         while !state.closed {
             if state.ready.len() >= self.config.pool_size {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            if let Some(rest) = state.taken.and_then(|at| REFILL_AFTER.checked_sub(at.elapsed())) {
+                let waited = self.changed.wait_timeout(state, rest);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
                 continue;
             }
             drop(state);

@@ -7,7 +7,7 @@ use rtnetlink::packet_core::{
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
-use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, State};
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use rtnetlink::{AddressMessageBuilder, RouteMessageBuilder};
 use std::io;
@@ -28,7 +28,10 @@ pub struct Link {
     pub alias: String,
     /// Zeros for a link that has none.
     pub mac: [u8; 6],
+    /// Set up by us.
     pub is_up: bool,
+    /// Able to pass packets.
+    pub is_running: bool,
 }
 
 /// An IPv4 address of an interface.
@@ -154,11 +157,13 @@ fn link_of(answer: RouteNetlinkMessage) -> Option<Link> {
     let RouteNetlinkMessage::NewLink(message) = answer else { return None };
     let is_up = message.header.flags.contains(LinkFlags::Up);
     let index = message.header.index;
-    let mut link = Link { index, name: String::new(), alias: String::new(), mac: [0; 6], is_up };
+    let mut link =
+        Link { index, name: String::new(), alias: String::new(), mac: [0; 6], is_up, is_running: false };
     for attribute in message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name = name,
             LinkAttribute::IfAlias(alias) => link.alias = alias,
+            LinkAttribute::OperState(state) => link.is_running = state == State::Up,
             LinkAttribute::Address(mac) => link.mac = mac.try_into().unwrap_or_default(),
             _ => {}
         }

@@ -7,12 +7,19 @@ use crate::pool::{self, NETNS_FILE, Pool, Spare};
 use crate::rtnl::Rtnl;
 use agent_driver::NetworkSpec;
 use rtnetlink::LinkUnspec;
+use rtnetlink::packet_route::link::LinkMessage;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Holds the [`NetworkSpec`] of a network that is complete: written last, deleted first.
 const SPEC_FILE: &str = "spec.json";
+
+/// It takes about a millisecond; a host that is this slow is not to be trusted with the task.
+const RUNNING_WITHIN: Duration = Duration::from_secs(5);
+const RUNNING_POLL: Duration = Duration::from_micros(100);
 
 /// Where a task's network is.
 #[derive(Debug)]
@@ -66,10 +73,23 @@ impl Place {
             .alias(&self.alias)
             .controller(bridge)
             .up();
-        Rtnl::open()
-            .and_then(|mut host| host.set_link(outside.build()))
-            .step(|| self.step("connect the interface"))?;
+        self.connect(outside.build()).step(|| self.step("connect the interface"))?;
         self.write_spec(spec).step(|| self.step("write down the network"))
+    }
+
+    /// Sets the link up and waits until packets pass: the bridge is told of the new carrier by a kernel thread, and the
+    /// loss of a first ARP request would cost whoever connects now a second.
+    fn connect(&self, link: LinkMessage) -> io::Result<()> {
+        let mut host = Rtnl::open()?;
+        host.set_link(link)?;
+        let deadline = Instant::now() + RUNNING_WITHIN;
+        while !host.link(&self.link_name)?.is_some_and(|link| link.is_running) {
+            if Instant::now() > deadline {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            thread::sleep(RUNNING_POLL);
+        }
+        Ok(())
     }
 
     /// Takes away whatever is there. Idempotent.

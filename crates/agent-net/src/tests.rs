@@ -350,23 +350,26 @@ fn figures() {
         for pool_size in [4, 0] {
             let config = HostNetworkConfig { pool_size, ..config.clone() };
             let network = HostNetwork::open(config.clone()).await.unwrap();
-            let (mut attach, mut detach) = (Vec::new(), Vec::new());
+            let (mut attach, mut reach, mut detach) = (Vec::new(), Vec::new(), Vec::new());
             for _ in 0..40 {
                 eventually("the pool is full", || network.spares() == pool_size);
                 let begin = Instant::now();
                 network.attach(&spec("task-a", 0, 4)).await.unwrap();
                 attach.push(begin.elapsed());
+                let served = serve(&config.tasks_dir().join("task-a").join(NETNS_FILE));
+                let begin = Instant::now();
+                greeting([172, 31, 0, 4].into());
+                reach.push(begin.elapsed());
+                served.join().unwrap();
                 eventually("the pool is full", || network.spares() == pool_size);
                 let begin = Instant::now();
                 network.detach("task-a").await.unwrap();
                 detach.push(begin.elapsed());
             }
-            attach.sort();
-            detach.sort();
-            println!(
-                "pool {pool_size}: attach p50 {:?} p95 {:?}, detach p50 {:?} p95 {:?}",
-                attach[20], attach[38], detach[20], detach[38]
-            );
+            for (what, mut times) in [("attach", attach), ("first connection", reach), ("detach", detach)] {
+                times.sort();
+                println!("pool of {pool_size}: {what} p50 {:?} p95 {:?}", times[20], times[38]);
+            }
             drop(network);
             HostNetwork::teardown(config).await.unwrap();
         }
