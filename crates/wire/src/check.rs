@@ -79,7 +79,9 @@ impl Findings {
                 let whole = whole(value).filter(|whole| !narrow || i32::try_from(*whole).is_ok());
                 let Some(whole) = whole else { return Err(unexpected(shape, value, path)) };
                 *value = whole.into();
-                range.each_violation(whole as f64, "value", |constraint| self.violate(&whole, path, constraint));
+                range.each_violation(whole as f64, "value", |constraint| {
+                    self.violate(&whole, path, constraint)
+                });
                 Ok(())
             }
             (Shape::Double(range), Value::Number(number)) => {
@@ -111,10 +113,10 @@ impl Findings {
             match (&member.use_, members.get_mut(member.name)) {
                 (Use::Honoured(shape), Some(value)) => self.walk(shape, value, path)?,
                 (Use::Honoured(_), None) if member.required => self.violate_null(path),
-                (Use::Refused(accepted), Some(value)) if !is_empty(value) && !is_accepted(value, accepted) => {
-                    if self.refused.len() < LISTED {
-                        self.refused.push(path.ours());
-                    }
+                (Use::Refused(accepted), Some(value))
+                    if !is_empty(value) && !is_accepted(value, accepted) =>
+                {
+                    self.refuse(path);
                 }
                 _ => {}
             }
@@ -132,7 +134,12 @@ impl Findings {
         Ok(())
     }
 
-    fn map(&mut self, map: &Map, entries: &mut Object<String, Value>, path: Path<'_>) -> Result<(), ApiError> {
+    fn map(
+        &mut self,
+        map: &Map,
+        entries: &mut Object<String, Value>,
+        path: Path<'_>,
+    ) -> Result<(), ApiError> {
         let shown = if entries.is_empty() { "{}" } else { "{...}" };
         map.length.each_violation(entries.len() as f64, "length", |constraint| {
             self.violate(&shown, path, constraint);
@@ -152,15 +159,26 @@ impl Findings {
         self.violated += 1;
         if self.listed.len() < LISTED {
             let shown: String = value.to_string().chars().take(VALUE_SHOWN).collect();
-            self.listed.push(format!("Value '{shown}' at '{}' failed to satisfy constraint: {constraint}", path.aws()));
+            self.listed.push(format!(
+                "Value '{shown}' at '{}' failed to satisfy constraint: {constraint}",
+                path.aws()
+            ));
+        }
+    }
+
+    fn refuse(&mut self, path: Path<'_>) {
+        if self.refused.len() < LISTED {
+            self.refused.push(path.ours());
         }
     }
 
     fn violate_null(&mut self, path: Path<'_>) {
         self.violated += 1;
         if self.listed.len() < LISTED {
-            self.listed
-                .push(format!("Value null at '{}' failed to satisfy constraint: Member must not be null", path.aws()));
+            self.listed.push(format!(
+                "Value null at '{}' failed to satisfy constraint: Member must not be null",
+                path.aws()
+            ));
         }
     }
 

@@ -84,7 +84,8 @@ impl Client {
         region: &str,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ClientError> {
-        let endpoint: Uri = endpoint.parse().map_err(|error| ClientError::Transport(format!("{endpoint}: {error}")))?;
+        let endpoint: Uri =
+            endpoint.parse().map_err(|error| ClientError::Transport(format!("{endpoint}: {error}")))?;
         if endpoint.scheme_str() != Some("http") || endpoint.authority().is_none() {
             return Err(ClientError::Transport(format!("{endpoint}: the endpoint must be an http:// URL")));
         }
@@ -151,7 +152,8 @@ impl Client {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.endpoint.clone();
         *request.headers_mut() = headers;
-        let response = self.http.request(request).await.map_err(|error| ClientError::Transport(chain(&error)))?;
+        let response =
+            self.http.request(request).await.map_err(|error| ClientError::Transport(chain(&error)))?;
         let status = response.status().as_u16();
         let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await;
         let body = body.map_err(|error| ClientError::Transport(chain(&*error)))?;

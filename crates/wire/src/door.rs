@@ -37,7 +37,12 @@ pub struct Builder {
 impl Door {
     /// A door without services, without keys.
     pub fn builder() -> Builder {
-        Builder { backends: Backends::default(), keys: Arc::new(NoKeys), clock: None, ids: Arc::new(RandomIds) }
+        Builder {
+            backends: Backends::default(),
+            keys: Arc::new(NoKeys),
+            clock: None,
+            ids: Arc::new(RandomIds),
+        }
     }
 
     /// Answers one request. Every outcome is a response in the form of the service's protocol; the body must have
@@ -60,7 +65,13 @@ impl Door {
         }
     }
 
-    async fn answer(&self, parts: &Parts, body: &[u8], route: &Route, request_id: &str) -> Result<Bytes, ApiError> {
+    async fn answer(
+        &self,
+        parts: &Parts,
+        body: &[u8],
+        route: &Route,
+        request_id: &str,
+    ) -> Result<Bytes, ApiError> {
         let service = route.service;
         let body_sha256 = sha256_hex(body);
         let now = self.clock.now();
@@ -151,7 +162,15 @@ fn log(route: &Route, error: &ApiError, request_id: &str) {
     if error.status >= 500 {
         tracing::error!(service, operation, code, request_id, internal, "request failed");
     } else {
-        tracing::debug!(service, operation, code, request_id, internal, message = error.message, "request refused");
+        tracing::debug!(
+            service,
+            operation,
+            code,
+            request_id,
+            internal,
+            message = error.message,
+            "request refused"
+        );
     }
 }
 

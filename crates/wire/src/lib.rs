@@ -11,8 +11,9 @@
 //! What it is not: behaviour. Each service is a trait ([`ecs::Api`], [`logs::Api`], [`sts::Api`]) that a crate
 //! `api-*` implements; no rule that is not in AWS's model or protocol lives here.
 //!
-//! Invariants: whatever the bytes are, nothing panics and memory stays within a small multiple of [`BODY_LIMIT`];
-//! a handler sees only inputs that satisfy the model, and no member that Wharf does not honour.
+//! Invariants: whatever the bytes are, nothing panics; no body is parsed before its signature is verified; a body of
+//! up to [`BODY_LIMIT`] costs at most some thirty times its size while it is parsed; a handler sees only inputs that
+//! satisfy the model, and no member that Wharf does not honour.
 //!
 //! Start at [`Door::handle`]. The shapes are generated from `operations.toml`.
 

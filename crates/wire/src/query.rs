@@ -58,7 +58,9 @@ impl Form {
                     .collect();
                 (!entries.is_empty()).then_some(Value::Object(entries))
             }
-            Shape::Integer(_) | Shape::Long(_) => self.scalar(path, |text| text.parse::<i64>().ok().map(Value::from)),
+            Shape::Integer(_) | Shape::Long(_) => {
+                self.scalar(path, |text| text.parse::<i64>().ok().map(Value::from))
+            }
             Shape::Double(_) => self.scalar(path, |text| text.parse::<f64>().ok().map(Value::from)),
             Shape::Boolean => self.scalar(path, |text| text.parse::<bool>().ok().map(Value::from)),
             Shape::Text(_) | Shape::Timestamp => self.scalar(path, |_| None),
@@ -68,7 +70,8 @@ impl Form {
     fn structure(&self, structure: &Structure, path: &str) -> Option<Value> {
         let mut members = Object::new();
         for member in structure.members {
-            let path = if path.is_empty() { member.name.to_owned() } else { format!("{path}.{}", member.name) };
+            let path =
+                if path.is_empty() { member.name.to_owned() } else { format!("{path}.{}", member.name) };
             let value = match &member.use_ {
                 Use::Honoured(shape) => self.read(shape, &path),
                 // Enough for the check to see that something was given.
@@ -114,7 +117,8 @@ fn decode(raw: &[u8]) -> Result<String, ApiError> {
 
 /// The form of a request: what [`Form::parse`] and [`Form::input`] read back.
 pub fn encode(action: &str, version: &str, shape: &Shape, input: &Value) -> String {
-    let mut fields = vec![("Action".to_owned(), action.to_owned()), ("Version".to_owned(), version.to_owned())];
+    let mut fields =
+        vec![("Action".to_owned(), action.to_owned()), ("Version".to_owned(), version.to_owned())];
     flatten(shape, input, "", &mut fields);
     let encode = crate::sigv4::encode;
     let pairs: Vec<String> =

@@ -30,7 +30,8 @@ impl Route {
             return Ok(Self { service, operation: operation.to_owned(), form: None });
         }
         let form = Self::form(parts, body)?;
-        let (action, version) = (form.get("Action").unwrap_or_default(), form.get("Version").unwrap_or_default());
+        let (action, version) =
+            (form.get("Action").unwrap_or_default(), form.get("Version").unwrap_or_default());
         let named = signing_name(parts);
         let queries = SERVICES.iter().filter(|service| matches!(service.protocol, Protocol::Query { .. }));
         let mut services = queries.filter(|service| named.is_none_or(|name| name == service.signing_name));
@@ -50,7 +51,7 @@ impl Route {
     /// The operation's table entry, or the error that names what is missing.
     pub fn operation(&self) -> Result<&'static Operation, ApiError> {
         let Self { service, operation: name, .. } = self;
-        if let Some(operation) = service.operations.iter().find(|operation| operation.name == name) {
+        if let Some(operation) = service.operation(name) {
             return Ok(operation);
         }
         if service.missing.contains(&name.as_str()) {

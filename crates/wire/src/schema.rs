@@ -138,7 +138,8 @@ impl Pattern {
     /// Whether the whole of `text` matches. The models' patterns are anchored at both ends, written or not.
     pub fn matches(&self, text: &str) -> bool {
         let regex = self.compiled.get_or_init(|| {
-            Regex::new(&format!(r"\A(?:{})\z", self.source)).expect("a test compiles every pattern of the models")
+            Regex::new(&format!(r"\A(?:{})\z", self.source))
+                .expect("a test compiles every pattern of the models")
         });
         regex.is_match(text)
     }

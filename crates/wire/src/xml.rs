@@ -122,7 +122,9 @@ impl Node {
         let mut open = vec![Node::default()];
         loop {
             match reader.read_event().map_err(|error| error.to_string())? {
-                Event::Start(tag) if open.len() < DEPTH_MAX => open.push(Node::named(tag.local_name().as_ref())),
+                Event::Start(tag) if open.len() < DEPTH_MAX => {
+                    open.push(Node::named(tag.local_name().as_ref()))
+                }
                 Event::Start(_) => return Err("nested too deeply".to_owned()),
                 Event::Empty(tag) => close(&mut open, Node::named(tag.local_name().as_ref())),
                 Event::End(_) => {
@@ -131,7 +133,10 @@ impl Node {
                 }
                 Event::Text(text) => append(&mut open, &text),
                 Event::GeneralRef(name) => {
-                    append(&mut open, &unescape(&format!("&{};", &*name)).map_err(|error| error.to_string())?);
+                    append(
+                        &mut open,
+                        &unescape(&format!("&{};", &*name)).map_err(|error| error.to_string())?,
+                    );
                 }
                 Event::Eof => break,
                 _ => {}
@@ -160,9 +165,9 @@ impl Node {
                 Value::Object(entries.collect())
             }
             Shape::Text(_) => Value::from(self.text.as_str()),
-            Shape::Timestamp => {
-                timestamp::from_iso8601(&self.text).map(|at| Value::from(at.as_secs_f64())).unwrap_or_default()
-            }
+            Shape::Timestamp => timestamp::from_iso8601(&self.text)
+                .map(|at| Value::from(at.as_secs_f64()))
+                .unwrap_or_default(),
             _ => serde_json::from_str(&self.text).unwrap_or_default(),
         }
     }

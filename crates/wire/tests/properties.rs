@@ -1,5 +1,7 @@
 //! Whatever arrives, the decoders answer; what one side writes, the other reads.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use http::{HeaderMap, HeaderValue};
 use model::Timestamp;
 use proptest::prelude::*;
@@ -10,9 +12,29 @@ use wire::{Key, Keys, check::check, ecs, logs, query, sts};
 
 /// Members that the models have, so that random objects get past the first level.
 const NAMES: &[&str] = &[
-    "family", "containerDefinitions", "name", "cpu", "portMappings", "containerPort", "logConfiguration", "options",
-    "tags", "key", "value", "overrides", "containerOverrides", "healthCheck", "taskDefinition", "logEvents", "limit",
-    "timestamp", "message", "logGroupName", "attributes", "pullStartedAt", "networkConfiguration",
+    "family",
+    "containerDefinitions",
+    "name",
+    "cpu",
+    "portMappings",
+    "containerPort",
+    "logConfiguration",
+    "options",
+    "tags",
+    "key",
+    "value",
+    "overrides",
+    "containerOverrides",
+    "healthCheck",
+    "taskDefinition",
+    "logEvents",
+    "limit",
+    "timestamp",
+    "message",
+    "logGroupName",
+    "attributes",
+    "pullStartedAt",
+    "networkConfiguration",
 ];
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -79,7 +101,8 @@ static ROOT: Shape = Shape::Structure(Structure {
 });
 
 fn any_root() -> impl Strategy<Value = Value> {
-    let item = || ("\\PC{0,8}", any::<i32>()).prop_map(|(name, count)| json!({ "Name": name, "Count": count }));
+    let item =
+        || ("\\PC{0,8}", any::<i32>()).prop_map(|(name, count)| json!({ "Name": name, "Count": count }));
     (
         item(),
         prop::collection::vec(item(), 1..4),

@@ -1,6 +1,8 @@
 //! SigV4 against the vectors that AWS publishes (aws-sig-v4-test-suite), against signatures made by botocore, and
 //! the presigned form.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use model::{AccountId, Timestamp};
 use wire::sigv4::{Credentials, Rejection, Request, sha256_hex, sign, verify};
@@ -56,8 +58,14 @@ fn check(vector: Vector<'_>) {
     all.insert("host", HeaderValue::from_static("example.amazonaws.com"));
     let (path, query) = vector.target.split_once('?').unwrap_or((vector.target, ""));
     let body_sha256 = sha256_hex(vector.body.as_bytes());
-    let request =
-        Request { method: vector.method, path, query, headers: &all, authority: None, body_sha256: &body_sha256 };
+    let request = Request {
+        method: vector.method,
+        path,
+        query,
+        headers: &all,
+        authority: None,
+        body_sha256: &body_sha256,
+    };
     let added = sign(&request, &credentials(vector.token), "us-east-1", "service", AT);
     let authorization = added["authorization"].to_str().unwrap();
     assert_eq!(authorization.rsplit_once('=').unwrap().1, vector.signature, "{authorization}");
@@ -117,8 +125,12 @@ fn headers_with_many_values_and_spaces() {
     let duplicate = [("my-header1", "value2"), ("my-header1", "value2"), ("my-header1", "value1")];
     let signature = "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea";
     check(Vector { headers: &duplicate, signature, ..GET });
-    let order =
-        [("my-header1", "value4"), ("my-header1", "value1"), ("my-header1", "value3"), ("my-header1", "value2")];
+    let order = [
+        ("my-header1", "value4"),
+        ("my-header1", "value1"),
+        ("my-header1", "value3"),
+        ("my-header1", "value2"),
+    ];
     let signature = "08c7e5a9acfcfeb3ab6b2185e75ce8b1deb5e634ec47601a50643f830c755c01";
     check(Vector { headers: &order, signature, ..GET });
     let trim = [("my-header1", " value1"), ("my-header2", " \"a   b   c\"")];
@@ -152,7 +164,14 @@ fn encoded_paths_and_queries_as_botocore_signs_them() {
     ]);
     let body_sha256 = sha256_hex(b"{}");
     let (path, query) = ("/a%20b/c:d", "b=x%20y&a=1%2B2");
-    let request = Request { method: "POST", path, query, headers: &headers, authority: None, body_sha256: &body_sha256 };
+    let request = Request {
+        method: "POST",
+        path,
+        query,
+        headers: &headers,
+        authority: None,
+        body_sha256: &body_sha256,
+    };
     verify(&request, "ecs", AT, &OneKey).unwrap();
     let replaced = Request { body_sha256: &sha256_hex(b"{ }"), ..request };
     assert!(matches!(verify(&replaced, "ecs", AT, &OneKey), Err(Rejection::Mismatch { .. })));
@@ -162,7 +181,8 @@ fn presigned(query: &str, now: Timestamp) -> Result<(), Rejection> {
     let headers = headers(&[("x-k8s-aws-id", "a b")]);
     let body_sha256 = sha256_hex(b"");
     let authority = Some("sts.amazonaws.com");
-    let request = Request { method: "GET", path: "/", query, headers: &headers, authority, body_sha256: &body_sha256 };
+    let request =
+        Request { method: "GET", path: "/", query, headers: &headers, authority, body_sha256: &body_sha256 };
     verify(&request, "sts", now, &OneKey).map(drop)
 }
 

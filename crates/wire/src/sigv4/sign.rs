@@ -1,8 +1,8 @@
 //! Signing a request with headers.
 
 use hmac::Mac;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use model::Timestamp;
 
 use super::{ALGORITHM, Request, canonical, signature, string_to_sign};

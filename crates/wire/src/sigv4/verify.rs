@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use model::{AccountId, Timestamp};
-
 use hmac::Mac;
+use model::{AccountId, Timestamp};
 
 use super::{ALGORITHM, Keys, Request, UNSIGNED_PAYLOAD, canonical, signature, string_to_sign};
 use crate::timestamp;
@@ -85,7 +84,9 @@ pub fn verify(
         )));
     }
     if scope_service != service || terminator != "aws4_request" {
-        return Err(Rejection::Invalid(format!("Credential should be scoped to correct service: '{service}'. ")));
+        return Err(Rejection::Invalid(format!(
+            "Credential should be scoped to correct service: '{service}'. "
+        )));
     }
     let signed = claim.signed_headers(request)?;
     claim.check_time(date, now)?;
@@ -110,7 +111,11 @@ impl<'a> Claim<'a> {
     fn find(request: &Request<'a>) -> Result<Self, Rejection> {
         let header = |name| request.headers.get(name).map(|value| value.to_str().unwrap_or_default());
         if let Some(authorization) = header("authorization") {
-            return Self::from_header(authorization, header("x-amz-date").or_else(|| header("date")), request);
+            return Self::from_header(
+                authorization,
+                header("x-amz-date").or_else(|| header("date")),
+                request,
+            );
         }
         let query: BTreeMap<_, _> = canonical::pairs(request.query).collect();
         if query.contains_key("X-Amz-Signature") || query.contains_key("X-Amz-Algorithm") {
@@ -119,8 +124,13 @@ impl<'a> Claim<'a> {
         Err(Rejection::Missing)
     }
 
-    fn from_header(authorization: &'a str, date: Option<&str>, request: &Request<'_>) -> Result<Self, Rejection> {
-        let Some(rest) = authorization.strip_prefix(ALGORITHM).filter(|rest| rest.starts_with([' ', ','])) else {
+    fn from_header(
+        authorization: &'a str,
+        date: Option<&str>,
+        request: &Request<'_>,
+    ) -> Result<Self, Rejection> {
+        let Some(rest) = authorization.strip_prefix(ALGORITHM).filter(|rest| rest.starts_with([' ', ',']))
+        else {
             return Err(Rejection::Incomplete(format!(
                 "Authorization header must start with '{ALGORITHM}'. Authorization={}",
                 first_word(authorization)
@@ -138,7 +148,8 @@ impl<'a> Claim<'a> {
             .collect();
         if date.is_none() {
             missing.push(
-                "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ".to_owned(),
+                "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. "
+                    .to_owned(),
             );
         }
         if !missing.is_empty() {
@@ -158,7 +169,9 @@ impl<'a> Claim<'a> {
 
     fn from_query(get: impl Fn(&str) -> Option<String>, request: &Request<'_>) -> Result<Self, Rejection> {
         let field = |name: &str| {
-            get(name).ok_or_else(|| Rejection::Incomplete(format!("AWS query-string parameters must include '{name}'. ")))
+            get(name).ok_or_else(|| {
+                Rejection::Incomplete(format!("AWS query-string parameters must include '{name}'. "))
+            })
         };
         if field("X-Amz-Algorithm")? != ALGORITHM {
             return Err(Rejection::Incomplete(format!("X-Amz-Algorithm must be '{ALGORITHM}'.")));
@@ -190,9 +203,10 @@ impl<'a> Claim<'a> {
                 "'Host' or ':authority' must be a 'SignedHeader' in the AWS {}.",
                 self.source
             ))),
-            Some(name) => {
-                Err(Rejection::Invalid(format!("'{name}' must be a 'SignedHeader' in the AWS {}.", self.source)))
-            }
+            Some(name) => Err(Rejection::Invalid(format!(
+                "'{name}' must be a 'SignedHeader' in the AWS {}.",
+                self.source
+            ))),
             None => Ok(names),
         }
     }
@@ -233,7 +247,8 @@ impl<'a> Claim<'a> {
     /// The payload hash to sign. What a header claims is not believed: a replaced body shows as a mismatch. Only S3
     /// takes unsigned bodies, so that claim is worth nothing either, except in a presigned request without a body.
     fn payload<'r>(&self, request: &Request<'r>) -> &'r str {
-        let claimed = request.headers.get("x-amz-content-sha256").is_some_and(|value| value == UNSIGNED_PAYLOAD);
+        let claimed =
+            request.headers.get("x-amz-content-sha256").is_some_and(|value| value == UNSIGNED_PAYLOAD);
         let empty = request.body_sha256 == EMPTY_SHA256;
         if claimed && empty { UNSIGNED_PAYLOAD } else { request.body_sha256 }
     }

@@ -29,14 +29,21 @@ fn assert_failure(response: &Response<Bytes>, code: &str, message: &str) {
 async fn a_good_signature_names_account_and_region() {
     let response = send(query_call(&sts::SERVICE, "Action=GetCallerIdentity&Version=2011-06-15")).await;
     let body = text(&response);
-    assert!(body.contains("<Account>000000000000</Account>") && body.contains("<UserId>eu-west-1</UserId>"), "{body}");
+    assert!(
+        body.contains("<Account>000000000000</Account>") && body.contains("<UserId>eu-west-1</UserId>"),
+        "{body}"
+    );
 }
 
 #[tokio::test]
 async fn an_unsigned_request() {
     let mut request = call();
     request.headers_mut().remove("authorization");
-    assert_failure(&send(request).await, "MissingAuthenticationTokenException", "Missing Authentication Token");
+    assert_failure(
+        &send(request).await,
+        "MissingAuthenticationTokenException",
+        "Missing Authentication Token",
+    );
     let response = send(get("/?Action=GetCallerIdentity&Version=2011-06-15")).await;
     assert_eq!(response.status(), 403);
     assert!(text(&response).contains("<Code>MissingAuthenticationToken</Code>"));
@@ -118,14 +125,19 @@ async fn a_signature_with_parts_missing() {
     assert_failure(&send(request).await, code, "Authorization header requires 'SignedHeaders' parameter.");
     let mut request = call();
     request.headers_mut().remove("x-amz-date");
-    assert_failure(&send(request).await, code, "Authorization header requires existence of either a 'X-Amz-Date'");
+    assert_failure(
+        &send(request).await,
+        code,
+        "Authorization header requires existence of either a 'X-Amz-Date'",
+    );
     let request = with_header("authorization", |_| "Basic dTpw".to_owned());
     assert_failure(&send(request).await, code, "Authorization header must start with 'AWS4-HMAC-SHA256'.");
     let request = with_header("authorization", |value| value.replace("/aws4_request", ""));
     assert_failure(&send(request).await, code, "Credential must have exactly 5 slash-delimited elements");
     let request = with_header("x-amz-date", |_| "yesterday".to_owned());
     assert_failure(&send(request).await, code, "Date must be in ISO-8601 'basic format'.");
-    let request = with_header("authorization", |value| value.replace("content-type;", "content-type;x-gone;"));
+    let request =
+        with_header("authorization", |value| value.replace("content-type;", "content-type;x-gone;"));
     assert_failure(&send(request).await, code, "A signed header is missing in the request.");
 }
 

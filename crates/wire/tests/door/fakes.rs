@@ -31,7 +31,8 @@ pub struct OneKey;
 
 impl Keys for OneKey {
     fn find(&self, id: &str) -> Option<Key> {
-        (id == ACCESS_KEY).then(|| Key { secret: SECRET.to_owned(), account: AccountId("000000000000".to_owned()) })
+        (id == ACCESS_KEY)
+            .then(|| Key { secret: SECRET.to_owned(), account: AccountId("000000000000".to_owned()) })
     }
 }
 
@@ -64,7 +65,9 @@ impl Api for Logs {
         input: CreateLogGroupRequest,
     ) -> Result<CreateLogGroupResponse, ApiError> {
         match input.log_group_name.as_str() {
-            "taken" => Err(error::resource_already_exists_exception("The specified log group already exists")),
+            "taken" => {
+                Err(error::resource_already_exists_exception("The specified log group already exists"))
+            }
             "broken" => Err(wire::error::internal_failure("the disk is on fire")),
             _ => Ok(CreateLogGroupResponse {}),
         }
@@ -179,7 +182,12 @@ pub fn signed(mut request: Request<Bytes>, service: &str) -> Request<Bytes> {
 
 /// An unsigned GET.
 pub fn get(uri: &str) -> Request<Bytes> {
-    Request::builder().method(Method::GET).uri(uri).header("host", "127.0.0.1:4566").body(Bytes::new()).unwrap()
+    Request::builder()
+        .method(Method::GET)
+        .uri(uri)
+        .header("host", "127.0.0.1:4566")
+        .body(Bytes::new())
+        .unwrap()
 }
 
 /// Sends a request to a door whose clock shows [`NOW`].

@@ -35,8 +35,10 @@ async fn a_query_answer() {
 async fn a_failure_keeps_its_internal_half() {
     let response = send(json_call(&logs::SERVICE, "CreateLogGroup", r#"{"logGroupName":"taken"}"#)).await;
     assert_eq!(response.status(), 400);
-    expect![[r#"{"__type":"ResourceAlreadyExistsException","message":"The specified log group already exists"}"#]]
-        .assert_eq(text(&response));
+    expect![[
+        r#"{"__type":"ResourceAlreadyExistsException","message":"The specified log group already exists"}"#
+    ]]
+    .assert_eq(text(&response));
     let response = send(json_call(&logs::SERVICE, "CreateLogGroup", r#"{"logGroupName":"broken"}"#)).await;
     assert_eq!(response.status(), 500);
     expect![[r#"{"__type":"InternalFailure","message":"The request processing has failed because of an unknown error."}"#]]
@@ -91,7 +93,9 @@ async fn serve() -> String {
                 }
             });
             tokio::spawn(async move {
-                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service).await;
+                let _ = auto::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(socket), service)
+                    .await;
             });
         }
     });

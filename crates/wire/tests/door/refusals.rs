@@ -34,13 +34,17 @@ fn required() {
         &ecs::SERVICE,
         "RunTask",
         json!({}),
-        expect!["InvalidParameterException: 1 validation error detected: Value null at 'taskDefinition' failed to satisfy constraint: Member must not be null"],
+        expect![
+            "InvalidParameterException: 1 validation error detected: Value null at 'taskDefinition' failed to satisfy constraint: Member must not be null"
+        ],
     );
     refused(
         &logs::SERVICE,
         "PutLogEvents",
         json!({ "logGroupName": "g", "logStreamName": "s", "logEvents": [{ "timestamp": null, "message": "m" }] }),
-        expect!["InvalidParameterException: 1 validation error detected: Value null at 'logEvents.1.member.timestamp' failed to satisfy constraint: Member must not be null"],
+        expect![
+            "InvalidParameterException: 1 validation error detected: Value null at 'logEvents.1.member.timestamp' failed to satisfy constraint: Member must not be null"
+        ],
     );
 }
 
@@ -50,13 +54,17 @@ fn range() {
         &logs::SERVICE,
         "DescribeLogGroups",
         json!({ "limit": 51 }),
-        expect!["InvalidParameterException: 1 validation error detected: Value '51' at 'limit' failed to satisfy constraint: Member must have value less than or equal to 50"],
+        expect![
+            "InvalidParameterException: 1 validation error detected: Value '51' at 'limit' failed to satisfy constraint: Member must have value less than or equal to 50"
+        ],
     );
     refused(
         &logs::SERVICE,
         "DescribeLogGroups",
         json!({ "limit": 0 }),
-        expect!["InvalidParameterException: 1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1"],
+        expect![
+            "InvalidParameterException: 1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1"
+        ],
     );
 }
 
@@ -66,22 +74,29 @@ fn length_of_strings_lists_and_maps() {
         &logs::SERVICE,
         "DescribeLogGroups",
         json!({ "nextToken": "" }),
-        expect!["InvalidParameterException: 1 validation error detected: Value '' at 'nextToken' failed to satisfy constraint: Member must have length greater than or equal to 1"],
+        expect![
+            "InvalidParameterException: 1 validation error detected: Value '' at 'nextToken' failed to satisfy constraint: Member must have length greater than or equal to 1"
+        ],
     );
     let put = |events: Value| json!({ "logGroupName": "g", "logStreamName": "s", "logEvents": events });
     refused(
         &logs::SERVICE,
         "PutLogEvents",
         put(events(0)),
-        expect!["InvalidParameterException: 1 validation error detected: Value '[]' at 'logEvents' failed to satisfy constraint: Member must have length greater than or equal to 1"],
+        expect![
+            "InvalidParameterException: 1 validation error detected: Value '[]' at 'logEvents' failed to satisfy constraint: Member must have length greater than or equal to 1"
+        ],
     );
-    let error = check(&logs::SERVICE, input(&logs::SERVICE, "PutLogEvents"), &mut put(events(10_001))).unwrap_err();
+    let error =
+        check(&logs::SERVICE, input(&logs::SERVICE, "PutLogEvents"), &mut put(events(10_001))).unwrap_err();
     assert!(error.message.ends_with("Member must have length less than or equal to 10000"), "{error}");
     refused(
         &logs::SERVICE,
         "CreateLogGroup",
         json!({ "logGroupName": "g", "tags": {} }),
-        expect!["InvalidParameterException: 1 validation error detected: Value '{}' at 'tags' failed to satisfy constraint: Member must have length greater than or equal to 1"],
+        expect![
+            "InvalidParameterException: 1 validation error detected: Value '{}' at 'tags' failed to satisfy constraint: Member must have length greater than or equal to 1"
+        ],
     );
     // Characters are counted, not bytes.
     accepted(&ecs::SERVICE, "CreateCluster", json!({ "tags": [{ "key": "ä".repeat(128), "value": "" }] }));
@@ -93,7 +108,9 @@ fn pattern() {
         &logs::SERVICE,
         "CreateLogStream",
         json!({ "logGroupName": "", "logStreamName": "a:b" }),
-        expect![[r"InvalidParameterException: 3 validation errors detected: Value '' at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\.\-_/#A-Za-z0-9]+; Value '' at 'logGroupName' failed to satisfy constraint: Member must have length greater than or equal to 1; Value 'a:b' at 'logStreamName' failed to satisfy constraint: Member must satisfy regular expression pattern: [^:*]*"]],
+        expect![[
+            r"InvalidParameterException: 3 validation errors detected: Value '' at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\.\-_/#A-Za-z0-9]+; Value '' at 'logGroupName' failed to satisfy constraint: Member must have length greater than or equal to 1; Value 'a:b' at 'logStreamName' failed to satisfy constraint: Member must satisfy regular expression pattern: [^:*]*"
+        ]],
     );
     refused(
         &ecs::SERVICE,
@@ -111,7 +128,9 @@ fn enumeration() {
         &ecs::SERVICE,
         "RunTask",
         json!({ "taskDefinition": "t", "launchType": "MOON" }),
-        expect!["InvalidParameterException: 1 validation error detected: Value 'MOON' at 'launchType' failed to satisfy constraint: Member must satisfy enum value set: [EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES]"],
+        expect![
+            "InvalidParameterException: 1 validation error detected: Value 'MOON' at 'launchType' failed to satisfy constraint: Member must satisfy enum value set: [EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES]"
+        ],
     );
 }
 
@@ -121,7 +140,9 @@ fn map_keys_and_values() {
         &logs::SERVICE,
         "CreateLogGroup",
         json!({ "logGroupName": "g", "tags": { "a*": "v*" } }),
-        expect![[r"InvalidParameterException: 2 validation errors detected: Value 'a*' at 'tags' failed to satisfy constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern: ^([\p{L}\p{Z}\p{N}_.:/=+\-@]+)$]; Value 'v*' at 'tags.a*' failed to satisfy constraint: Member must satisfy regular expression pattern: ^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$"]],
+        expect![[
+            r"InvalidParameterException: 2 validation errors detected: Value 'a*' at 'tags' failed to satisfy constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern: ^([\p{L}\p{Z}\p{N}_.:/=+\-@]+)$]; Value 'v*' at 'tags.a*' failed to satisfy constraint: Member must satisfy regular expression pattern: ^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$"
+        ]],
     );
 }
 
@@ -131,39 +152,57 @@ fn kinds() {
     for (container, expected) in [
         (
             json!({ "cpu": "256" }),
-            expect!["SerializationException: STRING_VALUE at containerDefinitions[0].cpu can not be converted to an Integer"],
+            expect![
+                "SerializationException: STRING_VALUE at containerDefinitions[0].cpu can not be converted to an Integer"
+            ],
         ),
         (
             json!({ "memory": 4_294_967_296_i64 }),
-            expect!["SerializationException: NUMBER_VALUE at containerDefinitions[0].memory can not be converted to an Integer"],
+            expect![
+                "SerializationException: NUMBER_VALUE at containerDefinitions[0].memory can not be converted to an Integer"
+            ],
         ),
         (
             json!({ "memory": 0.5 }),
-            expect!["SerializationException: NUMBER_VALUE at containerDefinitions[0].memory can not be converted to an Integer"],
+            expect![
+                "SerializationException: NUMBER_VALUE at containerDefinitions[0].memory can not be converted to an Integer"
+            ],
         ),
         (
             json!({ "name": 1 }),
-            expect!["SerializationException: NUMBER_VALUE at containerDefinitions[0].name can not be converted to a String"],
+            expect![
+                "SerializationException: NUMBER_VALUE at containerDefinitions[0].name can not be converted to a String"
+            ],
         ),
         (
             json!({ "essential": "yes" }),
-            expect!["SerializationException: STRING_VALUE at containerDefinitions[0].essential can not be converted to a Boolean"],
+            expect![
+                "SerializationException: STRING_VALUE at containerDefinitions[0].essential can not be converted to a Boolean"
+            ],
         ),
         (
             json!({ "command": { "a": 1 } }),
-            expect!["SerializationException: START_OBJECT at containerDefinitions[0].command can not be converted to a list"],
+            expect![
+                "SerializationException: START_OBJECT at containerDefinitions[0].command can not be converted to a list"
+            ],
         ),
         (
             json!({ "command": [null] }),
-            expect!["SerializationException: NULL_VALUE at containerDefinitions[0].command[0] can not be converted to a String"],
+            expect![
+                "SerializationException: NULL_VALUE at containerDefinitions[0].command[0] can not be converted to a String"
+            ],
         ),
         (
             json!({ "dockerLabels": ["a"] }),
-            expect!["SerializationException: START_ARRAY at containerDefinitions[0].dockerLabels can not be converted to a map"],
+            expect![
+                "SerializationException: START_ARRAY at containerDefinitions[0].dockerLabels can not be converted to a map"
+            ],
         ),
         (
             json!([]),
-            expect!["SerializationException: START_ARRAY at containerDefinitions[0] can not be converted to a structure"],
+            expect![
+                "SerializationException: START_ARRAY at containerDefinitions[0] can not be converted to a structure"
+            ],
         ),
     ] {
         refused(&ecs::SERVICE, "RegisterTaskDefinition", define(container), expected);
@@ -190,18 +229,23 @@ fn forms_that_sdks_use_are_brought_into_one() {
 
 #[test]
 fn members_that_are_not_honoured_are_refused_by_name() {
-    let container = json!({ "name": "c", "image": "i", "healthCheck": { "command": ["true"] }, "privileged": true });
+    let container =
+        json!({ "name": "c", "image": "i", "healthCheck": { "command": ["true"] }, "privileged": true });
     refused(
         &ecs::SERVICE,
         "RegisterTaskDefinition",
         json!({ "family": "f", "containerDefinitions": [{}, container], "pidMode": "host" }),
-        expect!["InvalidParameterException: containerDefinitions[1].healthCheck, containerDefinitions[1].privileged, pidMode are not supported by Wharf yet. See docs/coverage/ecs.md."],
+        expect![
+            "InvalidParameterException: containerDefinitions[1].healthCheck, containerDefinitions[1].privileged, pidMode are not supported by Wharf yet. See docs/coverage/ecs.md."
+        ],
     );
     refused(
         &logs::SERVICE,
         "FilterLogEvents",
         json!({ "logGroupName": "g", "filterPattern": "ERROR" }),
-        expect!["InvalidParameterException: filterPattern is not supported by Wharf yet. See docs/coverage/logs.md."],
+        expect![
+            "InvalidParameterException: filterPattern is not supported by Wharf yet. See docs/coverage/logs.md."
+        ],
     );
 }
 
@@ -226,7 +270,9 @@ fn members_that_say_nothing_are_let_through() {
         &logs::SERVICE,
         "CreateLogGroup",
         json!({ "logGroupName": "g", "logGroupClass": "INFREQUENT_ACCESS" }),
-        expect!["InvalidParameterException: logGroupClass is not supported by Wharf yet. See docs/coverage/logs.md."],
+        expect![
+            "InvalidParameterException: logGroupClass is not supported by Wharf yet. See docs/coverage/logs.md."
+        ],
     );
 }
 

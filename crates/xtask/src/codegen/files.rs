@@ -19,16 +19,16 @@ impl Tree {
 
     /// Makes `folder` hold exactly these files. Unchanged files keep their modification time.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        for path in self.stale(folder)? {
-            let path = folder.join(path);
-            match self.0.get(path.strip_prefix(folder)?.to_str().context("path is not UTF-8")?) {
+        for name in self.stale(folder)? {
+            let path = folder.join(&name);
+            match self.0.get(&name) {
                 Some(text) => {
                     std::fs::create_dir_all(path.parent().context("a file has a parent")?)?;
                     std::fs::write(&path, text)?;
                 }
                 None => std::fs::remove_file(&path)?,
             }
-            println!("wrote {}", path.display());
+            println!("updated {name}");
         }
         Ok(())
     }

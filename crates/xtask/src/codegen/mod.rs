@@ -64,7 +64,8 @@ fn generate(root: &Path, config: &Config) -> Result<(Tree, Tree)> {
     for (name, service) in &config.services {
         let path = root.join(MODELS).join(format!("{name}.json"));
         let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        let model: Model = serde_json::from_str(&text).with_context(|| format!("parsing {}", path.display()))?;
+        let model: Model =
+            serde_json::from_str(&text).with_context(|| format!("parsing {}", path.display()))?;
         let plan = Plan::new(name, service, &model).with_context(|| format!("service {name}"))?;
         for (file, text) in emit::service(&plan)? {
             generated.add(format!("{name}/{file}"), files::rustfmt(root, &text)?);

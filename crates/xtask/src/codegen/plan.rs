@@ -120,7 +120,10 @@ impl<'a> Plan<'a> {
         name: &str,
         shape: &'s Shape,
     ) -> impl Iterator<Item = (&'s String, &'s Reference)> {
-        shape.members.iter().filter(move |(member, _)| matches!(self.treatment(name, member), Treatment::Honoured))
+        shape
+            .members
+            .iter()
+            .filter(move |(member, _)| matches!(self.treatment(name, member), Treatment::Honoured))
     }
 
     /// The members that become Rust fields.
@@ -198,7 +201,9 @@ impl<'a> Plan<'a> {
     pub fn empty_types(&self, input: bool) -> Vec<String> {
         self.operations
             .iter()
-            .filter(|(_, operation)| if input { operation.input.is_none() } else { operation.output.is_none() })
+            .filter(
+                |(_, operation)| if input { operation.input.is_none() } else { operation.output.is_none() },
+            )
             .map(|(name, _)| if input { self.input_type(name) } else { self.output_type(name) })
             .collect()
     }
@@ -216,4 +221,3 @@ impl<'a> Plan<'a> {
             .collect()
     }
 }
-

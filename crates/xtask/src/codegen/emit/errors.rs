@@ -6,7 +6,7 @@ use crate::codegen::plan::Plan;
 
 /// All exceptions of the model.
 pub fn file(plan: &Plan<'_>) -> String {
-    let mut out = "use crate::ApiError;\n\n".to_owned();
+    let mut out = "//! The errors of the service.\n\nuse crate::ApiError;\n\n".to_owned();
     for (function, code, status) in plan.errors() {
         let _ = writeln!(
             out,

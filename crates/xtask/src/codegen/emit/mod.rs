@@ -38,7 +38,8 @@ pub fn service(plan: &Plan<'_>) -> Result<Vec<(String, String)>> {
 /// The module that holds all services, and what the door and the client have for each.
 pub fn root(config: &Config) -> String {
     let names: Vec<&str> = config.services.keys().map(String::as_str).collect();
-    let each = |template: &str| -> String { names.iter().map(|name| template.replace("NAME", name)).collect() };
+    let each =
+        |template: &str| -> String { names.iter().map(|name| template.replace("NAME", name)).collect() };
     format!(
         "{HEADER}use std::sync::Arc;\n\nuse bytes::Bytes;\nuse serde_json::Value;\n\n\
          use crate::service::{{Encoding, Operation, Service}};\nuse crate::{{ApiError, Cx}};\n\n{}\n\
@@ -51,12 +52,16 @@ pub fn root(config: &Config) -> String {
         each("pub mod NAME;\n"),
         each("&NAME::SERVICE, "),
         each("NAME: Option<Arc<dyn NAME::Api>>, "),
-        each("\"NAME\" if let Some(api) = &self.NAME => NAME::call(&**api, cx, operation, input, encoding).await, "),
+        each(
+            "\"NAME\" if let Some(api) = &self.NAME => NAME::call(&**api, cx, operation, input, encoding).await, "
+        ),
         each(
             "/// Who answers for NAME.\n#[must_use]\npub fn NAME(mut self, api: Arc<dyn NAME::Api>) -> Self \
              { self.backends.NAME = Some(api); self }\n\n"
         ),
-        each("/// The operations of NAME.\npub fn NAME(&self) -> NAME::Client<'_> { NAME::Client(self) }\n\n"),
+        each(
+            "/// The operations of NAME.\npub fn NAME(&self) -> NAME::Client<'_> { NAME::Client(self) }\n\n"
+        ),
     )
 }
 
@@ -70,7 +75,9 @@ fn module(plan: &Plan<'_>, names: &[&str]) -> String {
         let _ = match *name {
             "error" | "schema" => Ok(()),
             "client" => writeln!(out, "pub use client::Client;"),
-            "operations" => writeln!(out, "pub use operations::{{Api, SERVICE}};\npub(crate) use operations::call;"),
+            "operations" => {
+                writeln!(out, "pub use operations::{{Api, SERVICE}};\npub(crate) use operations::call;")
+            }
             name => writeln!(out, "pub use {name}::*;"),
         };
     }

@@ -67,13 +67,17 @@ fn service(plan: &Plan<'_>, out: &mut String) {
         plan.config.unsupported
     );
     for (name, operation) in &plan.operations {
-        let input = operation.input.as_ref().map_or("EMPTY".to_owned(), |input| names::screaming(&input.shape));
+        let input =
+            operation.input.as_ref().map_or("EMPTY".to_owned(), |input| names::screaming(&input.shape));
         let output = match &operation.output {
-            Some(output) if meta.protocol == "query" => format!("schema::{}", names::screaming(&output.shape)),
+            Some(output) if meta.protocol == "query" => {
+                format!("schema::{}", names::screaming(&output.shape))
+            }
             _ => "crate::schema::EMPTY".to_owned(),
         };
         let module = if operation.input.is_some() { "schema" } else { "crate::schema" };
-        let _ = writeln!(out, "Operation {{ name: {name:?}, input: &{module}::{input}, output: &{output} }},");
+        let _ =
+            writeln!(out, "Operation {{ name: {name:?}, input: &{module}::{input}, output: &{output} }},");
     }
     let _ = writeln!(out, "],\nmissing: &[");
     for name in plan.model.operations.keys().filter(|name| !plan.operations.contains_key(name.as_str())) {

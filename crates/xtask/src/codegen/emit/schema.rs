@@ -20,14 +20,16 @@ pub fn file(plan: &Plan<'_>) -> Result<String> {
             expression(plan, name, shape).with_context(|| format!("shape {name}"))?
         );
     }
-    let used: Vec<&str> =
-        ["List", "Map", "Member", "Pattern", "Range", "Shape", "Structure", "Text"]
-            .into_iter()
-            .filter(|name| {
-                [format!("{name} {{"), format!("{name}::"), format!(": {name} ")].iter().any(|u| body.contains(u))
-            })
-            .collect();
-    Ok(format!("#![allow(missing_docs)] // The tables mirror the model's names.\n\nuse crate::schema::{{{}}};\n\n{body}", used.join(", ")))
+    let used: Vec<&str> = ["List", "Map", "Member", "Pattern", "Range", "Shape", "Structure", "Text"]
+        .into_iter()
+        .filter(|name| {
+            [format!("{name} {{"), format!("{name}::"), format!(": {name} ")].iter().any(|u| body.contains(u))
+        })
+        .collect();
+    Ok(format!(
+        "//! The tables that requests are checked against.\n\nuse crate::schema::{{{}}};\n\n{body}",
+        used.join(", ")
+    ))
 }
 
 fn expression(plan: &Plan<'_>, name: &str, shape: &Shape) -> Result<String> {

@@ -79,11 +79,13 @@ fn mentions(body: &str, name: &str) -> bool {
 
 fn structure(plan: &Plan<'_>, name: &str, shape: &Shape, out: &mut String) -> Result<()> {
     let fields = plan.fields(name, shape);
-    let pascal = fields.first().is_some_and(|(member, _)| member.starts_with(|c: char| c.is_ascii_uppercase()));
+    let pascal =
+        fields.first().is_some_and(|(member, _)| member.starts_with(|c: char| c.is_ascii_uppercase()));
     let default = if plan.has_default(name, shape) { "Default, " } else { "" };
     let _ = writeln!(out, "#[derive(Clone, Debug, {default}PartialEq, Serialize, Deserialize)]");
     if !fields.is_empty() {
-        let _ = writeln!(out, "#[serde(rename_all = \"{}\")]", if pascal { "PascalCase" } else { "camelCase" });
+        let _ =
+            writeln!(out, "#[serde(rename_all = \"{}\")]", if pascal { "PascalCase" } else { "camelCase" });
     }
     let _ = writeln!(out, "pub struct {name} {{");
     for (member, reference) in fields {
