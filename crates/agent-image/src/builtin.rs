@@ -11,8 +11,8 @@ use std::io;
 /// Its reference. Its only program acts by its first argument: `echo`, `sleep`, `false`, `true` or `serve`.
 pub const HELLO: &str = "wharf/hello:latest";
 
-/// Compiled from `hello/main.rs` by the build script.
-const PROGRAM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hello"));
+/// Its program, a static executable; compiled from `hello/main.rs` by the build script.
+pub const HELLO_PROGRAM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hello"));
 
 impl ImageStore {
     /// Makes sure that this build's [`HELLO`] is in the store.
@@ -41,7 +41,7 @@ impl ImageStore {
 }
 
 fn hello_layer() -> io::Result<Vec<u8>> {
-    let mut entries = vec![TarEntry::File("hello", PROGRAM, 0o755), TarEntry::Directory("bin", 0o755)];
+    let mut entries = vec![TarEntry::File("hello", HELLO_PROGRAM, 0o755), TarEntry::Directory("bin", 0o755)];
     entries.extend(
         ["bin/echo", "bin/sleep", "bin/false", "bin/true", "bin/serve"].map(|path| TarEntry::Symlink(path, "/hello")),
     );

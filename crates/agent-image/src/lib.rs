@@ -36,7 +36,7 @@ mod store;
 mod tarball;
 mod unpack;
 
-pub use builtin::HELLO;
+pub use builtin::{HELLO, HELLO_PROGRAM};
 pub use collect::{ImageSummary, Removed};
 pub use error::{LoadError, RemoveError, StoreError};
 pub use load::{LoadProgress, LoadedImage};

@@ -25,8 +25,6 @@ const PARALLEL_DOWNLOADS: usize = 3;
 /// Times that a registry is asked for the same thing.
 const ATTEMPTS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// For everything before the first layer: a task that cannot start says so soon.
-const RESOLVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// An index may point at indexes, but not forever.
 const MAX_INDEX_DEPTH: usize = 3;
 
@@ -65,8 +63,8 @@ impl ImageStore {
         let repository = inner.registry.repository(reference).map_err(pull_error)?;
         let known = here.and_then(|(record, _)| record.digest.as_ref());
         let resolved = self.resolve(reference, &repository, known);
-        let timed_out = |_| PullError(format!("failed to resolve ref {reference}: i/o timeout"));
-        let resolved = tokio::time::timeout(RESOLVE_TIMEOUT, resolved).await.map_err(timed_out)??;
+        let timed_out = |_| resolve_error(1, reference, "i/o timeout");
+        let resolved = tokio::time::timeout(inner.resolve_timeout, resolved).await.map_err(timed_out)??;
         let Some(resolved) = resolved else {
             return here.map(|(_, image)| image.clone()).ok_or_else(|| PullError("no such image".to_owned()));
         };
@@ -88,12 +86,7 @@ impl ImageStore {
         repository: &Repository<'_>,
         known: Option<&Digest>,
     ) -> Result<Option<Resolved>, PullError> {
-        let failed = |attempts: u32, error: String| {
-            PullError(format!(
-                "pull image manifest has been retried {attempts} time(s): failed to resolve ref {reference}: {error}"
-            ))
-        };
-        let retried = |Retried { attempts, error }| failed(attempts, error.to_string());
+        let retried = |Retried { attempts, error }| resolve_error(attempts, reference, error);
         let digest = retry(|| repository.resolve()).await.map_err(retried)?;
         if known == Some(&digest) {
             return Ok(None);
@@ -226,6 +219,13 @@ where
         attempts += 1;
         pause *= 4;
     }
+}
+
+/// As ECS has it; the CannotPullContainerError page of the developer guide lists these.
+fn resolve_error(attempts: u32, reference: &Reference, error: impl std::fmt::Display) -> PullError {
+    PullError(format!(
+        "pull image manifest has been retried {attempts} time(s): failed to resolve ref {reference}: {error}"
+    ))
 }
 
 fn pull_error(error: impl std::fmt::Display) -> PullError {

@@ -13,14 +13,27 @@ use agent_driver::{Image, ImageId, PullError};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How a store behaves.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Bounds of each layer.
     pub limits: Limits,
     /// By registry, as it stands in references (`docker.io`, `127.0.0.1:5000`). Others are asked anonymously.
     pub credentials: BTreeMap<String, Credentials>,
+    /// For everything before the first layer, so that a task that cannot start says so soon.
+    pub resolve_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            limits: Limits::default(),
+            credentials: BTreeMap::new(),
+            resolve_timeout: Duration::from_secs(20),
+        }
+    }
 }
 
 /// Images under one directory. Clones share everything.
@@ -30,6 +43,7 @@ pub struct ImageStore(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) disk: Disk,
     pub(crate) limits: Limits,
+    pub(crate) resolve_timeout: Duration,
     pub(crate) platform: Platform,
     pub(crate) registry: Registry,
     /// By reference.
@@ -51,6 +65,7 @@ impl ImageStore {
         Ok(ImageStore(Arc::new(Inner {
             disk: Disk::open(&dir)?,
             limits: options.limits,
+            resolve_timeout: options.resolve_timeout,
             platform: Platform::of_host(),
             registry: Registry::new(options.credentials),
             pulls: Flights::default(),
