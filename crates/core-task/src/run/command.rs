@@ -126,8 +126,8 @@ impl State {
                 if !finished {
                     commands.insert(Command::FinishLog(index));
                 }
-                // The remains of a container that is not known to be dead hold up the task: they go at once.
-                if finished || !end.dead {
+                // Its lines go with its remains; but the remains of one that is not known to be dead hold up the task.
+                if finished || (!end.dead && self.observed.logs_given_up) {
                     commands.insert(Command::Remove(index));
                 }
             }
