@@ -41,8 +41,8 @@ pub(crate) async fn ensure_keys(context: &Context, accounts: &[AccountId]) -> Re
 }
 
 fn fresh_key(context: &Context, account: &AccountId) -> AccessKey {
-    let id = format!("{PREFIX}{}", &context.ids.hex32()[..16].to_uppercase());
-    let secret = format!("{}{}", context.ids.hex32(), &context.ids.hex32()[..8]);
+    let id = format!("{PREFIX}{}", &context.ids.hex32()[16..].to_uppercase());
+    let secret = format!("{}{}", context.ids.hex32(), &context.ids.hex32()[24..]);
     AccessKey { id: AccessKeyId(id), secret, account: account.clone(), created_at: context.now() }
 }
 

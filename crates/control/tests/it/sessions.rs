@@ -6,6 +6,8 @@ use acs::link::AcsQuery;
 use acs::{HeartbeatAckRequest, ServerMessage, TaskStopVerificationMessage};
 use control::SessionEnd;
 use core_task::report::{ReportedStatus, apply_placed};
+use model::Timestamp;
+use model::identity::AccessKey;
 use model::instance::InstanceStatus;
 use model::task_definition::NetworkMode;
 use std::time::Duration;
@@ -29,6 +31,7 @@ async fn a_task_goes_from_run_to_stopped() {
     world.put_task(task("t1", NetworkMode::Awsvpc)).await;
     let payload = agent.next_payload().await;
     assert_eq!(entries(&payload), ["t1 Running"]);
+    assert_eq!(payload.seq_num, Some(manifest.timeline), "or the next manifest would look old");
     assert_eq!(payload.tasks[0].elastic_network_interfaces.len(), 1);
     let credentials = payload.tasks[0].execution_role_credentials.as_ref().expect("always sent");
     let snapshot = world.store.snapshot();
@@ -246,12 +249,26 @@ async fn a_fargate_host_runs_tasks_of_other_accounts_with_their_own_keys() {
     foreign.definition = std::sync::Arc::new(definition);
     apply_placed(&mut foreign, "i1".into(), None);
     world.put_task(foreign).await;
+    world.run_host_task("t2", "i1").await;
+    let of_a_user = AccessKey {
+        id: "AKIA".into(),
+        secret: "secret".into(),
+        account: scope().account,
+        created_at: Timestamp(0),
+    };
+    world.write(|tx| tx.put(of_a_user)).await;
     let (mut agent, _) = Agent::connect(&world, "i1").await;
     let payload = agent.next_payload().await;
-    let credentials = payload.tasks[0].execution_role_credentials.as_ref().expect("always sent");
     let snapshot = world.store.snapshot();
-    let key = snapshot.access_key(&credentials.access_key_id.as_str().into()).expect("a key of the store");
-    assert_eq!(key.account.0, "111111111111");
+    let account = |task: &acs::payload::Task| {
+        let credentials = task.execution_role_credentials.as_ref().expect("always sent");
+        assert!(credentials.access_key_id.starts_with("ASIA"), "{credentials:?}");
+        let key = snapshot.access_key(&credentials.access_key_id.as_str().into());
+        key.expect("a key of the store").account.0.clone()
+    };
+    let accounts: Vec<_> = payload.tasks.iter().map(account).collect();
+    assert_eq!(entries(&payload), ["t2 Running", "t1 Running"]);
+    assert_eq!(accounts, ["000000000000", "111111111111"]);
 }
 
 /// The agent's side of many short tasks: accept, report RUNNING, report STOPPED.

@@ -76,8 +76,12 @@ impl World {
         tokio::spawn(async move { control.run(pending()).await });
     }
 
+    /// Activates every controller; a second time there is nothing left to do.
     pub async fn activate(&self) {
         self.control.activate_all_once().await.expect("a store in memory");
+        let revision = self.store.snapshot().revision();
+        self.control.activate_all_once().await.expect("a store in memory");
+        assert_eq!(self.store.snapshot().revision(), revision, "plans leave nothing due");
     }
 
     pub async fn write(&self, change: impl FnOnce(&mut Tx)) {
