@@ -1,0 +1,15 @@
+//! The ECS API in process, over a store in memory. A row is a request in JSON, checked against AWS's model as the door
+//! does it, and what has to be in the answer.
+
+mod clusters;
+mod definitions;
+mod instances;
+mod lists;
+mod random;
+mod register;
+mod reports;
+mod run_task;
+mod scale;
+mod stop;
+mod tags;
+mod world;
