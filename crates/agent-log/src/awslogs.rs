@@ -17,7 +17,10 @@ use tokio::task::AbortHandle;
 const PREPARE_ATTEMPTS_MAX: u32 = 5;
 
 /// Ships spools to CloudWatch Logs. Dropping it stops all followers at once; the next one resumes at their last
-/// acknowledged batch.
+/// acknowledged batch. A container's id is never used for another spool.
+///
+/// A sink that cannot be reached is tried for ever, also by [`Logs::finish`]: lines are given up on only when the sink
+/// refuses them. What it refuses is warned of, batch by batch.
 pub struct Awslogs {
     sink: Arc<dyn LogSink>,
     watch: SpoolWatch,

@@ -13,7 +13,7 @@
 //! - A segment is deleted only after every line in it was acknowledged by the sink, refused by it for good, or dropped
 //!   because the spool is non-blocking.
 //! - Delivery is at least once: after a kill -9 at most the batch that was under way is sent again.
-//! - An idle container costs an inotify watch and two open files, and no timer.
+//! - An idle container costs an inotify watch and an open file, and no timer.
 //!
 //! Start at [`spool`] for the format and at [`Awslogs`] for the driver.
 

@@ -282,6 +282,54 @@ async fn what_is_not_followed_is_said() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
+    /// The agent is killed at any await: every line arrives, in order; what is doubled is a batch that was under way.
+    #[test]
+    fn a_kill_at_any_moment_loses_nothing(polls in vec(0u32..40, 1..8), per_restart in 1usize..60) {
+        let tmp = tempfile::tempdir().unwrap();
+        let mut spec = spec(tmp.path(), "p");
+        spec.spool.mode = SpoolMode::Blocking { max_bytes: 1024 };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (sink, lines) = runtime.block_on(ship_with_kills(&spec, &polls, per_restart));
+        let batches = sink.batches.borrow();
+        let mut next = 0;
+        for batch in batches.iter() {
+            let first = lines.iter().position(|line| *line == batch[0].message).unwrap();
+            prop_assert!(first <= next, "no line is skipped");
+            for (event, line) in batch.iter().zip(&lines[first..]) {
+                prop_assert_eq!(&event.message, line);
+            }
+            next = first + batch.len();
+        }
+        prop_assert_eq!(next, lines.len());
+    }
+}
+
+async fn ship_with_kills(spec: &AwslogsSpec, polls: &[u32], per_restart: usize) -> (Arc<Sink>, Vec<String>) {
+    let sink = Sink::new();
+    let mut writer = Writer::create(&spec.spool).unwrap();
+    let mut lines = Vec::new();
+    for polls in polls {
+        let logs = Awslogs::new(sink.clone()).unwrap();
+        logs.follow(spec).await.unwrap();
+        for _ in 0..per_restart {
+            lines.push(format!("line {}", lines.len()));
+            writer.write(Stream::Stdout, 1, format!("{}\n", lines[lines.len() - 1]).as_bytes()).unwrap();
+        }
+        for _ in 0..*polls {
+            tokio::task::yield_now().await;
+        }
+        drop(logs);
+    }
+    writer.finish(2).unwrap();
+    let logs = Awslogs::new(sink.clone()).unwrap();
+    logs.follow(spec).await.unwrap();
+    finish(&logs, spec).await;
+    (sink, lines)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
     /// Restarts fall on batch ends here, so "at least once" is "exactly once".
     #[test]
     fn nothing_is_lost_or_doubled_across_restarts(

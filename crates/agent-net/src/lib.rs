@@ -17,9 +17,10 @@
 //! - Threads that enter a foreign namespace are made for it and end there; no thread of tokio ever leaves the host's.
 //! - Only what carries our marks (names, the bridge's MAC address, links' aliases) is ever removed.
 //!
-//! Attaching is fast because namespaces are made ahead of time, by [`pool`]; making one takes longer than all the rest.
-//! Docker's `FORWARD` policy `DROP` also holds for tasks' traffic between subnets and to the outside: its
-//! `DOCKER-USER` chain must accept the bridge then.
+//! Namespaces with their veth pairs are made ahead of time (`pool.rs`): that is half of the work of attaching.
+//!
+//! Known limit: where Docker runs, its `FORWARD` policy `DROP` also drops what goes between tasks (it filters bridged
+//! packets too) and what they send to the outside, until its `DOCKER-USER` chain accepts the bridge.
 //!
 //! Start at [`HostNetwork`].
 
