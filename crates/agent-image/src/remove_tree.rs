@@ -86,8 +86,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let top = dir.path().join("tree");
         fs::create_dir(&top).unwrap();
-        // Built from the inside out, as no path can name it: 1,500 levels.
-        for _ in 0..1500 {
+        // Built from the inside out, as no path can name it: 1,100 levels.
+        for _ in 0..1100 {
             let outer = dir.path().join("outer");
             fs::create_dir(&outer).unwrap();
             fs::write(outer.join("file"), "x").unwrap();
