@@ -16,7 +16,8 @@ pub fn demand(definition: &TaskDefinition, overrides: &Overrides) -> Resources {
     let cpu_units = overrides.cpu_units.or(definition.cpu_units).unwrap_or_else(|| sum(&cpu_units));
     let memory_mib = overrides.memory_mib.or(definition.memory_mib).unwrap_or_else(|| sum(&memory_mib));
     let mut demand = Resources { cpu_units, memory_mib, ..Resources::default() };
-    for (protocol, port) in definition.containers.iter().flat_map(|c| host_ports(definition.network_mode, c)) {
+    for (protocol, port) in definition.containers.iter().flat_map(|c| host_ports(definition.network_mode, c))
+    {
         match protocol {
             Protocol::Tcp => demand.ports_tcp.insert(port),
             Protocol::Udp => demand.ports_udp.insert(port),

@@ -13,7 +13,7 @@ pub fn is_valid_size(cpu_units: u32, memory_mib: u32) -> bool {
         _ => return false,
     };
     let (min, max, step) = (min_gib * 1024, max_gib * 1024, step_gib * 1024);
-    (min..=max).contains(&memory_mib) && (memory_mib - min) % step == 0
+    (min..=max).contains(&memory_mib) && (memory_mib - min).is_multiple_of(step)
 }
 
 /// Whether Fargate has any size with this much CPU.

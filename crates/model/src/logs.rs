@@ -19,6 +19,8 @@ pub struct LogGroup {
 /// A log stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogStream {
+    /// Names its segments on disk. Never given twice, so that a stream that is deleted and created anew starts empty.
+    pub id: u64,
     /// Owner.
     pub scope: Scope,
     /// The group that it belongs to.
