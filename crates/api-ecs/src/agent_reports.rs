@@ -18,6 +18,10 @@ use wire::ecs::{
 
 const ACKNOWLEDGED: &str = "ACK";
 
+/// What agents trim their reasons and their ids to. Longer ones are trimmed here: a report is never refused.
+const REASON_LEN_MAX: usize = 1024;
+const ID_LEN_MAX: usize = 255;
+
 impl Ecs {
     /// DiscoverPollEndpoint.
     pub(crate) async fn discover_poll_endpoint(
@@ -40,7 +44,7 @@ impl Ecs {
     ) -> Result<SubmitTaskStateChangeResponse, Refusal> {
         let report = Report {
             status: input.status.filter(|s| !s.is_empty()).map(|s| ReportedStatus::parse(&s)),
-            reason: input.reason,
+            reason: trimmed(input.reason, REASON_LEN_MAX),
             containers: input.containers.unwrap_or_default().into_iter().map(container).collect(),
             attachments: input.attachments.unwrap_or_default().iter().filter_map(attachment).collect(),
             pull_started_at: input.pull_started_at,
@@ -131,10 +135,19 @@ fn container(change: ContainerStateChange) -> ContainerReport {
         name: change.container_name.unwrap_or_default().into(),
         status: ReportedStatus::parse(change.status.as_deref().unwrap_or_default()),
         exit_code: change.exit_code,
-        reason: change.reason.filter(|r| !r.is_empty()),
-        runtime_id: change.runtime_id,
-        image_digest: change.image_digest,
+        reason: trimmed(change.reason, REASON_LEN_MAX),
+        runtime_id: trimmed(change.runtime_id, ID_LEN_MAX),
+        image_digest: trimmed(change.image_digest, ID_LEN_MAX),
     }
+}
+
+/// At most `most` characters; empty is absent.
+fn trimmed(text: Option<String>, most: usize) -> Option<String> {
+    let text = text.filter(|t| !t.is_empty())?;
+    Some(match text.char_indices().nth(most) {
+        Some((end, _)) => text[..end].to_owned(),
+        None => text,
+    })
 }
 
 /// Agents report ATTACHED and nothing else.

@@ -4,6 +4,8 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Invalid {
     // The task.
+    #[error("Actual length: '{length}'. Max allowed length is '{most}' bytes.")]
+    TooLong { length: usize, most: usize },
     #[error("Family contains invalid characters.")]
     Family,
     #[error(

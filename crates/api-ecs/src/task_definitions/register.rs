@@ -1,10 +1,13 @@
 //! RegisterTaskDefinition.
 
-use super::{check, parse};
+use super::{Invalid, check, parse};
 use crate::{Ecs, Refusal, convert, tags};
 use model::task_definition::TaskDefinition;
 use wire::Cx;
 use wire::ecs::{RegisterTaskDefinitionRequest, RegisterTaskDefinitionResponse};
+
+/// The most bytes of a task definition as JSON (Amazon ECS service quotas: task definition size).
+const LENGTH_MAX: usize = 64 << 10;
 
 impl Ecs {
     /// RegisterTaskDefinition: the next revision of its family.
@@ -14,6 +17,7 @@ impl Ecs {
         mut input: RegisterTaskDefinitionRequest,
     ) -> Result<RegisterTaskDefinitionResponse, Refusal> {
         let tags = tags::parse(input.tags.take())?;
+        check_length(&input)?;
         let mut definition = parse::definition(input, tags, &cx.scope, &cx.caller_arn, self.clock.now())?;
         definition.compatibilities = check::check(&definition, &self.host)?;
         let definition: TaskDefinition = self
@@ -31,4 +35,9 @@ impl Ecs {
             task_definition: Some(convert::task_definition(&definition)),
         })
     }
+}
+
+fn check_length(input: &RegisterTaskDefinitionRequest) -> Result<(), Invalid> {
+    let length = serde_json::to_vec(input).map_or(usize::MAX, |json| json.len());
+    if length > LENGTH_MAX { Err(Invalid::TooLong { length, most: LENGTH_MAX }) } else { Ok(()) }
 }

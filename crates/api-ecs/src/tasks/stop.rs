@@ -7,6 +7,9 @@ use model::task::{StopCode, Task};
 use wire::Cx;
 use wire::ecs::{StopTaskRequest, StopTaskResponse};
 
+/// The longest `reason`.
+const REASON_LEN_MAX: usize = 1024;
+
 impl Ecs {
     /// StopTask: the task is wanted STOPPED. A task that is so already is returned as it is.
     pub(crate) async fn stop_task(
@@ -14,6 +17,9 @@ impl Ecs {
         cx: &Cx,
         input: StopTaskRequest,
     ) -> Result<StopTaskResponse, Refusal> {
+        if input.reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_LEN_MAX) {
+            return Err(Refusal::parameter(format!("reason can have at most {REASON_LEN_MAX} characters.")));
+        }
         let cluster = names::cluster(&cx.scope, input.cluster.as_deref())?;
         let key = (cx.scope.clone(), names::task(&cx.scope, &cluster, &input.task)?);
         let now = self.clock.now();

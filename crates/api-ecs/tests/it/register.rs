@@ -107,6 +107,12 @@ fn the_task_is_checked() {
     refused(json!({ "cpu": "x" }), &format!("Invalid 'cpu' setting for task. {troubleshooting}"));
     refused(json!({ "memory": "-1" }), &format!("Invalid 'memory' setting for task. {troubleshooting}"));
     refused(json!({ "containerDefinitions": [] }), "Container list cannot be empty.");
+    let long = vec![json!({ "name": "A", "value": "x".repeat(65_536) })];
+    let answer = World::new().err(
+        "RegisterTaskDefinition",
+        fargate("web", json!({ "containerDefinitions": [container(json!({ "environment": long }))] })),
+    );
+    assert!(answer.ends_with("Max allowed length is '65536' bytes."), "{answer}");
     let many: Vec<_> = (0..11).map(|n| container(json!({ "name": format!("c{n}") }))).collect();
     refused(json!({ "containerDefinitions": many }), "Too many containers.");
     pair_refused(

@@ -98,3 +98,18 @@ fn one_container_can_be_reported_alone() {
     let shown = json!({ "tasks": [{ "lastStatus": "PENDING", "containers": [{ "lastStatus": "RUNNING", "runtimeId": "r" }] }] });
     w.check("DescribeTasks", json!({ "tasks": [id] }), shown);
 }
+
+#[test]
+fn long_texts_are_trimmed() {
+    let w = World::with_agent();
+    w.register("web");
+    let id = w.run_fargate("web");
+    w.reconcile();
+    let arn = format!("arn:aws:ecs:us-east-1:000000000000:task/default/{id}");
+    let (reason, runtime_id) = ("ä".repeat(2000), "x".repeat(2000));
+    let change = json!({ "task": arn, "containerName": "app", "reason": reason, "runtimeId": runtime_id });
+    w.ok("SubmitContainerStateChange", change);
+    let container = &w.task(&id).containers[0];
+    assert_eq!(container.reason.as_ref().map(|r| r.chars().count()), Some(1024));
+    assert_eq!(container.runtime_id.as_ref().map(String::len), Some(255));
+}

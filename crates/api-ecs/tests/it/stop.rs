@@ -73,6 +73,11 @@ fn what_is_not_there_is_said() {
             json!({ "task": "None" }),
             "InvalidParameterException: taskId length should be one of [32,36]",
         ),
+        (
+            "StopTask",
+            json!({ "task": id, "reason": "x".repeat(1025) }),
+            "InvalidParameterException: reason can have at most 1024 characters.",
+        ),
         ("DescribeTasks", json!({ "tasks": [] }), "InvalidParameterException: Tasks cannot be empty."),
         (
             "DescribeTasks",
