@@ -43,12 +43,17 @@ impl ImageStore {
 fn hello_layer() -> io::Result<Vec<u8>> {
     let mut entries = vec![TarEntry::File("hello", HELLO_PROGRAM, 0o755), TarEntry::Directory("bin", 0o755)];
     entries.extend(
-        ["bin/echo", "bin/sleep", "bin/false", "bin/true", "bin/serve"].map(|path| TarEntry::Symlink(path, "/hello")),
+        ["bin/echo", "bin/sleep", "bin/false", "bin/true", "bin/serve"]
+            .map(|path| TarEntry::Symlink(path, "/hello")),
     );
     entries.extend([
         TarEntry::Directory("tmp", 0o1777),
         TarEntry::Directory("etc", 0o755),
-        TarEntry::File("etc/passwd", b"root:x:0:0:root:/:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n", 0o644),
+        TarEntry::File(
+            "etc/passwd",
+            b"root:x:0:0:root:/:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+            0o644,
+        ),
         TarEntry::File("etc/group", b"root:x:0:\nnogroup:x:65534:\n", 0o644),
     ]);
     tarball(&entries)

@@ -18,7 +18,7 @@ pub struct ImageSummary {
     pub reference: String,
     /// The image's id.
     pub id: ImageId,
-    /// Digest that its registry gave; `None` when it was loaded.
+    /// Digest of its manifest or index; `None` when it came from a docker archive.
     pub digest: Option<String>,
     /// Bytes of its files, unpacked; layers are shared between images.
     pub size_bytes: u64,

@@ -108,7 +108,8 @@ mod tests {
     fn only_whole_sha256_digests_are_accepted() {
         let good = format!("sha256:{}", "a0".repeat(32));
         assert_eq!(Digest::try_from(good.clone()).unwrap().as_str(), good);
-        for bad in ["", "sha256:", "sha512:00", "sha256:../../etc/passwd", &good.to_uppercase(), &good[..70]] {
+        for bad in ["", "sha256:", "sha512:00", "sha256:../../etc/passwd", &good.to_uppercase(), &good[..70]]
+        {
             assert!(Digest::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }

@@ -95,7 +95,8 @@ impl FixtureImage {
     /// `hello-world:latest`, made of the host's static busybox: a shell and what it needs to print lines.
     pub fn hello_world(busybox: &Path) -> io::Result<FixtureImage> {
         let program = fs::read(busybox)?;
-        let mut entries = vec![TarEntry::Directory("bin", 0o755), TarEntry::File("bin/busybox", &program, 0o755)];
+        let mut entries =
+            vec![TarEntry::Directory("bin", 0o755), TarEntry::File("bin/busybox", &program, 0o755)];
         let links = ["bin/sh", "bin/echo", "bin/sleep", "bin/cat", "bin/ls", "bin/env", "bin/id", "bin/wget"];
         entries.extend(links.map(|path| TarEntry::Symlink(path, "busybox")));
         entries.push(TarEntry::Directory("tmp", 0o1777));
@@ -175,7 +176,8 @@ impl FixtureImage {
             .map(|layer| (format!("{}/layer.tar", Digest::of(layer).hex()), layer.as_slice()))
             .collect();
         let names: Vec<&str> = layers.iter().map(|(name, _)| name.as_str()).collect();
-        let manifest = json!([{ "Config": config_name, "RepoTags": [self.reference], "Layers": names }]).to_string();
+        let manifest =
+            json!([{ "Config": config_name, "RepoTags": [self.reference], "Layers": names }]).to_string();
         let mut entries: Vec<TarEntry<'_>> =
             layers.iter().map(|(name, content)| TarEntry::File(name, content, 0o644)).collect();
         entries.push(TarEntry::File(&config_name, &config.content, 0o644));

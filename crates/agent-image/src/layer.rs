@@ -75,7 +75,8 @@ impl Disk {
             return Ok(());
         }
         let tmp = self.tmp_path();
-        let parents: Vec<PathBuf> = below.iter().rev().map(|layer| self.layer_path(&layer.chain_id)).collect();
+        let parents: Vec<PathBuf> =
+            below.iter().rev().map(|layer| self.layer_path(&layer.chain_id)).collect();
         let result = unpack_verified(&tmp, &layer.diff_id, &parents, archive, limits)
             .and_then(|()| self.publish_layer(layer, &tmp).map_err(LayerError::from));
         if result.is_err() {

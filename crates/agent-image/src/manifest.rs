@@ -62,9 +62,14 @@ impl Document {
         let invalid = |source| ManifestError::Json { what, source };
         let shape: Shape = serde_json::from_slice(json).map_err(invalid)?;
         if shape.schema_version != 2 {
-            return Err(ManifestError::MediaType(format!("manifest, schema version {}", shape.schema_version)));
+            return Err(ManifestError::MediaType(format!(
+                "manifest, schema version {}",
+                shape.schema_version
+            )));
         }
-        if let Some(media_type) = shape.media_type.filter(|media_type| !MANIFEST_TYPES.contains(&media_type.as_str())) {
+        if let Some(media_type) =
+            shape.media_type.filter(|media_type| !MANIFEST_TYPES.contains(&media_type.as_str()))
+        {
             return Err(ManifestError::MediaType(media_type));
         }
         if shape.manifests.is_some() {
@@ -150,7 +155,8 @@ impl Platform {
                 Some(_) => Some(1),
             },
         };
-        let chosen = index.manifests().iter().filter_map(|entry| Some((rank(entry)?, entry))).min_by_key(|c| c.0);
+        let chosen =
+            index.manifests().iter().filter_map(|entry| Some((rank(entry)?, entry))).min_by_key(|c| c.0);
         let (_, entry) = chosen.ok_or_else(|| self.mismatch())?;
         entry.try_into()
     }

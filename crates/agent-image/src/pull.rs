@@ -60,7 +60,8 @@ impl ImageStore {
     async fn pull(&self, reference: &Reference, here: Option<&(Record, Image)>) -> Result<Image, PullError> {
         let inner = &self.0;
         let _adding = inner.disk.lock_shared().map_err(pull_error)?;
-        let repository = inner.registry.repository(reference).map_err(pull_error)?;
+        let repository =
+            inner.registry.repository(reference).map_err(|error| resolve_error(1, reference, error))?;
         let known = here.and_then(|(record, _)| record.digest.as_ref());
         let resolved = self.resolve(reference, &repository, known);
         let timed_out = |_| resolve_error(1, reference, "i/o timeout");
@@ -68,11 +69,14 @@ impl ImageStore {
         let Some(resolved) = resolved else {
             return here.map(|(_, image)| image.clone()).ok_or_else(|| PullError("no such image".to_owned()));
         };
-        let pulling = Arc::new(Pulling::new(inner.clone(), resolved.manifest, chain(resolved.config.diff_ids())));
+        let pulling =
+            Arc::new(Pulling::new(inner.clone(), resolved.manifest, chain(resolved.config.diff_ids())));
         let layers = (0..pulling.layers.len()).map(|index| pulling.ensure_layer(&repository, index));
         try_join_all(layers).await?;
         let name = reference.whole();
-        inner.publish(name.clone(), &resolved.config_json, Some(resolved.digest), false).map_err(pull_error)?;
+        inner
+            .publish(name.clone(), &resolved.config_json, Some(resolved.digest), false)
+            .map_err(pull_error)?;
         match inner.find(&name).map_err(pull_error)? {
             Some((_, image)) => Ok(image),
             None => Err(PullError(format!("{name} was removed while it was pulled"))),
@@ -87,7 +91,9 @@ impl ImageStore {
         known: Option<&Digest>,
     ) -> Result<Option<Resolved>, PullError> {
         let retried = |Retried { attempts, error }| resolve_error(attempts, reference, error);
-        let digest = retry(|| repository.resolve()).await.map_err(retried)?;
+        // Who has an image already shall not wait for long to hear that it is still the one.
+        let attempts = if known.is_some() { 1 } else { ATTEMPTS };
+        let digest = retry_at_most(attempts, || repository.resolve()).await.map_err(retried)?;
         if known == Some(&digest) {
             return Ok(None);
         }
@@ -167,7 +173,9 @@ impl Pulling {
         });
         let failed = |error: LayerError| {
             let digest = &self.blobs[index].digest;
-            PullError(format!("ref pull has been retried 1 time(s): failed to extract layer {digest}: {error}"))
+            PullError(format!(
+                "ref pull has been retried 1 time(s): failed to extract layer {digest}: {error}"
+            ))
         };
         unpacking.await.map_err(pull_error)?.map_err(failed)
     }
@@ -200,8 +208,15 @@ struct Retried {
     error: RegistryError,
 }
 
+async fn retry<T, F>(attempt: impl FnMut() -> F) -> Result<T, Retried>
+where
+    F: Future<Output = Result<T, RegistryError>>,
+{
+    retry_at_most(ATTEMPTS, attempt).await
+}
+
 /// Tries again, with growing pauses, as long as that may help.
-async fn retry<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, Retried>
+async fn retry_at_most<T, F>(max: u32, mut attempt: impl FnMut() -> F) -> Result<T, Retried>
 where
     F: Future<Output = Result<T, RegistryError>>,
 {
@@ -210,7 +225,7 @@ where
     loop {
         match attempt().await {
             Ok(value) => return Ok(value),
-            Err(error) if attempts == ATTEMPTS || !error.is_transient() => {
+            Err(error) if attempts == max || !error.is_transient() => {
                 return Err(Retried { attempts, error });
             }
             Err(error) => tracing::debug!(%error, attempts, "the registry is asked again"),

@@ -41,7 +41,12 @@ mod tests {
 
     #[test]
     fn only_loopback_is_local() {
-        assert!(is_local("127.0.0.1:5000") && is_local("localhost") && is_local("127.9.9.9") && is_local("[::1]:80"));
+        assert!(
+            is_local("127.0.0.1:5000")
+                && is_local("localhost")
+                && is_local("127.9.9.9")
+                && is_local("[::1]:80")
+        );
         assert!(!is_local("docker.io") && !is_local("10.0.0.1:5000") && !is_local("localhost.example.com"));
     }
 }

@@ -14,7 +14,7 @@ pub(crate) struct Record {
     pub(crate) reference: String,
     /// Digest of the configuration.
     pub(crate) id: Digest,
-    /// What the registry said the reference stands for: the digest of a manifest or of an index.
+    /// Digest of the manifest or index that the registry, or the layout, has for the reference.
     pub(crate) digest: Option<Digest>,
     /// By hand, from an archive; else pulled.
     pub(crate) loaded: bool,
@@ -31,7 +31,8 @@ impl Disk {
     /// From now on the reference stands for this image. Its configuration and layers are there already.
     pub(crate) fn write_record(&self, record: &Record) -> Result<(), StoreError> {
         let path = self.record_path(&record.reference);
-        let json = serde_json::to_vec(record).map_err(|source| StoreError::new("write", &path, source.into()))?;
+        let json =
+            serde_json::to_vec(record).map_err(|source| StoreError::new("write", &path, source.into()))?;
         self.write_file(&path, &json)
     }
 

@@ -83,30 +83,48 @@ pub(crate) struct Registry {
 
 struct Clients {
     http: reqwest::Client,
-    auth: oci_client::Client,
-    scheme: &'static str,
+    auth: OnceLock<oci_client::Client>,
+    local: bool,
 }
 
 impl Clients {
-    fn new(local: bool) -> Result<Clients, String> {
+    fn new(local: bool) -> Result<Clients, RegistryError> {
+        let builder = || {
+            reqwest::Client::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .read_timeout(READ_TIMEOUT)
+                .user_agent(USER_AGENT)
+        };
+        let http = if local {
+            // A proxy's localhost is not ours. And plain HTTP goes without the host's certificates.
+            let trusting = || builder().no_proxy();
+            trusting().build().or_else(|_| trusting().tls_certs_only([]).build())
+        } else {
+            builder().build()
+        };
+        let http =
+            http.map_err(|error| RegistryError::Content(format!("cannot use TLS: {}", root_cause(&error))))?;
+        Ok(Clients { http, auth: OnceLock::new(), local })
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.local { "http" } else { "https" }
+    }
+
+    fn auth(&self) -> Result<&oci_client::Client, RegistryError> {
+        if let Some(client) = self.auth.get() {
+            return Ok(client);
+        }
         let config = ClientConfig {
-            protocol: if local { ClientProtocol::Http } else { ClientProtocol::Https },
+            protocol: if self.local { ClientProtocol::Http } else { ClientProtocol::Https },
             connect_timeout: Some(CONNECT_TIMEOUT),
             read_timeout: Some(READ_TIMEOUT),
             user_agent: USER_AGENT,
             ..ClientConfig::default()
         };
-        let builder = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .user_agent(USER_AGENT);
-        // A proxy's localhost is not ours.
-        let builder = if local { builder.no_proxy() } else { builder };
-        Ok(Clients {
-            http: builder.build().map_err(|error| root_cause(&error))?,
-            auth: oci_client::Client::try_from(config).map_err(|error| error.to_string())?,
-            scheme: if local { "http" } else { "https" },
-        })
+        let client =
+            oci_client::Client::try_from(config).map_err(|error| RegistryError::Denied(error.to_string()))?;
+        Ok(self.auth.get_or_init(|| client))
     }
 }
 
@@ -116,13 +134,16 @@ impl Registry {
     }
 
     /// A repository, to pull from; without a request yet.
-    pub(crate) fn repository<'a>(&'a self, reference: &'a Reference) -> Result<Repository<'a>, RegistryError> {
+    pub(crate) fn repository<'a>(
+        &'a self,
+        reference: &'a Reference,
+    ) -> Result<Repository<'a>, RegistryError> {
         let local = is_local(reference.registry());
         let cell = if local { &self.local } else { &self.remote };
         let clients = match cell.get() {
             Some(clients) => clients,
             None => {
-                let clients = Clients::new(local).map_err(RegistryError::Content)?;
+                let clients = Clients::new(local)?;
                 cell.get_or_init(|| clients)
             }
         };
@@ -174,7 +195,10 @@ impl Repository<'_> {
     /// A small blob, verified.
     pub(crate) async fn blob(&self, blob: &Descriptor, max: u64) -> Result<Vec<u8>, RegistryError> {
         if blob.size > max {
-            return Err(RegistryError::Content(format!("{} has {} bytes, more than {max}", blob.digest, blob.size)));
+            return Err(RegistryError::Content(format!(
+                "{} has {} bytes, more than {max}",
+                blob.digest, blob.size
+            )));
         }
         let url = self.url("blobs", blob.digest.as_str());
         let content = read_bounded(self.send(Method::GET, &url).await?, blob.size, &url).await?;
@@ -189,7 +213,9 @@ impl Repository<'_> {
         let mut file = tokio::fs::File::from_std(file);
         let mut hasher = Hasher::default();
         let mut size = 0;
-        while let Some(bytes) = response.chunk().await.map_err(|error| unreachable_by(&Method::GET, &url, &error))? {
+        while let Some(bytes) =
+            response.chunk().await.map_err(|error| unreachable_by(&Method::GET, &url, &error))?
+        {
             size += bytes.len() as u64;
             if size > blob.size {
                 break;
@@ -200,14 +226,16 @@ impl Repository<'_> {
         file.flush().await?;
         if size != blob.size {
             let (digest, expected) = (&blob.digest, blob.size);
-            return Err(RegistryError::Content(format!("{digest} has not the {expected} bytes that its manifest says")));
+            return Err(RegistryError::Content(format!(
+                "{digest} has not the {expected} bytes that its manifest says"
+            )));
         }
         verify("blob", &blob.digest, &hasher.finish())
     }
 
     fn url(&self, kind: &str, name: &str) -> String {
         let registry = self.reference.resolve_registry();
-        format!("{}://{registry}/v2/{}/{kind}/{name}", self.clients.scheme, self.reference.repository())
+        format!("{}://{registry}/v2/{}/{kind}/{name}", self.clients.scheme(), self.reference.repository())
     }
 
     /// Sends a request, authenticating when the registry wants it. Answers only with success.
@@ -224,9 +252,10 @@ impl Repository<'_> {
         }
         Err(match status {
             StatusCode::NOT_FOUND => RegistryError::NotFound(self.reference.whole()),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                RegistryError::Denied(format!("authorization failed: {status}{}", error_detail(response).await))
-            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => RegistryError::Denied(format!(
+                "authorization failed: {status}{}",
+                error_detail(response).await
+            )),
             _ => RegistryError::Status {
                 request: describe(&method, url),
                 status,
@@ -258,13 +287,15 @@ impl Repository<'_> {
             return Ok(fresh);
         }
         let denied = |cause: String| RegistryError::Denied(cause);
-        let token = self.clients.auth.auth(self.reference, &self.credentials, RegistryOperation::Pull).await;
+        let token =
+            self.clients.auth()?.auth(self.reference, &self.credentials, RegistryOperation::Pull).await;
         let text = match (token.map_err(|error| denied(error.to_string()))?, &self.credentials) {
             (Some(token), _) => format!("Bearer {token}"),
             (None, RegistryAuth::Basic(username, password)) => basic(username, password),
             (None, _) => return Err(denied("authorization failed: no basic auth credentials".to_owned())),
         };
-        let mut header = HeaderValue::try_from(text).map_err(|_| denied("the token is unusable".to_owned()))?;
+        let mut header =
+            HeaderValue::try_from(text).map_err(|_| denied("the token is unusable".to_owned()))?;
         header.set_sensitive(true);
         *current = Some(header.clone());
         Ok(header)
@@ -289,7 +320,9 @@ fn verify(what: &str, expected: &Digest, actual: &Digest) -> Result<(), Registry
 
 async fn read_bounded(mut response: Response, max: u64, url: &str) -> Result<Vec<u8>, RegistryError> {
     let mut content = Vec::new();
-    while let Some(bytes) = response.chunk().await.map_err(|error| unreachable_by(&Method::GET, url, &error))? {
+    while let Some(bytes) =
+        response.chunk().await.map_err(|error| unreachable_by(&Method::GET, url, &error))?
+    {
         if (content.len() + bytes.len()) as u64 > max {
             return Err(RegistryError::Content(format!("{url} has more than {max} bytes")));
         }

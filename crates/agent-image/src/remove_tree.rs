@@ -41,7 +41,8 @@ fn empty(top: BorrowedFd<'_>, name: &CStr, serial: &mut u64) -> io::Result<()> {
     Ok(unlinkat(top, name, AtFlags::REMOVEDIR)?)
 }
 
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Answers whether it is gone; a directory with something in it is not.
 fn unlink(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<bool> {

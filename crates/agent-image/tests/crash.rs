@@ -19,7 +19,8 @@ const ROUNDS: u64 = 25;
 fn image(files: usize) -> FixtureImage {
     let mut image = FixtureImage::new("demo");
     for layer in 0..4 {
-        let paths: Vec<String> = (0..files).map(|file| format!("layer{layer}/dir{}/file{file}", file % 10)).collect();
+        let paths: Vec<String> =
+            (0..files).map(|file| format!("layer{layer}/dir{}/file{file}", file % 10)).collect();
         let entries: Vec<_> = paths.iter().map(|path| TarEntry::File(path, path.as_bytes(), 0o644)).collect();
         image = image.with_layer(&entries).unwrap();
     }

@@ -58,7 +58,8 @@ async fn it_serves_and_ends_when_asked_to_even_as_process_1() {
         eprintln!("SKIPPED in part: process 1 needs root");
         command = Command::new(hello.root.join("hello"));
     }
-    let mut child = command.args(["serve", &address.port().to_string()]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.args(["serve", &address.port().to_string()]).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, format!("listening on port {}\n", address.port()));

@@ -49,7 +49,8 @@ fn tar(directory: &Path, to: &Path) {
 async fn layouts_and_archives_are_loaded() {
     let world = world();
     let reference = "docker.io/library/demo:1";
-    let (layout, docker, layout_tar) = (world.path("layout"), world.path("docker.tar"), world.path("layout.tar"));
+    let (layout, docker, layout_tar) =
+        (world.path("layout"), world.path("docker.tar"), world.path("layout.tar"));
     let mut image = two_layers("demo:1");
     image.packing = Packing::Zstd;
     image.write_layout(&layout).unwrap();
@@ -157,7 +158,8 @@ async fn images_are_listed_and_removed_with_what_only_they_need() {
     world.load(&world.path("base"), None).unwrap();
     world.load(&world.path("top"), None).unwrap();
     let list = world.store.list().unwrap();
-    let sizes: Vec<_> = list.iter().map(|image| (image.reference.as_str(), image.size_bytes, image.loaded)).collect();
+    let sizes: Vec<_> =
+        list.iter().map(|image| (image.reference.as_str(), image.size_bytes, image.loaded)).collect();
     assert_eq!(
         sizes,
         [("docker.io/library/base:latest", 5, true), ("docker.io/library/top:latest", 8, true)]
@@ -202,7 +204,8 @@ async fn the_built_in_image_is_there_and_made_once() {
     assert_eq!(fs::metadata(&image.layers[0]).unwrap().modified().unwrap(), made);
     assert_eq!(image.config.entrypoint, ["/hello"]);
     assert!(world.store.list().unwrap()[0].loaded);
-    let output = Command::new(image.layers[0].join("hello")).args(["echo", "Hello", "World!"]).output().unwrap();
+    let output =
+        Command::new(image.layers[0].join("hello")).args(["echo", "Hello", "World!"]).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "Hello World!\n");
 }
 

@@ -14,7 +14,8 @@ fn in_overlay(layers: &[std::path::PathBuf], at: &Path, script: &str) -> String 
     let lower: Vec<String> = layers.iter().map(|layer| layer.display().to_string()).collect();
     let script = format!("mount -t overlay overlay -o ro,lowerdir={} . && cd . && {script}", lower.join(":"));
     let script = script.replace("cd .", &format!("cd {}", at.display()));
-    let output = Command::new("unshare").args(["--mount", "sh", "-c", &script]).current_dir(at).output().unwrap();
+    let output =
+        Command::new("unshare").args(["--mount", "sh", "-c", &script]).current_dir(at).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -28,7 +29,14 @@ async fn whiteouts_hide_what_is_below() {
     let dir = tempfile::tempdir().unwrap();
     let file = |path| TarEntry::File(path, b"x", 0o644);
     let image = FixtureImage::new("x")
-        .with_layer(&[file("a/one"), file("a/two"), file("b/old"), file("c/old"), file("gone/x"), file("kept/x")])
+        .with_layer(&[
+            file("a/one"),
+            file("a/two"),
+            file("b/old"),
+            file("c/old"),
+            file("gone/x"),
+            file("kept/x"),
+        ])
         .unwrap()
         .with_layer(&[
             TarEntry::File("a/.wh.one", b"", 0),

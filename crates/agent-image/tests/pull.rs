@@ -77,7 +77,8 @@ async fn a_moved_tag_is_followed_and_shared_layers_are_not_pulled_again() {
     let first = world.pull("app").await.unwrap();
     let grown = two_layers("x").with_layer(&[TarEntry::File("etc/name", b"newest", 0o644)]).unwrap();
     world.registry.publish("latest", &grown);
-    let cached = world.store.ensure(&world.registry.reference("app"), PullPolicy::PreferCached).await.unwrap();
+    let cached =
+        world.store.ensure(&world.registry.reference("app"), PullPolicy::PreferCached).await.unwrap();
     assert_eq!(cached, first);
     let second = world.pull("app").await.unwrap();
     assert_eq!(names(&second), ["newest", "upper", "lower"]);
@@ -91,7 +92,9 @@ async fn the_image_on_the_host_is_used_when_the_registry_fails() {
     world.registry.publish("latest", &two_layers("x"));
     let pulled = world.pull("app").await.unwrap();
     world.registry.fault("latest", Fault::Status(500, 1000));
+    let before = world.registry.requests("");
     assert_eq!(world.pull("app").await.unwrap(), pulled);
+    assert_eq!(world.registry.requests(""), before + 1, "asked once, not to keep the task waiting");
 }
 
 #[tokio::test]
@@ -161,7 +164,10 @@ async fn nobody_there_is_reported_soon() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let reference = format!("127.0.0.1:{}/app", socket.local_addr().unwrap().port());
     let error = world.store.ensure(&reference, PullPolicy::Default).await.unwrap_err().0;
-    assert!(error.starts_with("pull image manifest has been retried 3 time(s): failed to resolve ref"), "{error}");
+    assert!(
+        error.starts_with("pull image manifest has been retried 3 time(s): failed to resolve ref"),
+        "{error}"
+    );
     assert!(error.contains("failed to do request: Head \"http://127.0.0.1:"), "{error}");
     assert!(error.ends_with("Connection refused (os error 111)"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(10));
@@ -189,7 +195,10 @@ async fn errors_that_pass_are_survived() {
     world.registry.publish("other", &two_layers("y").with_layer(&[]).unwrap());
     world.registry.fault("other", Fault::Status(500, 1000));
     let error = world.pull("app:other").await.unwrap_err();
-    assert!(error.starts_with("pull image manifest has been retried 3 time(s): failed to resolve ref "), "{error}");
+    assert!(
+        error.starts_with("pull image manifest has been retried 3 time(s): failed to resolve ref "),
+        "{error}"
+    );
     assert!(error.contains("unexpected status from Head"), "{error}");
 }
 
@@ -210,7 +219,10 @@ async fn lies_are_found_out_and_nothing_stays() {
     world.registry.turn(|knobs| knobs.faults.clear());
     world.registry.fault(&packed.layers[1].digest, Fault::Truncate);
     let error = world.pull("app").await.unwrap_err();
-    assert!(error.starts_with("ref pull has been retried 3 time(s): failed to copy: failed to do request"), "{error}");
+    assert!(
+        error.starts_with("ref pull has been retried 3 time(s): failed to copy: failed to do request"),
+        "{error}"
+    );
     assert!(world.store.list().unwrap().is_empty());
     // The lower layer may have made it, which is no harm: it is verified, and goes with the next collection.
     world.store.collect(&Default::default()).unwrap();
@@ -236,7 +248,10 @@ async fn a_layer_that_is_not_what_the_configuration_says_is_refused() {
         world.registry.put(name, agent_image::fixture::MANIFEST_TYPE, &manifest.content);
     }
     let error = world.pull("app").await.unwrap_err();
-    assert!(error.contains("failed to extract layer") && error.contains("the configuration of the image says"), "{error}");
+    assert!(
+        error.contains("failed to extract layer") && error.contains("the configuration of the image says"),
+        "{error}"
+    );
     assert!(world.store.list().unwrap().is_empty());
 }
 
@@ -257,7 +272,10 @@ async fn tokens_are_fetched_anonymously_or_with_credentials() {
         assert_eq!(world.registry.requests("/token"), 1, "one token for the whole pull");
         world.registry.turn(|knobs| knobs.token = Some(Some("Basic other".to_owned())));
         let error = world.pull("app:two").await.unwrap_err();
-        assert!(error.contains("pull access denied, repository does not exist or may require authorization"), "{error}");
+        assert!(
+            error.contains("pull access denied, repository does not exist or may require authorization"),
+            "{error}"
+        );
     }
 }
 
@@ -271,7 +289,8 @@ async fn callers_at_the_same_time_share_the_work() {
     let packed = world.registry.publish("latest", &image);
     let taller = image.with_layer(&[TarEntry::File("etc/name", b"8", 0o644)]).unwrap();
     world.registry.publish("taller", &taller);
-    let (a, b, c, d) = tokio::join!(world.pull("app"), world.pull("app"), world.pull("app:taller"), world.pull("app"));
+    let (a, b, c, d) =
+        tokio::join!(world.pull("app"), world.pull("app"), world.pull("app:taller"), world.pull("app"));
     assert_eq!(a.as_ref().unwrap(), b.as_ref().unwrap());
     assert_eq!(a.as_ref().unwrap(), d.as_ref().unwrap());
     assert_eq!(c.unwrap().layers[1..], a.unwrap().layers);

@@ -29,6 +29,7 @@ fn found(source: &Source, image: Image) -> Result<Found, LoadError> {
     let layer = |file: String| Ok(FoundLayer { size_bytes: source.size(&file)?, file });
     Ok(Found {
         names: image.repo_tags.unwrap_or_default(),
+        digest: None,
         config_json: source.read(&image.config, MAX_CONFIG_BYTES)?,
         layers: image.layers.unwrap_or_default().into_iter().map(layer).collect::<Result<_, LoadError>>()?,
     })

@@ -26,7 +26,10 @@ pub(super) fn find(source: &Source, platform: &Platform) -> Result<Vec<Found>, L
         let chosen = platform.choose(&index)?;
         return Ok(vec![found(source, platform, &chosen, None)?]);
     }
-    named.into_iter().map(|entry| found(source, platform, &Descriptor::try_from(entry)?, name_of(entry))).collect()
+    named
+        .into_iter()
+        .map(|entry| found(source, platform, &Descriptor::try_from(entry)?, name_of(entry)))
+        .collect()
 }
 
 fn name_of(entry: &Entry) -> Option<String> {
@@ -34,11 +37,17 @@ fn name_of(entry: &Entry) -> Option<String> {
     annotations.get(CONTAINERD_NAME).or_else(|| annotations.get(REF_NAME)).cloned()
 }
 
-fn found(source: &Source, platform: &Platform, at: &Descriptor, name: Option<String>) -> Result<Found, LoadError> {
+fn found(
+    source: &Source,
+    platform: &Platform,
+    at: &Descriptor,
+    name: Option<String>,
+) -> Result<Found, LoadError> {
     let manifest = manifest(source, platform, at)?;
     let layer = |blob: &Descriptor| FoundLayer { file: file_of(blob), size_bytes: blob.size };
     Ok(Found {
         names: name.into_iter().collect(),
+        digest: Some(at.digest.clone()),
         config_json: read_verified(source, &manifest.config, MAX_CONFIG_BYTES)?,
         layers: manifest.layers.iter().map(layer).collect(),
     })

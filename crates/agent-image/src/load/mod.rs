@@ -39,6 +39,8 @@ pub struct LoadProgress {
 struct Found {
     /// Names that the archive has for it, as they are there.
     names: Vec<String>,
+    /// Of its manifest or index, where the archive has one.
+    digest: Option<Digest>,
     config_json: Vec<u8>,
     /// The lowest first.
     layers: Vec<FoundLayer>,
@@ -84,7 +86,7 @@ impl ImageStore {
         let mut loaded = Vec::new();
         for (image, names, size_bytes) in ready {
             for name in names {
-                let record = inner.publish(name, &image.config_json, None, true)?;
+                let record = inner.publish(name, &image.config_json, image.digest.clone(), true)?;
                 let id = ImageId(record.id.to_string());
                 loaded.push(LoadedImage { reference: record.reference, id, size_bytes });
             }

@@ -37,7 +37,8 @@ impl Source {
         (&file).take(4).read_to_end(&mut magic).map_err(failed)?;
         file.rewind().map_err(failed)?;
         if is_compressed(&magic) {
-            let mut plain = disk.tmp_file().map_err(|e| StoreError::new("write a temporary file for", path, e))?;
+            let mut plain =
+                disk.tmp_file().map_err(|e| StoreError::new("write a temporary file for", path, e))?;
             let stream = decompress(&file).map_err(failed)?;
             let copied = io::copy(&mut stream.take(limits.max_bytes), &mut plain).map_err(failed)?;
             if copied == limits.max_bytes {

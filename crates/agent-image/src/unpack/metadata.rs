@@ -4,14 +4,16 @@ use super::UnpackError;
 use super::entry::EntryPath;
 use super::root::Place;
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags, chmodat, chownat, fchmod, fchown, fsetxattr,
-    fstat, futimens, statat, utimensat,
+    AtFlags, FileType, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags, chmodat, chownat, fchmod, fchown,
+    fsetxattr, fstat, futimens, statat, utimensat,
 };
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read};
 
 const XATTR_RECORD: &str = "SCHILY.xattr.";
+/// GNU's sparse files in pax archives: the content is a map of the real one. (Those in GNU archives are read.)
+const SPARSE_RECORD: &str = "GNU.sparse.";
 const MTIME_RECORD: &str = "mtime";
 
 pub(super) struct Metadata {
@@ -23,10 +25,15 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    pub(super) fn of(entry: &mut tar::Entry<'_, impl Read>, path: &EntryPath) -> Result<Metadata, UnpackError> {
+    pub(super) fn of(
+        entry: &mut tar::Entry<'_, impl Read>,
+        path: &EntryPath,
+    ) -> Result<Metadata, UnpackError> {
         let unreadable = |_| path.refused("its header cannot be read");
         let id = |id: io::Result<u64>| {
-            id.ok().and_then(|id| u32::try_from(id).ok()).filter(|&id| id != u32::MAX)
+            id.ok()
+                .and_then(|id| u32::try_from(id).ok())
+                .filter(|&id| id != u32::MAX)
                 .ok_or_else(|| path.refused("its owner has no valid number"))
         };
         let header = entry.header();
@@ -40,7 +47,9 @@ impl Metadata {
         for record in entry.pax_extensions().map_err(unreadable)?.into_iter().flatten() {
             let record = record.map_err(unreadable)?;
             let Ok(key) = record.key() else { continue };
-            if key == MTIME_RECORD {
+            if key.starts_with(SPARSE_RECORD) {
+                return Err(path.refused("a sparse file of a kind that is not supported"));
+            } else if key == MTIME_RECORD {
                 metadata.mtime = parse_time(record.value_bytes())
                     .ok_or_else(|| path.refused("its time cannot be read"))?;
             } else if let Some(name) = key.strip_prefix(XATTR_RECORD).filter(|name| is_kept(name)) {
@@ -143,6 +152,10 @@ mod tests {
     #[test]
     fn only_attributes_of_images_are_kept() {
         assert!(is_kept("security.capability") && is_kept("user.note"));
-        assert!(!is_kept("trusted.overlay.redirect") && !is_kept("user.overlay.opaque") && !is_kept("security.selinux"));
+        assert!(
+            !is_kept("trusted.overlay.redirect")
+                && !is_kept("user.overlay.opaque")
+                && !is_kept("security.selinux")
+        );
     }
 }

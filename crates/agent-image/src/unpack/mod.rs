@@ -116,7 +116,12 @@ impl Layer {
         .map_err(|source| path.failed(source))
     }
 
-    fn directory(&mut self, place: &Place<'_>, path: &EntryPath, metadata: Metadata) -> Result<(), UnpackError> {
+    fn directory(
+        &mut self,
+        place: &Place<'_>,
+        path: &EntryPath,
+        metadata: Metadata,
+    ) -> Result<(), UnpackError> {
         place.directory().map_err(|source| path.failed(source))?;
         self.directories.insert(path.as_path().to_owned(), metadata);
         Ok(())
@@ -162,7 +167,9 @@ impl Layer {
                 let hidden = Place { parent: place.parent.try_clone().map_err(|e| path.failed(e))?, name };
                 match hidden.existing() {
                     // What the same layer adds stays, on nothing of the layers below.
-                    Ok(Existing::Directory) => hidden.open_directory().and_then(|dir| root::make_opaque(&dir)),
+                    Ok(Existing::Directory) => {
+                        hidden.open_directory().and_then(|dir| root::make_opaque(&dir))
+                    }
                     Ok(Existing::Nothing) => hidden.whiteout(),
                     Ok(_) => Ok(()),
                     Err(source) => Err(source),

@@ -2,8 +2,8 @@
 
 use super::metadata::Metadata;
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, XattrFlags, fsetxattr, linkat, mkdirat, mknodat, openat,
-    openat2, readlinkat, statat, symlinkat, unlinkat,
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, XattrFlags, fsetxattr, linkat, mkdirat, mknodat,
+    openat, openat2, readlinkat, statat, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -78,7 +78,8 @@ impl Root {
     fn look_as_below(&self, path: &Path) -> io::Result<()> {
         let target = self.existing_directory_for_reading(path)?;
         for parent in &self.parents {
-            let below = openat(CWD, parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+            let below =
+                openat(CWD, parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
             match open_inside(&below, path, OFlags::RDONLY | OFlags::NOFOLLOW) {
                 Ok(found) => return Metadata::of_file(&found.into())?.apply_to_file(&target),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -99,7 +100,8 @@ fn open_inside(root: &OwnedFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd
 
 /// Hides what the layers below have in a directory (overlayfs, "opaque directories").
 pub(super) fn make_opaque(directory: &OwnedFd) -> io::Result<()> {
-    let directory = openat(directory, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let directory =
+        openat(directory, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     Ok(fsetxattr(&directory, "trusted.overlay.opaque", b"y", XattrFlags::empty())?)
 }
 

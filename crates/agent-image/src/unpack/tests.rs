@@ -38,7 +38,8 @@ impl RawTar {
         let mut content = Vec::new();
         for (key, value) in records {
             let rest = key.len() + value.len() + 3;
-            let length = (1..).map(|digits| rest + digits).find(|n| n.to_string().len() + rest == *n).unwrap();
+            let length =
+                (1..).map(|digits| rest + digits).find(|n| n.to_string().len() + rest == *n).unwrap();
             content.extend_from_slice(format!("{length} {key}=").as_bytes());
             content.extend_from_slice(value);
             content.push(b'\n');
@@ -204,7 +205,10 @@ fn devices_and_capabilities_are_made() {
     let archive = RawTar::default()
         .header(&null)
         .entry(EntryType::Fifo, b"pipe", b"", b"")
-        .pax(&[("SCHILY.xattr.security.capability", &capability), ("SCHILY.xattr.trusted.overlay.redirect", b"/x")])
+        .pax(&[
+            ("SCHILY.xattr.security.capability", &capability),
+            ("SCHILY.xattr.trusted.overlay.redirect", b"/x"),
+        ])
         .file("server", "x")
         .end();
     sandbox.unpack(&archive).unwrap();
@@ -215,7 +219,10 @@ fn devices_and_capabilities_are_made() {
     let server = sandbox.at("server");
     assert_eq!(rustix::fs::getxattr(&server, "security.capability", &mut value[..]), Ok(capability.len()));
     assert_eq!(value[..capability.len()], capability);
-    assert!(rustix::fs::getxattr(&server, "trusted.overlay.redirect", &mut value[..]).is_err(), "not an image's");
+    assert!(
+        rustix::fs::getxattr(&server, "trusted.overlay.redirect", &mut value[..]).is_err(),
+        "not an image's"
+    );
 }
 
 #[test]
@@ -300,10 +307,14 @@ fn hostile_entries_are_refused_by_name() {
     refuse(RawTar::default().symlink("l", "l").file("l/x", ""), "l/x: Too many levels of symbolic links");
     refuse(RawTar::default().file(".", "x"), "the root of the layer is not a directory");
     refuse(RawTar::default().file("d/x", "").file("d", ""), "d: Directory not empty");
-    refuse(RawTar::default().file(&"n/".repeat(40), "").entry(EntryType::new(b'?'), b"q", b"", b""), "unknown type");
+    refuse(
+        RawTar::default().file(&"n/".repeat(40), "").entry(EntryType::new(b'?'), b"q", b"", b""),
+        "unknown type",
+    );
     let long = "a/".repeat(3000);
     refuse(RawTar::default().pax(&[("path", long.as_bytes())]).file("x", ""), "the path is too long");
     refuse(RawTar::default().pax(&[("uid", b"4294967295")]).file("x", ""), "its owner has no valid number");
+    refuse(RawTar::default().pax(&[("GNU.sparse.major", b"1")]).file("x", ""), "a sparse file");
     refuse(RawTar::default().entry(EntryType::Symlink, b"x", b"", b""), "a link without a target");
     assert_eq!(sandbox.observe_outside(), before);
 }
@@ -343,10 +354,53 @@ fn truncated_archives_are_damaged() {
     }
 }
 
+#[test]
+fn archives_of_gnu_tar_are_read() {
+    let source = tempfile::tempdir().unwrap();
+    let long = source.path().join("n".repeat(150)).join("m".repeat(150));
+    fs::create_dir_all(&long).unwrap();
+    fs::write(long.join("file"), "deep").unwrap();
+    fs::hard_link(long.join("file"), source.path().join("hard")).unwrap();
+    let sparse = fs::File::create(source.path().join("sparse")).unwrap();
+    sparse.set_len(300_000).unwrap();
+    std::os::unix::fs::FileExt::write_at(&sparse, b"data", 200_000).unwrap();
+    for format in ["gnu", "pax"] {
+        let mut tar = std::process::Command::new("tar");
+        tar.arg(format!("--format={format}")).args(["-C", &source.path().display().to_string(), "-c", "."]);
+        if format == "gnu" {
+            tar.arg("-S");
+        }
+        let Ok(output) = tar.output() else {
+            eprintln!("SKIPPED: tar is not installed");
+            return;
+        };
+        let sandbox = Sandbox::new();
+        sandbox.unpack(&output.stdout).unwrap();
+        let content = fs::read(sandbox.at("sparse")).unwrap();
+        assert_eq!((content.len(), &content[200_000..200_004]), (300_000, &b"data"[..]), "{format}");
+        let file = sandbox.at("").join(long.join("file").strip_prefix(source.path()).unwrap());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "deep");
+        assert_eq!(fs::metadata(file).unwrap().ino(), fs::metadata(sandbox.at("hard")).unwrap().ino());
+    }
+}
+
 /// Something that an entry may say; `OUT` stands for the path of the directory outside.
 fn path() -> impl Strategy<Value = String> {
     let part = prop::sample::select(vec![
-        "a", "b", "c", "..", ".", "", ".wh.a", ".wh.b", ".wh..wh..opq", ".wh...", "OUT", "secret", "outside", "sub",
+        "a",
+        "b",
+        "c",
+        "..",
+        ".",
+        "",
+        ".wh.a",
+        ".wh.b",
+        ".wh..wh..opq",
+        ".wh...",
+        "OUT",
+        "secret",
+        "outside",
+        "sub",
     ]);
     (any::<bool>(), prop::collection::vec(part, 1..5))
         .prop_map(|(absolute, parts)| format!("{}{}", if absolute { "/" } else { "" }, parts.join("/")))
@@ -354,7 +408,9 @@ fn path() -> impl Strategy<Value = String> {
 
 fn kind() -> impl Strategy<Value = EntryType> {
     use EntryType::{Char, Continuous, Directory, Fifo, Link, Regular, Symlink};
-    prop::sample::select(vec![Regular, Regular, Directory, Symlink, Symlink, Link, Link, Fifo, Char, Continuous])
+    prop::sample::select(vec![
+        Regular, Regular, Directory, Symlink, Symlink, Link, Link, Fifo, Char, Continuous,
+    ])
 }
 
 proptest! {

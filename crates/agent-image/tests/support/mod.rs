@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub fn is_installed(program: &str) -> bool {
-    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap().status.success();
+    let found =
+        Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap().status.success();
     if !found {
         eprintln!("SKIPPED: {program} is not installed");
     }
@@ -153,12 +154,19 @@ impl Shared {
         if let Some(wanted) = self.knobs.lock().unwrap().token.clone() {
             if path == "/token" {
                 let known = wanted.as_deref() == authorization && query.contains("scope=repository");
-                let (status, body) = if known { ("200 OK", r#"{"token":"sesame"}"#) } else { ("403 Forbidden", "{}") };
+                let (status, body) =
+                    if known { ("200 OK", r#"{"token":"sesame"}"#) } else { ("403 Forbidden", "{}") };
                 return respond(stream, status, &[], body.as_bytes(), method);
             }
             if authorization != Some("Bearer sesame") {
                 let challenge = format!("Bearer realm=\"http://{}/token\",service=\"fake\"", self.address);
-                return respond(stream, "401 Unauthorized", &[("WWW-Authenticate", &challenge)], b"{}", method);
+                return respond(
+                    stream,
+                    "401 Unauthorized",
+                    &[("WWW-Authenticate", &challenge)],
+                    b"{}",
+                    method,
+                );
             }
         }
         if path == "/v2/" {
