@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 mod codegen;
+mod tidy;
 
-const USAGE: &str = "usage: cargo xtask codegen [--check]";
+const USAGE: &str = "usage: cargo xtask codegen [--check] | tidy";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -15,6 +16,8 @@ fn main() -> ExitCode {
     let result = match args.as_slice() {
         ["codegen"] => codegen::write(&root()),
         ["codegen", "--check"] => codegen::check(&root()),
+        // What is generated must be fresh before it is worth judging.
+        ["tidy"] => codegen::check(&root()).and_then(|()| tidy::run(&root())),
         _ => Err(anyhow::anyhow!("{USAGE}")),
     };
     match result {
