@@ -17,6 +17,8 @@ mod model;
 mod names;
 mod plan;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 

@@ -23,7 +23,8 @@ pub fn check(root: &Path) -> Result<Vec<Finding>> {
         findings.extend(check_purity(package, root));
     }
     for name in allowed.keys().filter(|name| !ours.iter().any(|p| p.name.as_str() == *name)) {
-        findings.push(format!("layers.toml names {name}, which is no crate of this workspace; remove the line"));
+        findings
+            .push(format!("layers.toml names {name}, which is no crate of this workspace; remove the line"));
     }
     Ok(findings)
 }
@@ -35,9 +36,14 @@ fn check_package(package: &Package, allowed: &[String], ours: &[&Package]) -> Ve
         .dependencies
         .iter()
         .filter(|d| is_ours(&d.name) && !anything && !allowed.contains(&d.name))
-        .filter(|d| !(d.kind == DependencyKind::Development && !is_core(&package.name) && d.name == "testkit"))
+        .filter(|d| {
+            !(d.kind == DependencyKind::Development && !is_core(&package.name) && d.name == "testkit")
+        })
         .map(|d| {
-            format!("{} depends on {}, which layers.toml does not allow; move the code or the layer", package.name, d.name)
+            format!(
+                "{} depends on {}, which layers.toml does not allow; move the code or the layer",
+                package.name, d.name
+            )
         })
         .collect()
 }
@@ -53,7 +59,10 @@ fn check_purity(package: &Package, root: &Path) -> Vec<Finding> {
         .map(|d| format!("{} is pure and may not depend on {}", package.name, d.name))
         .collect();
     if !root.join("crates").join(package.name.as_str()).join("clippy.toml").exists() {
-        findings.push(format!("{} is pure and needs a clippy.toml that bans clocks, randomness and I/O", package.name));
+        findings.push(format!(
+            "{} is pure and needs a clippy.toml that bans clocks, randomness and I/O",
+            package.name
+        ));
     }
     findings
 }

@@ -22,7 +22,9 @@ pub fn check(root: &Path) -> Result<Vec<Finding>> {
         let lines = lines_without_tests(&std::fs::read_to_string(&path)?);
         let limit = ratchet.get(&name).copied().unwrap_or(LINES_MAX);
         if lines > limit {
-            findings.push(format!("{name} has {lines} lines without tests, over {limit}; is it still one noun? Split it"));
+            findings.push(format!(
+                "{name} has {lines} lines without tests, over {limit}; is it still one noun? Split it"
+            ));
         }
         seen.insert(name, lines);
     }
@@ -30,7 +32,9 @@ pub fn check(root: &Path) -> Result<Vec<Finding>> {
         match seen.get(name) {
             Some(lines) if lines == limit => {}
             Some(lines) if lines < limit => {
-                findings.push(format!("{name} shrank to {lines} lines: lower its number in {RATCHET}, or remove the line"));
+                findings.push(format!(
+                    "{name} shrank to {lines} lines: lower its number in {RATCHET}, or remove the line"
+                ));
             }
             Some(_) => {}
             None => findings.push(format!("{RATCHET} names {name}, which is gone; remove the line")),
