@@ -5,6 +5,7 @@ mod clusters;
 mod definitions;
 mod instances;
 mod lists;
+mod odd_input;
 mod random;
 mod register;
 mod reports;

@@ -88,7 +88,7 @@ fn tag(w: &World, rng: &mut fastrand::Rng, task: Option<TaskId>) -> Value {
     json!({ "resourceArn": arn, "tags": [{ "key": "a", "value": rng.u32(0..3).to_string() }] })
 }
 
-fn check(before: &Snapshot, after: &Snapshot) -> Result<(), String> {
+pub fn check(before: &Snapshot, after: &Snapshot) -> Result<(), String> {
     after.check_indexes()?;
     let scope = model::Scope::new("000000000000", "us-east-1");
     let violation = |v: invariants::Violation| format!("{v:?}");

@@ -127,52 +127,48 @@ fn a_task_needs_a_connected_agent() {
     w.check("RunTask", json!({ "taskDefinition": "web" }), expected);
 }
 
-#[test]
-fn requests_are_checked() {
+/// Each of these changes to a good request is refused with this error, and nothing is written.
+#[track_caller]
+fn refused<const N: usize>(w: &World, rows: [(Value, &str); N]) {
+    let before = w.store.snapshot().revision();
+    for (changes, expected) in rows {
+        assert_eq!(w.err("RunTask", request(w, changes.clone())), expected, "{changes}");
+    }
+    assert_eq!(w.store.snapshot().revision(), before);
+}
+
+/// A world with the definitions `web` for FARGATE, `on-host` for EC2, and `old`, which is INACTIVE.
+fn world() -> World {
     let w = World::with_agent();
     w.register("web");
     w.ok("RegisterTaskDefinition", host("on-host", json!({})));
-    w.ok("RegisterTaskDefinition", fargate("old", json!({})));
+    w.register("old");
     w.ok("DeregisterTaskDefinition", json!({ "taskDefinition": "old:1" }));
-    let subnet = w.subnet();
-    let network = |subnets: Value, changes: Value| {
-        let mut choice = json!({ "subnets": subnets });
-        lay_over(&mut choice, changes);
-        json!({ "networkConfiguration": { "awsvpcConfiguration": choice } })
-    };
-    let over = |changes: Value| json!({ "overrides": { "containerOverrides": [changes] } });
-    let tags: Vec<_> = (0..2).map(|_| json!({ "key": "a", "value": "b" })).collect();
-    for (changes, expected) in [
+    w
+}
+
+#[test]
+fn what_is_run_and_where_is_checked() {
+    let count = "InvalidParameterException: count should be between 1 and 10.";
+    let rows = [
         (json!({ "cluster": "none" }), "ClusterNotFoundException: Cluster not found."),
+        (
+            json!({ "cluster": "arn:aws:ecs:us-west-2:000000000000:cluster/default" }),
+            "InvalidParameterException: Invalid Region in ARN",
+        ),
         (json!({ "taskDefinition": "none" }), "ClientException: TaskDefinition not found."),
         (json!({ "taskDefinition": "web:9" }), "ClientException: TaskDefinition not found."),
         (json!({ "taskDefinition": "old" }), "ClientException: TaskDefinition not found."),
         (json!({ "taskDefinition": "old:1" }), "InvalidParameterException: TaskDefinition is inactive"),
-        (json!({ "count": 0 }), "InvalidParameterException: count should be between 1 and 10."),
-        (json!({ "count": 11 }), "InvalidParameterException: count should be between 1 and 10."),
+        (json!({ "count": 0 }), count),
+        (json!({ "count": 11 }), count),
         (
             json!({ "taskDefinition": "on-host" }),
             "InvalidParameterException: Task definition does not support launch_type FARGATE.",
         ),
         (
-            json!({ "networkConfiguration": null }),
-            "InvalidParameterException: Network Configuration must be provided when networkMode 'awsvpc' is specified.",
-        ),
-        (
-            json!({ "taskDefinition": "on-host", "launchType": "EC2" }),
-            "InvalidParameterException: Network Configuration is not valid for the given networkMode of this task \
-             definition.",
-        ),
-        (network(json!([]), json!({})), "InvalidParameterException: subnets can not be empty."),
-        (
-            network(json!(["subnet-1"]), json!({})),
-            "InvalidParameterException: Error retrieving subnet information for [subnet-1]: The subnet ID 'subnet-1' \
-             does not exist (ErrorCode: InvalidSubnetID.NotFound)",
-        ),
-        (
-            network(json!([subnet]), json!({ "securityGroups": ["sg-1"] })),
-            "InvalidParameterException: Error retrieving security group information for [sg-1]: The security group \
-             'sg-1' does not exist (ErrorCode: InvalidGroup.NotFound)",
+            json!({ "launchType": "EXTERNAL" }),
+            "InvalidParameterException: Wharf does not support launchType EXTERNAL yet.",
         ),
         (
             json!({ "platformVersion": "9" }),
@@ -183,16 +179,87 @@ fn requests_are_checked() {
             "InvalidParameterException: The platform version must be null when specifying an EC2 launch type.",
         ),
         (
-            json!({ "launchType": "EXTERNAL" }),
-            "InvalidParameterException: Wharf does not support launchType EXTERNAL yet.",
+            json!({ "startedBy": "x".repeat(129) }),
+            "InvalidParameterException: startedBy can have at most 128 characters.",
         ),
+        (json!({ "startedBy": "a b" }), "InvalidParameterException: startedBy contains invalid characters."),
+        (
+            json!({ "propagateTags": "SERVICE" }),
+            "InvalidParameterException: propagateTags should be one of [TASK_DEFINITION,NONE] when running a task.",
+        ),
+        (
+            json!({ "tags": [{ "key": "a", "value": "b" }, { "key": "a", "value": "c" }] }),
+            "InvalidParameterException: Duplicate tag keys found: a",
+        ),
+    ];
+    refused(&world(), rows);
+}
+
+#[test]
+fn the_network_is_checked() {
+    let w = world();
+    let network = |subnets: Value, changes: Value| {
+        let mut choice = json!({ "subnets": subnets });
+        lay_over(&mut choice, changes);
+        json!({ "networkConfiguration": { "awsvpcConfiguration": choice } })
+    };
+    let mut public = network(json!([w.subnet()]), json!({ "assignPublicIp": "ENABLED" }));
+    public["launchType"] = json!("EC2");
+    let rows = [
+        (
+            json!({ "networkConfiguration": null }),
+            "InvalidParameterException: Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+        ),
+        (
+            json!({ "taskDefinition": "on-host", "launchType": "EC2" }),
+            "InvalidParameterException: Network Configuration is not valid for the given networkMode of this task \
+             definition.",
+        ),
+        (public, "InvalidParameterException: Assign public IP is not supported for this launch type."),
+        (network(json!([]), json!({})), "InvalidParameterException: subnets can not be empty."),
+        (
+            network(json!(vec![w.subnet(); 17]), json!({})),
+            "InvalidParameterException: subnets can have at most 16 items.",
+        ),
+        (
+            network(json!(["subnet-1"]), json!({})),
+            "InvalidParameterException: Error retrieving subnet information for [subnet-1]: The subnet ID 'subnet-1' \
+             does not exist (ErrorCode: InvalidSubnetID.NotFound)",
+        ),
+        (
+            network(json!([w.subnet()]), json!({ "securityGroups": ["sg-1"] })),
+            "InvalidParameterException: Error retrieving security group information for [sg-1]: The security group \
+             'sg-1' does not exist (ErrorCode: InvalidGroup.NotFound)",
+        ),
+    ];
+    refused(&w, rows);
+}
+
+#[test]
+fn overrides_are_checked() {
+    let over = |changes: Value| json!({ "overrides": { "containerOverrides": [changes] } });
+    let app = json!({ "name": "app" });
+    let rows = [
         (
             over(json!({ "name": "x" })),
             "InvalidParameterException: Override for container named x is not a container in the TaskDefinition.",
         ),
         (
+            json!({ "overrides": { "containerOverrides": [app, app] } }),
+            "InvalidParameterException: Duplicate override for container named app.",
+        ),
+        (
             over(json!({ "name": "app", "memory": 513 })),
             "InvalidParameterException: 'memory' setting for container 'app' is greater than for task.",
+        ),
+        (
+            over(json!({ "name": "app", "memory": 100, "memoryReservation": 200 })),
+            "InvalidParameterException: Invalid setting for container 'app'. 'memory' must be greater than or equal to \
+             'memoryReservation'.",
+        ),
+        (
+            over(json!({ "name": "app", "cpu": -1 })),
+            "InvalidParameterException: Invalid setting for container 'app'. 'cpu' must be at least 0.",
         ),
         (
             over(json!({ "name": "app", "command": ["x".repeat(9000)] })),
@@ -203,35 +270,8 @@ fn requests_are_checked() {
             "InvalidParameterException: No Fargate configuration exists for given values: 512 CPU, 512 memory. See the \
              Amazon ECS documentation for the valid values.",
         ),
-        (
-            json!({ "startedBy": "x".repeat(129) }),
-            "InvalidParameterException: startedBy can have at most 128 characters.",
-        ),
-        (json!({ "startedBy": "a b" }), "InvalidParameterException: startedBy contains invalid characters."),
-        (
-            json!({ "propagateTags": "SERVICE" }),
-            "InvalidParameterException: propagateTags should be one of [TASK_DEFINITION,NONE] when running a task.",
-        ),
-        (json!({ "tags": tags }), "InvalidParameterException: Duplicate tag keys found: a"),
-        (
-            json!({ "cluster": "arn:aws:ecs:us-west-2:000000000000:cluster/default" }),
-            "InvalidParameterException: Invalid Region in ARN",
-        ),
-    ] {
-        assert_eq!(w.err("RunTask", request(&w, changes.clone())), expected, "{changes}");
-    }
-    assert_eq!(w.store.snapshot().task_count(), 0, "a refused request changes nothing");
-    let public = network(json!([w.subnet()]), json!({ "assignPublicIp": "ENABLED" }));
-    assert_eq!(
-        w.err(
-            "RunTask",
-            request(
-                &w,
-                json!({ "launchType": "EC2", "networkConfiguration": public["networkConfiguration"] })
-            )
-        ),
-        "InvalidParameterException: Assign public IP is not supported for this launch type."
-    );
+    ];
+    refused(&world(), rows);
 }
 
 #[test]
