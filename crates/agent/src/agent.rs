@@ -1,0 +1,228 @@
+//! The agent: adopt, register, and keep two links open.
+
+use crate::backoff::Backoff;
+use crate::config::AgentConfig;
+use crate::host::{Drivers, Host};
+use crate::ledger::{Instance, Ledger, LedgerError};
+use crate::session::Session;
+use crate::tasks::{AdoptError, Tasks};
+use crate::telemetry::Telemetry;
+use crate::upstream::{Endpoints, LinkEnd, Registration, Upstream, UpstreamError};
+use crate::vault::Vault;
+use acs::RefusalKind;
+use acs::link::AcsQuery;
+use model::time::{Clock, IdSource};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// A link that lived this long was a good one: the next failure starts with the shortest delay again.
+const GOOD_LINK: Duration = Duration::from_secs(60);
+/// A link that was closed after this long is opened again at once; one that was closed sooner would be a busy loop.
+const REOPEN_AT_ONCE: Duration = Duration::from_secs(1);
+/// When to ask again after the instance was deregistered.
+const INACTIVE_WAIT: Duration = Duration::from_secs(60 * 60);
+
+/// A container instance.
+pub struct Agent {
+    host: Arc<Host>,
+    live: watch::Sender<usize>,
+}
+
+/// Why an agent could not go on. Its containers run on.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// What an earlier agent left cannot be taken over.
+    #[error(transparent)]
+    Adopt(#[from] AdoptError),
+    /// The ledger cannot be read or written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The control plane refuses the registration for good.
+    #[error("the registration was refused: {0}")]
+    Refused(UpstreamError),
+    /// The ledger belongs to an agent of another cluster.
+    #[error("the data directory belongs to an agent of the cluster {known}, not {configured}")]
+    OtherCluster {
+        /// The ledger's.
+        known: String,
+        /// The configuration's.
+        configured: String,
+    },
+}
+
+/// Why a session came to its end.
+enum SessionEnd {
+    Link(LinkEnd, Duration),
+    Refused(UpstreamError),
+}
+
+impl Agent {
+    /// An agent that has not started. `vault` is the one that the log driver's sink reads.
+    pub fn new(
+        config: AgentConfig,
+        drivers: Drivers,
+        upstream: Arc<dyn Upstream>,
+        ledger: Arc<dyn Ledger>,
+        vault: Vault,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+    ) -> Self {
+        let host = Arc::new(Host { config, drivers, upstream, ledger, vault, clock, ids });
+        Self { host, live: watch::Sender::new(0) }
+    }
+
+    /// How many tasks are not over: something of them is on the host, or upstream has not heard of their end.
+    pub fn live_tasks(&self) -> watch::Receiver<usize> {
+        self.live.subscribe()
+    }
+
+    /// Runs until `shutdown`, and leaves tasks running then.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<(), AgentError> {
+        self.live.send_replace(0);
+        let tasks = Tasks::new(self.host.clone(), self.live.clone());
+        let work = async {
+            tasks.adopt().await?;
+            self.serve(&tasks).await
+        };
+        tokio::select! {
+            result = work => result.map(|never: std::convert::Infallible| match never {}),
+            () = shutdown => Ok(()),
+        }
+    }
+
+    async fn serve(&self, tasks: &Arc<Tasks>) -> Result<std::convert::Infallible, AgentError> {
+        let heartbeats = watch::Sender::new(0);
+        let mut send_credentials = true;
+        let mut backoff = Backoff::standard();
+        loop {
+            let mut instance = self.register().await?;
+            let endpoints = self.discover(&instance).await;
+            loop {
+                let end = self
+                    .connected(tasks, &mut instance, &endpoints, &heartbeats, &mut send_credentials)
+                    .await;
+                match end {
+                    SessionEnd::Link(LinkEnd::Closed, lived) if lived >= REOPEN_AT_ONCE => backoff.reset(),
+                    SessionEnd::Link(end, lived) => {
+                        if lived >= GOOD_LINK {
+                            backoff.reset();
+                        }
+                        tracing::warn!(%end, "the link ended");
+                        backoff.wait(&*self.host.ids).await;
+                    }
+                    SessionEnd::Refused(error) => {
+                        tracing::warn!(%error, "no link to the control plane");
+                        match error {
+                            UpstreamError::Refused {
+                                kind: RefusalKind::InactiveInstanceException, ..
+                            } => {
+                                tokio::time::sleep(INACTIVE_WAIT).await;
+                            }
+                            // A control plane that does not know us: introduce ourselves anew.
+                            UpstreamError::Refused {
+                                kind: RefusalKind::InvalidInstanceException, ..
+                            } => {
+                                backoff.wait(&*self.host.ids).await;
+                                break;
+                            }
+                            _ => backoff.wait(&*self.host.ids).await,
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// One ACS link, with telemetry beside it.
+    async fn connected(
+        &self,
+        tasks: &Arc<Tasks>,
+        instance: &mut Instance,
+        endpoints: &Endpoints,
+        heartbeats: &watch::Sender<u64>,
+        send_credentials: &mut bool,
+    ) -> SessionEnd {
+        let query = AcsQuery {
+            cluster: self.host.config.cluster.clone(),
+            container_instance_arn: instance.arn.clone(),
+            agent_version: crate::VERSION.to_owned(),
+            agent_hash: String::new(),
+            docker_version: "DockerVersion: none".to_owned(),
+            protocol_version: 2,
+            send_credentials: *send_credentials,
+        };
+        let link = match self.host.upstream.open_acs(&endpoints.acs, &query).await {
+            Ok(link) => link,
+            Err(error) => return SessionEnd::Refused(error),
+        };
+        tracing::info!(instance = instance.arn, "connected to the control plane");
+        *send_credentials = false;
+        let telemetry = Telemetry {
+            host: &self.host,
+            instance: &instance.clone(),
+            endpoint: &endpoints.tcs,
+            heartbeats: heartbeats.subscribe(),
+            live: self.live.subscribe(),
+            status: None,
+        };
+        let opened_at = Instant::now();
+        let session = Session { host: &self.host, tasks, instance, heartbeats, link };
+        let end = tokio::select! {
+            end = session.serve() => end,
+            never = telemetry.run() => match never {},
+        };
+        SessionEnd::Link(end, opened_at.elapsed())
+    }
+
+    /// Registers as the instance that the ledger names, or as a new one.
+    async fn register(&self) -> Result<Instance, AgentError> {
+        let known = self.host.ledger.instance().await?;
+        let configured = &self.host.config.cluster;
+        if let Some(known) = known.as_ref().filter(|known| known.cluster != *configured) {
+            let (known, configured) = (known.cluster.clone(), configured.clone());
+            return Err(AgentError::OtherCluster { known, configured });
+        }
+        let registration = Registration {
+            cluster: configured.clone(),
+            instance_arn: known.as_ref().map(|known| known.arn.clone()),
+            attributes: self.host.config.registered_attributes(),
+            resources: self.host.config.resources.clone(),
+        };
+        let arn = self.register_until_answered(&registration).await?;
+        let timeline = known.filter(|known| known.arn == arn).map_or(0, |known| known.timeline);
+        let instance = Instance { cluster: configured.clone(), arn, timeline };
+        self.host.ledger.save_instance(&instance).await?;
+        Ok(instance)
+    }
+
+    /// What is refused for good ends the agent (Amazon ECS agent: exit code 5).
+    async fn register_until_answered(&self, registration: &Registration) -> Result<String, AgentError> {
+        let mut backoff = Backoff::standard();
+        loop {
+            match self.host.upstream.register(registration).await {
+                Ok(arn) => return Ok(arn),
+                Err(error)
+                    if matches!(error.code(), Some("InvalidParameterException" | "ClientException")) =>
+                {
+                    return Err(AgentError::Refused(error));
+                }
+                Err(error) => tracing::warn!(%error, "the registration is tried again"),
+            }
+            backoff.wait(&*self.host.ids).await;
+        }
+    }
+
+    async fn discover(&self, instance: &Instance) -> Endpoints {
+        let mut backoff = Backoff::standard();
+        loop {
+            match self.host.upstream.discover(&self.host.config.cluster, &instance.arn).await {
+                Ok(endpoints) => return endpoints,
+                Err(error) => tracing::warn!(%error, "the poll endpoints are asked for again"),
+            }
+            backoff.wait(&*self.host.ids).await;
+        }
+    }
+}

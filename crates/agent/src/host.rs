@@ -1,0 +1,59 @@
+//! What every part of the agent works with: drivers, upstream, memory, time.
+
+use crate::backoff::Backoff;
+use crate::config::AgentConfig;
+use crate::ledger::Ledger;
+use crate::upstream::Upstream;
+use crate::vault::Vault;
+use agent_driver::{Images, Logs, Network, Runtime};
+use core_task::report::Report;
+use model::Timestamp;
+use model::time::{Clock, IdSource};
+use std::sync::Arc;
+
+/// The adapters to the host.
+#[derive(Clone)]
+pub struct Drivers {
+    /// Runs containers.
+    pub runtime: Arc<dyn Runtime>,
+    /// Brings images.
+    pub images: Arc<dyn Images>,
+    /// Makes networks.
+    pub network: Arc<dyn Network>,
+    /// Ships lines.
+    pub logs: Arc<dyn Logs>,
+}
+
+pub(crate) struct Host {
+    pub(crate) config: AgentConfig,
+    pub(crate) drivers: Drivers,
+    pub(crate) upstream: Arc<dyn Upstream>,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) vault: Vault,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+}
+
+impl Host {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Reports until somebody has acknowledged it, or refused it for good (Amazon ECS agent protocol:
+    /// InvalidParameterException drops an event, everything else is tried again).
+    pub(crate) async fn submit(&self, task_arn: &str, report: &Report) {
+        let mut backoff = Backoff::standard();
+        loop {
+            let error = match self.upstream.submit(&self.config.cluster, task_arn, report).await {
+                Ok(()) => return,
+                Err(error) => error,
+            };
+            if error.code() == Some("InvalidParameterException") {
+                tracing::error!(task = task_arn, %error, "a report was refused and is dropped");
+                return;
+            }
+            tracing::warn!(task = task_arn, %error, "a report is tried again");
+            backoff.wait(&*self.ids).await;
+        }
+    }
+}

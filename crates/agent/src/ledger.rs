@@ -1,0 +1,162 @@
+//! The agent's memory on disk: which instance it is, and the tasks that it has accepted.
+
+use async_trait::async_trait;
+use core_task::run::State;
+use model::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The number of the files' format.
+const FORMAT: u32 = 1;
+
+/// Who the agent is, as far as it has been told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// The configured cluster that it registered in.
+    pub cluster: String,
+    /// From the registration.
+    pub arn: String,
+    /// The latest manifest's.
+    pub timeline: i64,
+}
+
+/// One task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// As it came, without credentials.
+    pub task: acs::payload::Task,
+    /// How far it is.
+    pub state: State,
+    /// When nothing was left of it. It is remembered for a while, because its payload may come again.
+    pub over_at: Option<Timestamp>,
+}
+
+/// Why the ledger could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", path.display())]
+pub struct LedgerError {
+    /// The file.
+    pub path: PathBuf,
+    /// What happened.
+    pub source: io::Error,
+}
+
+/// Where the agent remembers. What was saved is durable when the call answers.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Who the agent was.
+    async fn instance(&self) -> Result<Option<Instance>, LedgerError>;
+    /// Remembers who the agent is.
+    async fn save_instance(&self, instance: &Instance) -> Result<(), LedgerError>;
+    /// Every task.
+    async fn tasks(&self) -> Result<Vec<Record>, LedgerError>;
+    /// Remembers a task, in place of what was remembered of it.
+    async fn save_task(&self, id: &str, record: &Record) -> Result<(), LedgerError>;
+    /// Forgets a task.
+    async fn forget_task(&self, id: &str) -> Result<(), LedgerError>;
+}
+
+/// One JSON file a task under `DIR/tasks`, and `DIR/instance.json`; each replaced by rename, and synced.
+pub struct FileLedger {
+    dir: PathBuf,
+    tasks: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Versioned<T> {
+    format: u32,
+    #[serde(flatten)]
+    content: T,
+}
+
+impl FileLedger {
+    /// Opens or creates the ledger in `dir`.
+    pub fn open(dir: &Path) -> Result<Self, LedgerError> {
+        let tasks = dir.join("tasks");
+        fs::create_dir_all(&tasks).map_err(at(&tasks))?;
+        Ok(Self { dir: dir.to_owned(), tasks })
+    }
+
+    fn task_path(&self, id: &str) -> PathBuf {
+        self.tasks.join(format!("{id}.json"))
+    }
+}
+
+#[async_trait]
+impl Ledger for FileLedger {
+    async fn instance(&self) -> Result<Option<Instance>, LedgerError> {
+        let path = self.dir.join("instance.json");
+        if !path.exists() {
+            return Ok(None);
+        }
+        read(&path).map(Some)
+    }
+
+    async fn save_instance(&self, instance: &Instance) -> Result<(), LedgerError> {
+        write(self.dir.join("instance.json"), instance).await
+    }
+
+    async fn tasks(&self) -> Result<Vec<Record>, LedgerError> {
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(&self.tasks).map_err(at(&self.tasks))? {
+            let path = entry.map_err(at(&self.tasks))?.path();
+            match path.extension() {
+                Some(extension) if extension == "json" => paths.push(path),
+                // A write that was never finished, and so never relied upon.
+                _ => fs::remove_file(&path).map_err(at(&path))?,
+            }
+        }
+        paths.sort();
+        paths.iter().map(|path| read(path)).collect()
+    }
+
+    async fn save_task(&self, id: &str, record: &Record) -> Result<(), LedgerError> {
+        write(self.task_path(id), record).await
+    }
+
+    async fn forget_task(&self, id: &str) -> Result<(), LedgerError> {
+        let path = self.task_path(id);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LedgerError { path, source: error }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A file that cannot be read stops the agent: going on without it would orphan the containers that it speaks of.
+fn read<T: DeserializeOwned>(path: &Path) -> Result<T, LedgerError> {
+    let text = fs::read(path).map_err(at(path))?;
+    let file: Versioned<T> = serde_json::from_slice(&text).map_err(|e| at(path)(e.into()))?;
+    if file.format != FORMAT {
+        let text = format!("format {} is not this agent's ({FORMAT})", file.format);
+        return Err(at(path)(io::Error::other(text)));
+    }
+    Ok(file.content)
+}
+
+async fn write<T: Serialize>(path: PathBuf, content: &T) -> Result<(), LedgerError> {
+    let text = serde_json::to_vec(&Versioned { format: FORMAT, content }).map_err(|e| at(&path)(e.into()))?;
+    let written = path.clone();
+    let done = tokio::task::spawn_blocking(move || replace(&written, &text)).await;
+    done.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(at(&path))
+}
+
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    file.write_all(text)?;
+    file.sync_data()?;
+    fs::rename(&new, path)?;
+    match path.parent() {
+        Some(dir) => File::open(dir)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> LedgerError {
+    let path = path.to_owned();
+    move |source| LedgerError { path: path.clone(), source }
+}

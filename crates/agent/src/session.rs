@@ -1,0 +1,215 @@
+//! ACS: one link, from its first message to its end.
+
+use crate::backoff::random_below;
+use crate::host::Host;
+use crate::ledger::Instance;
+use crate::tasks::{AcceptError, Tasks};
+use crate::upstream::{Link, LinkEnd};
+use acs::payload::{DesiredStatus, Task};
+use acs::{
+    AckRequest, AgentMessage, HeartbeatAckRequest, IamRoleCredentialsAckRequest, IamRoleCredentialsMessage,
+    NackRequest, PayloadMessage, RoleType, ServerMessage, TaskIdentifier, TaskManifestMessage,
+    TaskStopVerificationMessage,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+/// A link on which nothing was heard for this long, plus up to as much again, is dead.
+const SILENCE: Duration = Duration::from_secs(60);
+/// The agent ends each link by itself after this long, plus up to [`LIFE_JITTER`].
+const LIFE: Duration = Duration::from_secs(30 * 60);
+const LIFE_JITTER: Duration = Duration::from_secs(5 * 60);
+
+/// One ACS link.
+pub(crate) struct Session<'a> {
+    pub(crate) host: &'a Host,
+    pub(crate) tasks: &'a Arc<Tasks>,
+    pub(crate) instance: &'a mut Instance,
+    /// Told of each heartbeat: the telemetry link reports the instance's health after each.
+    pub(crate) heartbeats: &'a watch::Sender<u64>,
+    pub(crate) link: Box<dyn Link>,
+}
+
+impl Session<'_> {
+    /// Serves the link to its end.
+    pub(crate) async fn serve(mut self) -> LinkEnd {
+        let expires_at = Instant::now() + LIFE + self.jitter(LIFE_JITTER);
+        let mut silent_at = self.next_silence();
+        loop {
+            let text = tokio::select! {
+                text = self.link.next() => text,
+                () = sleep_until(silent_at) => {
+                    return LinkEnd::Failed("nothing was heard from the control plane".to_owned());
+                }
+                () = sleep_until(expires_at) => {
+                    self.link.close("ConnectionExpired: Reconnect to continue").await;
+                    return LinkEnd::Closed;
+                }
+            };
+            let handled = match text {
+                Ok(text) => self.receive(&text).await,
+                Err(end) => Err(end),
+            };
+            match handled {
+                Ok(true) => silent_at = self.next_silence(),
+                Ok(false) => {}
+                Err(end) => return end,
+            }
+        }
+    }
+
+    fn next_silence(&self) -> Instant {
+        Instant::now() + SILENCE + self.jitter(SILENCE)
+    }
+
+    fn jitter(&self, below: Duration) -> Duration {
+        Duration::from_millis(random_below(&*self.host.ids, below.as_millis() as u64))
+    }
+
+    /// Whether the frame was a message that proves that the control plane lives.
+    async fn receive(&mut self, text: &str) -> Result<bool, LinkEnd> {
+        let message = match acs::decode_server(text) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::warn!(%error, "a frame was dropped");
+                return Ok(false);
+            }
+        };
+        match message {
+            ServerMessage::Heartbeat(heartbeat) => {
+                self.heartbeats.send_modify(|n| *n += 1);
+                self.send(HeartbeatAckRequest { message_id: heartbeat.message_id }).await?;
+            }
+            ServerMessage::Payload(payload) => self.payload(payload).await?,
+            ServerMessage::IamRoleCredentials(message) => self.credentials(message).await?,
+            ServerMessage::TaskManifest(manifest) => self.manifest(manifest).await?,
+            ServerMessage::TaskStopVerificationAck(verified) => {
+                for task in verified.stop_tasks {
+                    self.tasks.stop(&task.task_arn).await;
+                }
+            }
+            // The payload carries the interface; there is nothing to wait for.
+            ServerMessage::AttachTaskNetworkInterfaces(message) => {
+                self.ack(message.cluster_arn, message.container_instance_arn, message.message_id).await?;
+            }
+            ServerMessage::ConfirmAttachment(message) => {
+                let reason = "attachments are not supported".to_owned();
+                let (cluster, container_instance) = (message.cluster_arn, message.container_instance_arn);
+                self.send(NackRequest {
+                    cluster,
+                    container_instance,
+                    message_id: message.message_id,
+                    reason,
+                })
+                .await?;
+            }
+            ServerMessage::Close(close) => {
+                tracing::info!(reason = close.message, "the link is about to close")
+            }
+            ServerMessage::Error(error) => {
+                tracing::warn!(text = error.message, "the control plane complains")
+            }
+            ServerMessage::Unknown { kind } => {
+                tracing::debug!(kind, "a message of an unknown type was dropped")
+            }
+        }
+        Ok(true)
+    }
+
+    /// Those to stop first; acknowledged when every task was accepted. One that cannot be run is reported so, and keeps
+    /// the payload from being acknowledged, as the Amazon ECS agent has it.
+    async fn payload(&mut self, payload: PayloadMessage) -> Result<(), LinkEnd> {
+        let (stop, start): (Vec<Task>, Vec<Task>) =
+            payload.tasks.into_iter().partition(|task| task.desired_status == DesiredStatus::Stopped);
+        for task in stop {
+            self.tasks.stop(&task.arn).await;
+        }
+        let mut all_accepted = true;
+        let mut credentials = Vec::new();
+        for task in start {
+            let sets = [&task.role_credentials, &task.execution_role_credentials];
+            let sets: Vec<_> = sets.into_iter().flatten().cloned().collect();
+            let arn = task.arn.clone();
+            match self.tasks.accept(task).await {
+                Ok(()) => credentials.extend(sets),
+                Err(error @ AcceptError::Unacceptable(_)) => {
+                    tracing::warn!(task = arn, %error, "a task was refused");
+                    self.tasks.report_stopped(&arn, &error.to_string());
+                    all_accepted = false;
+                }
+                Err(AcceptError::Ledger(error)) => {
+                    tracing::error!(task = arn, %error, "a task cannot be written down");
+                    all_accepted = false;
+                }
+            }
+        }
+        for set in credentials {
+            let (credentials_id, expiration) = (set.credentials_id, set.expiration);
+            let message_id = payload.message_id.clone();
+            self.send(IamRoleCredentialsAckRequest { message_id, credentials_id, expiration }).await?;
+        }
+        if all_accepted {
+            self.ack(payload.cluster_arn, payload.container_instance_arn, payload.message_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Not acknowledged when the task is unknown.
+    async fn credentials(&mut self, message: IamRoleCredentialsMessage) -> Result<(), LinkEnd> {
+        let known = crate::blueprint::parse_arn(&message.task_arn).ok();
+        let Some((_, id)) = known.filter(|(_, id)| self.tasks.is_live(id)) else { return Ok(()) };
+        let set = message.role_credentials;
+        if message.role_type == RoleType::TaskExecution {
+            self.host.vault.put(&id, &set);
+        }
+        let (credentials_id, expiration) = (set.credentials_id, set.expiration);
+        self.send(IamRoleCredentialsAckRequest { message_id: message.message_id, credentials_id, expiration })
+            .await
+    }
+
+    /// A manifest that is not newer than the last one is dropped. The rest asks about tasks that it does not list.
+    async fn manifest(&mut self, manifest: TaskManifestMessage) -> Result<(), LinkEnd> {
+        if manifest.timeline <= self.instance.timeline {
+            tracing::info!(timeline = manifest.timeline, "an old manifest was dropped");
+            return Ok(());
+        }
+        self.instance.timeline = manifest.timeline;
+        if let Err(error) = self.host.ledger.save_instance(self.instance).await {
+            return Err(LinkEnd::Failed(format!("the ledger cannot be written: {error}")));
+        }
+        let listed: Vec<&str> = manifest
+            .tasks
+            .iter()
+            .filter(|t| t.desired_status == DesiredStatus::Running)
+            .map(|t| t.task_arn.as_str())
+            .collect();
+        let candidate = |task_arn: String| TaskIdentifier {
+            task_cluster_arn: manifest.cluster_arn.clone(),
+            desired_status: DesiredStatus::Stopped,
+            task_arn,
+        };
+        let unlisted = self.tasks.wanted_running().into_iter().filter(|arn| !listed.contains(&arn.as_str()));
+        let stop_candidates: Vec<TaskIdentifier> = unlisted.map(candidate).collect();
+        let message_id = manifest.message_id.clone();
+        self.ack(manifest.cluster_arn, manifest.container_instance_arn, manifest.message_id).await?;
+        if stop_candidates.is_empty() {
+            return Ok(());
+        }
+        self.send(TaskStopVerificationMessage { message_id, stop_candidates }).await
+    }
+
+    async fn ack(
+        &mut self,
+        cluster: String,
+        container_instance: String,
+        message_id: String,
+    ) -> Result<(), LinkEnd> {
+        self.send(AckRequest { cluster, container_instance, message_id }).await
+    }
+
+    async fn send(&mut self, message: impl Into<AgentMessage>) -> Result<(), LinkEnd> {
+        self.link.send(acs::encode(&message.into())).await
+    }
+}

@@ -1,0 +1,259 @@
+//! Every task of the instance.
+
+use crate::blueprint::{Blueprint, Unacceptable, parse_arn};
+use crate::effects::{Effects, exit_of};
+use crate::host::Host;
+use crate::ledger::{LedgerError, Record};
+use crate::task::{Mail, TaskShell};
+use acs::payload;
+use agent_driver::{RuntimeError, RuntimeState, Seen};
+use core_task::report::{Report, ReportedStatus};
+use core_task::run::{Desired, Fact, State};
+use model::Timestamp;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+/// How long a finished task is remembered: its payload may have been under way.
+const REMEMBER_MS: i64 = 10 * 60 * 1000;
+
+/// The tasks that the agent has accepted. Dropping it ends their shells, and leaves their containers running.
+pub(crate) struct Tasks {
+    host: Arc<Host>,
+    known: Mutex<BTreeMap<String, Known>>,
+    shells: Mutex<JoinSet<()>>,
+    live: watch::Sender<usize>,
+}
+
+enum Known {
+    Live(Handle),
+    Over(Timestamp),
+}
+
+#[derive(Clone)]
+struct Handle {
+    arn: String,
+    mail: mpsc::UnboundedSender<Mail>,
+    desired: watch::Receiver<Desired>,
+}
+
+/// Why a task was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AcceptError {
+    /// It never can be. The text is the reason to report.
+    #[error("UnrecogniedTaskError: Error loading task - {0}")]
+    Unacceptable(#[from] Unacceptable),
+    /// It could not be written down.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl Tasks {
+    pub(crate) fn new(host: Arc<Host>, live: watch::Sender<usize>) -> Arc<Self> {
+        let (known, shells) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { host, known, shells, live })
+    }
+
+    /// Adopts what the ledger knows and removes from the host what it does not.
+    pub(crate) async fn adopt(self: &Arc<Self>) -> Result<(), AdoptError> {
+        let runtime = &self.host.drivers.runtime;
+        let seen = runtime.list().await?;
+        let mut by_task: BTreeMap<&str, Vec<&Seen>> = BTreeMap::new();
+        for container in &seen {
+            by_task.entry(&container.task).or_default().push(container);
+        }
+        for record in self.host.ledger.tasks().await? {
+            let blueprint = Blueprint::read(&record.task, &self.spool_dir())
+                .map_err(|e| AdoptError::Record(e.to_string()))?;
+            let seen = by_task.remove(blueprint.id.as_str()).unwrap_or_default();
+            match record.over_at {
+                Some(at) => {
+                    self.known().insert(blueprint.id.clone(), Known::Over(at));
+                }
+                None => self.adopt_one(blueprint, record, &seen),
+            }
+        }
+        for (task, containers) in by_task {
+            tracing::warn!(task, containers = containers.len(), "an unknown task is removed");
+            for container in containers {
+                runtime.remove(&container.id).await?;
+            }
+            runtime.remove_task(task).await?;
+        }
+        self.detach_unknown().await?;
+        self.forget_old().await;
+        Ok(())
+    }
+
+    fn adopt_one(self: &Arc<Self>, blueprint: Blueprint, record: Record, seen: &[&Seen]) {
+        tracing::info!(task = blueprint.id, containers = seen.len(), "task adopted");
+        let fact = |n: usize| match seen.iter().find(|s| s.id == blueprint.containers[n].id).map(|s| s.state)
+        {
+            None => Fact::Absent(n),
+            Some(RuntimeState::Running) => Fact::Started(n),
+            Some(RuntimeState::Exited(exit)) => Fact::Exited(n, exit_of(exit)),
+            Some(RuntimeState::Lost) => Fact::Lost(n),
+        };
+        let found = (0..blueprint.containers.len()).map(fact).collect();
+        self.spawn(Arc::new(blueprint), record, found);
+    }
+
+    async fn detach_unknown(&self) -> Result<(), AdoptError> {
+        let network = &self.host.drivers.network;
+        for task in network.list().await? {
+            if !matches!(self.known().get(&task), Some(Known::Live(_))) {
+                tracing::warn!(task, "an unknown task's network is removed");
+                network.detach(&task).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a task on; durable when this answers. One that is known already is left as it is.
+    pub(crate) async fn accept(self: &Arc<Self>, mut task: payload::Task) -> Result<(), AcceptError> {
+        let blueprint = Arc::new(Blueprint::read(&task, &self.spool_dir())?);
+        let credentials = task.execution_role_credentials.take();
+        task.role_credentials = None;
+        let known = self.known().get(&blueprint.id).map(|known| matches!(known, Known::Live(_)));
+        if let (None | Some(true), Some(credentials)) = (known, &credentials) {
+            self.host.vault.put(&blueprint.id, credentials);
+        }
+        if known.is_some() {
+            return Ok(());
+        }
+        let unacceptable = |e: core_task::run::SpecError| Unacceptable(e.to_string());
+        let state = State::new(blueprint.spec.clone(), self.host.now()).map_err(unacceptable)?;
+        let record = Record { task, state, over_at: None };
+        self.host.ledger.save_task(&blueprint.id, &record).await?;
+        tracing::info!(task = blueprint.id, "task accepted");
+        self.spawn(blueprint, record, Vec::new());
+        Ok(())
+    }
+
+    /// Stops a task; durable when this answers. One that nobody knows is reported STOPPED, as the Amazon ECS agent
+    /// does; one that is over has been.
+    pub(crate) async fn stop(self: &Arc<Self>, task_arn: &str) {
+        let Ok((_, id)) = parse_arn(task_arn) else {
+            tracing::warn!(task = task_arn, "a stop names no task");
+            return;
+        };
+        let handle = match self.known().get(&id) {
+            Some(Known::Live(handle)) => Some(handle.clone()),
+            Some(Known::Over(_)) => return,
+            None => None,
+        };
+        match handle {
+            Some(handle) => {
+                let (answer, answered) = oneshot::channel();
+                // Both fail when the task has just ended by itself.
+                if handle.mail.send(Mail::Stop(answer)).is_ok() {
+                    let _ = answered.await;
+                }
+            }
+            None => self
+                .report_stopped(task_arn, "TaskStateError: Agent could not progress task's state to stopped"),
+        }
+    }
+
+    /// Reports a task STOPPED that is not run here. Takes as long as it takes, in the background.
+    pub(crate) fn report_stopped(&self, task_arn: &str, reason: &str) {
+        let report = Report {
+            status: Some(ReportedStatus::Stopped),
+            reason: Some(reason.to_owned()),
+            ..Report::default()
+        };
+        let (host, arn) = (self.host.clone(), task_arn.to_owned());
+        self.shells().spawn(async move { host.submit(&arn, &report).await });
+    }
+
+    /// The ARNs of the tasks that are to run.
+    pub(crate) fn wanted_running(&self) -> Vec<String> {
+        let known = self.known();
+        let running = known.values().filter_map(|known| match known {
+            Known::Live(handle) if *handle.desired.borrow() == Desired::Running => Some(handle.arn.clone()),
+            _ => None,
+        });
+        running.collect()
+    }
+
+    /// Whether a task is under way here.
+    pub(crate) fn is_live(&self, id: &str) -> bool {
+        matches!(self.known().get(id), Some(Known::Live(_)))
+    }
+
+    fn spawn(self: &Arc<Self>, blueprint: Arc<Blueprint>, record: Record, found: Vec<Fact>) {
+        let (sender, mail) = mpsc::unbounded_channel();
+        let (desired, desired_seen) = watch::channel(record.state.desired);
+        let handle = Handle { arn: blueprint.arn.clone(), mail: sender.clone(), desired: desired_seen };
+        self.known().insert(blueprint.id.clone(), Known::Live(handle));
+        self.live.send_modify(|n| *n += 1);
+        let id = blueprint.id.clone();
+        let effects = Arc::new(Effects::new(self.host.clone(), blueprint));
+        let shell = TaskShell::new(effects, record, (sender, mail), desired);
+        // The set of shells belongs to the tasks; a shell that held them would keep itself alive.
+        let tasks = Arc::downgrade(self);
+        let mut shells = self.shells();
+        while shells.try_join_next().is_some() {}
+        shells.spawn(async move {
+            shell.run(found).await;
+            if let Some(tasks) = tasks.upgrade() {
+                tasks.ended(&id).await;
+            }
+        });
+    }
+
+    async fn ended(&self, id: &str) {
+        tracing::info!(task = id, "task is over");
+        self.host.vault.forget(id);
+        self.known().insert(id.to_owned(), Known::Over(self.host.now()));
+        self.live.send_modify(|n| *n -= 1);
+        self.forget_old().await;
+    }
+
+    /// Finished tasks are forgotten after a while.
+    async fn forget_old(&self) {
+        let now = self.host.now();
+        let is_old = |known: &Known| matches!(known, Known::Over(at) if now.millis_since(*at) > REMEMBER_MS);
+        let old: Vec<String> =
+            self.known().iter().filter(|(_, k)| is_old(k)).map(|(id, _)| id.clone()).collect();
+        for id in old {
+            match self.host.ledger.forget_task(&id).await {
+                Ok(()) => {
+                    self.known().remove(&id);
+                }
+                Err(error) => tracing::warn!(task = id, %error, "a finished task cannot be forgotten"),
+            }
+        }
+    }
+
+    fn spool_dir(&self) -> PathBuf {
+        self.host.config.data_dir.join("spool")
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shells(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.shells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a restarted agent cannot take over.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// The ledger.
+    #[error("the ledger cannot be read: {0}")]
+    Ledger(#[from] LedgerError),
+    /// A record in it.
+    #[error("the ledger holds a task that this agent cannot run: {0}")]
+    Record(String),
+    /// The runtime.
+    #[error("the host's containers cannot be listed: {0}")]
+    Runtime(#[from] RuntimeError),
+    /// The network.
+    #[error("the host's networks cannot be listed: {0}")]
+    Network(#[from] agent_driver::NetworkError),
+}
