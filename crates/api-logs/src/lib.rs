@@ -1,1 +1,26 @@
-//! The CloudWatch Logs API and its durable log segments
+//! The CloudWatch Logs API: groups and streams as rows of the store, events in durable segments of this crate's own.
+//!
+//! What it is not: a search engine. FilterLogEvents merges streams by time and takes no pattern yet; nothing is expired.
+//!
+//! Layout: `DIR/<stream id>/<n>.log`, append-only files of checksummed blocks; a PutLogEvents is one block.
+//!
+//! Invariants
+//! - INV-LOGS-1: a PutLogEvents that was acknowledged is on disk, and every read that starts after sees its events.
+//! - INV-LOGS-2: events come in the order of their timestamps, and of their ingestion where those are equal, whatever
+//!   the order of the batches that brought them.
+//! - INV-LOGS-3: what is in a directory belongs to a stream of the store; the rest is removed at the next start.
+//! - INV-LOGS-4: bytes from disk are never trusted: a block that does not check is an error, a torn tail is cut.
+//!
+//! Start at [`Logs`]; then `stream.rs` for writing and `scan.rs` for reading.
+
+mod api;
+mod block;
+mod describe;
+mod put;
+mod read;
+mod registry;
+mod scan;
+mod stream;
+mod token;
+
+pub use api::{Logs, OpenError};

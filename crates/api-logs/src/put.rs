@@ -1,0 +1,115 @@
+//! PutLogEvents (Amazon CloudWatch Logs API reference: `PutLogEvents`).
+
+use crate::api::{Logs, find_stream};
+use model::{LogGroupName, Scope, Timestamp};
+use wire::ApiError;
+use wire::error::internal_failure;
+use wire::logs::error::invalid_parameter_exception;
+use wire::logs::{InputLogEvent, PutLogEventsRequest, PutLogEventsResponse, RejectedLogEventsInfo};
+
+/// A batch: the bytes of its messages and [`EVENT_OVERHEAD_BYTES`] for each.
+const BATCH_BYTES_MAX: usize = 1_048_576;
+/// What AWS counts for an event besides its message.
+pub(crate) const EVENT_OVERHEAD_BYTES: usize = 26;
+const EVENTS_MAX: usize = 10_000;
+const SPAN_MS_MAX: i64 = 24 * HOUR_MS;
+const TOO_OLD_MS: i64 = 14 * 24 * HOUR_MS;
+const TOO_NEW_MS: i64 = 2 * HOUR_MS;
+const HOUR_MS: i64 = 60 * 60 * 1000;
+
+pub(crate) fn put(
+    logs: &Logs,
+    scope: &Scope,
+    input: PutLogEventsRequest,
+) -> Result<PutLogEventsResponse, ApiError> {
+    let group = LogGroupName(input.log_group_name);
+    let find = || find_stream(&logs.store.snapshot(), scope, &group, &input.log_stream_name);
+    let id = find()?.id;
+    let now = logs.clock.now();
+    let (accepted, rejected) = plan_put(input.log_events, now)?;
+    if !accepted.is_empty() {
+        let written = logs.streams.stream(id).and_then(|stream| stream.append(&accepted, now.0));
+        // The stream may have been deleted meanwhile; then these events went nowhere.
+        if find().map(|stream| stream.id) != Ok(id) {
+            let _ = logs.streams.remove(id);
+            return Err(crate::api::no_such_stream());
+        }
+        written.map_err(internal_failure)?;
+    }
+    Ok(PutLogEventsResponse { rejected_log_events_info: rejected, ..PutLogEventsResponse::default() })
+}
+
+type Plan = (Vec<(i64, String)>, Option<RejectedLogEventsInfo>);
+
+/// The events to keep and what is said of the rest.
+fn plan_put(events: Vec<InputLogEvent>, now: Timestamp) -> Result<Plan, ApiError> {
+    if events.len() > EVENTS_MAX {
+        let message = format!("The batch has {} log events; the limit is {EVENTS_MAX}.", events.len());
+        return Err(invalid_parameter_exception(message));
+    }
+    let bytes: usize = events.iter().map(|event| event.message.len() + EVENT_OVERHEAD_BYTES).sum();
+    if bytes > BATCH_BYTES_MAX {
+        let message = format!("Upload too large: {bytes} bytes exceeds limit of {BATCH_BYTES_MAX}");
+        return Err(invalid_parameter_exception(message));
+    }
+    if !events.is_sorted_by_key(|event| event.timestamp) {
+        let message = "Log events in a single PutLogEvents request must be in chronological order.";
+        return Err(invalid_parameter_exception(message));
+    }
+    let first = events.partition_point(|event| event.timestamp < now.0 - TOO_OLD_MS);
+    let end = events.partition_point(|event| event.timestamp <= now.0 + TOO_NEW_MS);
+    let valid = &events[first..end];
+    if let [oldest, .., newest] = valid
+        && newest.timestamp - oldest.timestamp > SPAN_MS_MAX
+    {
+        let message =
+            "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.";
+        return Err(invalid_parameter_exception(message));
+    }
+    let rejected = RejectedLogEventsInfo {
+        // Exclusive, and inclusive: between the two is what was kept.
+        too_old_log_event_end_index: (first > 0).then_some(first as i32),
+        too_new_log_event_start_index: (end < events.len()).then_some(end as i32),
+        ..RejectedLogEventsInfo::default()
+    };
+    let rejected = (first > 0 || end < events.len()).then_some(rejected);
+    let kept = events.into_iter().take(end).skip(first).map(|event| (event.timestamp, event.message));
+    Ok((kept.collect(), rejected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(2_000_000_000_000);
+
+    fn plan(offsets_ms: &[i64]) -> Result<Plan, ApiError> {
+        let event = |offset: &i64| InputLogEvent { timestamp: NOW.0 + offset, message: "m".to_owned() };
+        plan_put(offsets_ms.iter().map(event).collect(), NOW)
+    }
+
+    #[test]
+    fn the_too_old_and_the_too_new_are_rejected_by_index_and_the_rest_is_kept() {
+        let (kept, rejected) = plan(&[-TOO_OLD_MS - 1, -1, 0, TOO_NEW_MS, TOO_NEW_MS + 1]).expect("accepted");
+        assert_eq!(kept.len(), 3);
+        let rejected = rejected.expect("two were");
+        assert_eq!(rejected.too_old_log_event_end_index, Some(1));
+        assert_eq!(rejected.too_new_log_event_start_index, Some(4));
+        assert_eq!(plan(&[-TOO_OLD_MS + SPAN_MS_MAX, 0 - TOO_OLD_MS + SPAN_MS_MAX]).expect("fits").1, None);
+    }
+
+    #[test]
+    fn the_limits_of_a_batch_are_awss() {
+        assert!(plan(&[1, 0]).expect_err("disorder").message.contains("chronological order"));
+        assert!(plan(&[-SPAN_MS_MAX, 0]).is_ok());
+        assert!(plan(&[-SPAN_MS_MAX - 1, 0]).expect_err("span").message.contains("24 hours"));
+        assert!(plan(&[0; EVENTS_MAX]).is_ok());
+        assert!(plan(&[0; EVENTS_MAX + 1]).is_err());
+        let of_size =
+            |len: usize| plan_put(vec![InputLogEvent { timestamp: NOW.0, message: "x".repeat(len) }], NOW);
+        assert!(of_size(BATCH_BYTES_MAX - EVENT_OVERHEAD_BYTES).is_ok());
+        let error = of_size(BATCH_BYTES_MAX - EVENT_OVERHEAD_BYTES + 1).expect_err("too large");
+        assert_eq!(error.code, "InvalidParameterException");
+        assert_eq!(error.message, "Upload too large: 1048577 bytes exceeds limit of 1048576");
+    }
+}
