@@ -163,14 +163,20 @@ fn claim_tmp(tmp: &Path) -> io::Result<(PathBuf, File)> {
     guard.lock()?;
     for entry in fs::read_dir(tmp)? {
         let path = entry?.path();
-        match File::open(&path)?.try_lock() {
+        let directory = match File::open(&path) {
+            // Its owner has just tidied up.
+            Err(source) if source.kind() == io::ErrorKind::NotFound => continue,
+            other => other?,
+        };
+        match directory.try_lock() {
             Ok(()) => remove_tree(&path)?,
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(source)) => return Err(source),
         }
     }
     let pid = std::process::id();
-    for serial in 0_u64.. {
+    let mut serial = 0_u64;
+    loop {
         let path = tmp.join(format!("{pid}-{serial}"));
         match fs::create_dir(&path) {
             Ok(()) => {
@@ -178,11 +184,10 @@ fn claim_tmp(tmp: &Path) -> io::Result<(PathBuf, File)> {
                 lock.lock()?;
                 return Ok((path, lock));
             }
-            Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(source) if source.kind() == io::ErrorKind::AlreadyExists => serial += 1,
             Err(source) => return Err(source),
         }
     }
-    unreachable!("a directory cannot have 2^64 entries")
 }
 
 #[cfg(test)]

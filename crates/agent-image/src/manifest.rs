@@ -35,7 +35,7 @@ impl TryFrom<&oci_spec::image::Descriptor> for Descriptor {
 
 /// A document at a reference.
 pub(crate) enum Document {
-    Index(ImageIndex),
+    Index(Box<ImageIndex>),
     Image(Manifest),
 }
 
@@ -257,7 +257,7 @@ mod tests {
             .collect();
         let json = serde_json::json!({ "schemaVersion": 2, "manifests": entries }).to_string();
         match Document::parse(json.as_bytes()).unwrap() {
-            Document::Index(index) => index,
+            Document::Index(index) => *index,
             Document::Image(_) => panic!("an index"),
         }
     }

@@ -66,17 +66,16 @@ impl ImageStore {
         let resolved = self.resolve(reference, &repository, known);
         let timed_out = |_| resolve_error(1, reference, "i/o timeout");
         let resolved = tokio::time::timeout(inner.resolve_timeout, resolved).await.map_err(timed_out)??;
-        let Some(resolved) = resolved else {
-            return here.map(|(_, image)| image.clone()).ok_or_else(|| PullError("no such image".to_owned()));
-        };
-        let pulling =
-            Arc::new(Pulling::new(inner.clone(), resolved.manifest, chain(resolved.config.diff_ids())));
-        let layers = (0..pulling.layers.len()).map(|index| pulling.ensure_layer(&repository, index));
-        try_join_all(layers).await?;
         let name = reference.whole();
-        inner
-            .publish(name.clone(), &resolved.config_json, Some(resolved.digest), false)
-            .map_err(pull_error)?;
+        if let Some(resolved) = resolved {
+            let layers = chain(resolved.config.diff_ids());
+            let pulling = Arc::new(Pulling::new(inner.clone(), resolved.manifest, layers));
+            let layers = (0..pulling.layers.len()).map(|index| pulling.ensure_layer(&repository, index));
+            try_join_all(layers).await?;
+            inner
+                .publish(name.clone(), &resolved.config_json, Some(resolved.digest), false)
+                .map_err(pull_error)?;
+        }
         match inner.find(&name).map_err(pull_error)? {
             Some((_, image)) => Ok(image),
             None => Err(PullError(format!("{name} was removed while it was pulled"))),

@@ -1,4 +1,5 @@
 //! Killed at any moment, the store stays usable and complete.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Loading archives of all kinds, listing and removing.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What is unpacked, overlayfs understands.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 mod support;
 

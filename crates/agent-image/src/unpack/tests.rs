@@ -70,7 +70,7 @@ fn header(kind: EntryType, path: &[u8], link: &[u8]) -> Header {
     fields.name[..path.len()].copy_from_slice(path);
     fields.linkname[..link.len()].copy_from_slice(link);
     header.set_entry_type(kind);
-    header.set_mode(0o644);
+    header.set_mode(0o755);
     header.set_uid(0);
     header.set_gid(0);
     header.set_mtime(1_700_000_000);

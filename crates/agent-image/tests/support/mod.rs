@@ -1,5 +1,5 @@
 //! A registry with knobs, and what the tests of pulling and loading share.
-#![allow(dead_code, missing_docs, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, dead_code, missing_docs, reason = "each test binary uses its part")]
 
 use agent_image::fixture::{Blob, FixtureImage, MANIFEST_TYPE, Packed, TarEntry};
 use std::collections::BTreeMap;
@@ -103,7 +103,9 @@ impl FakeRegistry {
     }
 
     pub fn fault(&self, at: &str, fault: Fault) {
-        self.turn(|knobs| drop(knobs.faults.insert(at.to_owned(), fault)));
+        self.turn(|knobs| {
+            knobs.faults.insert(at.to_owned(), fault);
+        });
     }
 
     /// Requests so far that contain a text, as `GET /v2/…`.
