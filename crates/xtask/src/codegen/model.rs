@@ -74,6 +74,12 @@ pub struct Shape {
     #[serde(default, skip_serializing_if = "is_false")]
     pub flattened: bool,
     #[serde(default, skip_serializing_if = "is_false")]
+    pub union: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub document: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub eventstream: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
     pub exception: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     pub fault: bool,

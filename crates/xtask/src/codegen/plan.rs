@@ -77,6 +77,7 @@ impl<'a> Plan<'a> {
             return Ok(());
         }
         let shape = self.model.shape(name)?;
+        understood(name, shape)?;
         let explained = shape.members.is_empty() || self.config.honoured.contains_key(name);
         ensure!(explained, "operations.toml does not say what is honoured of {name}");
         for (_, next) in self.honoured_members(name, shape) {
@@ -93,6 +94,7 @@ impl<'a> Plan<'a> {
             return Ok(());
         }
         let shape = self.model.shape(name)?;
+        understood(name, shape)?;
         for (_, next) in self.fields(name, shape) {
             self.reach_output(&next.shape, seen)?;
         }
@@ -219,5 +221,21 @@ impl<'a> Plan<'a> {
                 (names::snake(name), code, status.unwrap_or(if shape.fault { 500 } else { 400 }))
             })
             .collect()
+    }
+}
+
+/// Fails for a trait of the model that the generated code would not honour.
+fn understood(name: &str, shape: &Shape) -> Result<()> {
+    let renamed = shape.references().any(|reference| reference.location_name.is_some());
+    let traits = [
+        ("union", shape.union),
+        ("document", shape.document),
+        ("eventstream", shape.eventstream),
+        ("locationName", renamed),
+        ("a flattened map", shape.flattened && shape.kind == "map"),
+    ];
+    match traits.into_iter().find(|(_, present)| *present) {
+        Some((what, _)) => bail!("shape {name}: the generator does not know {what} yet"),
+        None => Ok(()),
     }
 }

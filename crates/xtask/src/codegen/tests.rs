@@ -66,6 +66,24 @@ fn the_two_files_must_fit_together() {
 }
 
 #[test]
+fn traits_that_would_be_lost_are_refused() {
+    let service = service("DoRequest = [\"part\"]\nPart = \"*\"");
+    for (change, expected) in [
+        (json!({ "type": "structure", "union": true }), "shape Part: the generator does not know union yet"),
+        (
+            json!({ "type": "structure", "members": { "mode": { "shape": "Mode", "locationName": "M" } } }),
+            "shape Part: the generator does not know locationName yet",
+        ),
+    ] {
+        let mut model = model();
+        let part = serde_json::from_value(change).expect("a shape");
+        model.shapes.insert("Part".to_owned(), part);
+        let error = Plan::new("demo", &service, &model).err().expect("the shape is refused");
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
 fn a_service_is_printed() {
     let (model, service) = (model(), service("DoRequest = [\"part\"]\nPart = [\"mode\", \"type=x\"]"));
     let plan = Plan::new("demo", &service, &model).expect("the two files fit together");
