@@ -108,13 +108,12 @@ impl OciRuntime {
         signal(dir, pids.init, libc::SIGKILL)?;
         let Some(shim) = open_held(dir, pids.shim)? else { return Ok(()) };
         let shim = watch(shim)?;
-        if timeout(PATIENCE, shim.readable()).await.is_err() {
-            tracing::warn!(dir = %dir.state.display(), "shim does not end, killing it");
-            sys::pidfd_send_signal(shim.as_fd(), libc::SIGKILL).map_err(host("kill the shim"))?;
-            shim.readable().await.map_err(host("wait for the shim"))?;
+        if let Ok(ended) = timeout(PATIENCE, await_end(&shim)).await {
+            return ended;
         }
-        reap(shim.as_fd());
-        Ok(())
+        tracing::warn!(dir = %dir.state.display(), "shim does not end, killing it");
+        sys::pidfd_send_signal(shim.as_fd(), libc::SIGKILL).map_err(host("kill the shim"))?;
+        await_end(&shim).await
     }
 
     /// Removes the parent group and the directories, for a host that Wharf leaves. Every container and every task was
@@ -200,9 +199,7 @@ impl Runtime for OciRuntime {
             }
             let pids = self.pids(&dir).await?;
             if let Some(shim) = open_held(&dir, pids.shim)? {
-                let shim = watch(shim)?;
-                shim.readable().await.map_err(host("wait for the shim"))?.retain_ready();
-                reap(shim.as_fd());
+                await_end(&watch(shim)?).await?;
             }
             // A process that was being spawned may hold a copy of the lock for a moment longer.
             tokio::task::yield_now().await;
@@ -350,9 +347,11 @@ fn watch(pidfd: OwnedFd) -> Result<AsyncFd<OwnedFd>, RuntimeError> {
     watched.map_err(|e| host("watch the shim")(e.into()))
 }
 
-/// A shim that ended is reaped by whoever started it; one that was adopted is not ours to reap.
-fn reap(shim: std::os::fd::BorrowedFd) {
-    let _ = sys::wait_pidfd(shim, libc::WNOHANG);
+/// A shim is reaped by the agent that started it; one that was adopted is not ours to reap.
+async fn await_end(shim: &AsyncFd<OwnedFd>) -> Result<(), RuntimeError> {
+    shim.readable().await.map_err(host("wait for the shim"))?.retain_ready();
+    let _ = sys::wait_pidfd(shim.as_fd(), libc::WNOHANG);
+    Ok(())
 }
 
 fn lost(id: &RuntimeId) -> RuntimeError {

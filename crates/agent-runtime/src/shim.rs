@@ -117,10 +117,12 @@ fn await_report(report: OwnedFd) -> Result<(), RuntimeError> {
 
 /// Tells the agent, which sees the end of its pipe.
 fn report_to_agent(outcome: &Result<(), RuntimeError>) {
-    let stdout = io::stdout();
-    match outcome {
-        Ok(()) => init::write_started(stdout.lock()),
-        Err(failure) => init::write_failure(stdout.lock(), failure),
+    // Not through the buffer of `io::stdout`, which would hold the report back.
+    if let Ok(pipe) = io::stdout().as_fd().try_clone_to_owned().map(File::from) {
+        match outcome {
+            Ok(()) => init::write_started(pipe),
+            Err(failure) => init::write_failure(pipe, failure),
+        }
     }
     if let Ok(null) = File::options().write(true).open("/dev/null") {
         // When this fails the agent waits until the container ends, and is told then.

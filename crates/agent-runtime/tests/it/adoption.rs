@@ -1,0 +1,124 @@
+//! Agents and shims that are killed.
+
+use crate::stage::{Place, TASK, eventually, play, spooled};
+use agent_driver::{Runtime, RuntimeError, RuntimeId, RuntimeState, StopSignal, TaskLimits};
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+const PLACE: &str = "WHARF_TEST_PLACE";
+
+#[test]
+fn a_container_outlives_the_object_that_started_it() {
+    play("dropped", TaskLimits::default(), async |stage| {
+        let spec = stage.place.shell("a", "trap 'exit 9' TERM; echo up; while :; do sleep 0.01; done");
+        let (id, dir) = (spec.id.clone(), spec.log.clone().unwrap().dir);
+        stage.runtime.start(spec).await.unwrap();
+        let place = stage.place.clone();
+        drop(stage);
+        let next = place.runtime();
+        let waits = [next.wait(&id), next.wait(&id)];
+        eventually("the trap is set", || spooled(&dir).0.contains("up"));
+        next.stop(&id, StopSignal::Terminate).await.unwrap();
+        for wait in waits {
+            assert_eq!(wait.await.unwrap().code, 9);
+        }
+        assert_eq!(place.runtime().wait(&id).await.unwrap().code, 9);
+    });
+}
+
+/// Not a test of its own: the agent that the next one kills.
+#[test]
+fn agent() {
+    let Ok(place) = std::env::var(PLACE) else { return };
+    let (root, parent) = place.split_once(' ').unwrap();
+    let place = Place { root: root.into(), parent: parent.to_owned() };
+    let tokio = tokio::runtime::Runtime::new().unwrap();
+    tokio.block_on(async {
+        let script = "trap 'echo bye; exit 11' TERM; echo up; while :; do sleep 0.01; done";
+        let runtime = place.runtime();
+        runtime.start(place.shell("a", script)).await.unwrap();
+        runtime.start(place.spec("b", &["true"])).await.unwrap();
+        println!("started");
+        std::future::pending::<()>().await;
+    });
+}
+
+#[test]
+fn a_container_outlives_the_agent_and_its_process_group() {
+    play("killed", TaskLimits::default(), async |stage| {
+        let place = &stage.place;
+        let mut agent = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "adoption::agent", "--nocapture"])
+            .env(PLACE, format!("{} {}", place.root.display(), place.parent))
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let mut stdout = agent.stdout.take().unwrap();
+        while !said.contains("started") {
+            let mut byte = [0];
+            assert_eq!(stdout.read(&mut byte).unwrap(), 1, "{said}");
+            said.push(byte[0] as char);
+        }
+        let group = nix::unistd::Pid::from_raw(-(agent.id() as i32));
+        nix::sys::signal::kill(group, nix::sys::signal::Signal::SIGKILL).unwrap();
+        agent.wait().unwrap();
+
+        let id = |n: &str| RuntimeId(format!("{TASK}-{n}"));
+        assert_eq!(stage.runtime.wait(&id("b")).await.unwrap().code, 0);
+        let states: Vec<_> = stage.runtime.list().await.unwrap().into_iter().map(|seen| seen.state).collect();
+        assert!(matches!(states[..], [RuntimeState::Running, RuntimeState::Exited(_)]), "{states:?}");
+        eventually("the trap is set", || spooled(&place.root.join("logs/a")).0.contains("up"));
+        stage.runtime.stop(&id("a"), StopSignal::Terminate).await.unwrap();
+        assert_eq!(stage.runtime.wait(&id("a")).await.unwrap().code, 11);
+        assert_eq!(spooled(&place.root.join("logs/a")), ("up\nbye\n".to_owned(), true));
+    });
+}
+
+#[test]
+fn a_container_does_not_outlive_its_shim() {
+    play("shimless", TaskLimits::default(), async |stage| {
+        for (name, user) in [("a", "root"), ("b", "web")] {
+            let mut spec = stage.place.spec(name, &["sleep", "1000"]);
+            spec.user = user.to_owned();
+            let id = spec.id.clone();
+            stage.runtime.start(spec).await.unwrap();
+            let state =
+                std::fs::read_to_string(stage.place.root.join("state").join(&id.0).join("state.json"))
+                    .unwrap();
+            let number = |key: &str| -> i32 {
+                let (_, rest) = state.split_once(&format!("\"{key}\":")).unwrap();
+                rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+            };
+            let (shim, init) = (number("shim"), number("init"));
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(shim), nix::sys::signal::Signal::SIGKILL)
+                .unwrap();
+            assert!(matches!(stage.runtime.wait(&id).await, Err(RuntimeError::Host(_))));
+            eventually("init is gone", || {
+                let status = std::fs::read_to_string(format!("/proc/{init}/stat"));
+                status.map_or(true, |stat| stat.contains(") Z "))
+            });
+            assert_eq!(stage.runtime.list().await.unwrap()[0].state, RuntimeState::Lost);
+            // It may have run, so it is not quietly run again.
+            let again = stage.runtime.start(stage.place.spec(name, &["sleep", "1000"])).await;
+            assert!(matches!(again, Err(RuntimeError::Host(_))), "{again:?}");
+            stage.runtime.remove(&id).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_running_container_is_removed_with_all_its_processes() {
+    play("removed", TaskLimits::default(), async |stage| {
+        let spec = stage.place.shell("a", "sleep 1000 & sleep 1000 & echo up; wait");
+        let (id, dir) = (spec.id.clone(), spec.log.clone().unwrap().dir);
+        stage.runtime.start(spec).await.unwrap();
+        eventually("it is up", || spooled(&dir).0.contains("up"));
+        stage.runtime.remove(&id).await.unwrap();
+        assert_eq!(stage.runtime.list().await.unwrap(), []);
+        assert!(!dir.exists());
+        assert!(matches!(stage.runtime.wait(&id).await, Err(RuntimeError::NotFound(_))));
+    });
+}

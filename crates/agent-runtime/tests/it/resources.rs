@@ -1,0 +1,66 @@
+//! Limits, as the kernel has them.
+
+use crate::stage::{TASK, play};
+use agent_driver::{Runtime, StopSignal, TaskLimits};
+use std::fs;
+
+#[test]
+fn limits_are_in_the_cgroup_files() {
+    let limits = TaskLimits { cpu_units: Some(512), memory_mib: Some(256) };
+    play("cgroup", limits, async |stage| {
+        let mut spec = stage.place.shell("a", "cat /proc/self/cgroup; echo up; exec sleep 1000");
+        spec.cpu_shares = 512;
+        spec.memory_mib = Some(64);
+        spec.memory_mib_reserved = Some(32);
+        let id = spec.id.clone();
+        stage.runtime.start(spec).await.unwrap();
+        let value = |file: &str| {
+            let found =
+                stage.place.groups().iter().find_map(|g| fs::read_to_string(g.join(TASK).join(file)).ok());
+            found.map(|text| text.trim().to_owned())
+        };
+        let own = |file: &str| value(&format!("{id}/{file}"));
+        if value("cpu.cfs_quota_us").is_some() {
+            assert_eq!(value("cpu.cfs_quota_us").unwrap(), "50000");
+            assert_eq!(value("memory.limit_in_bytes").unwrap(), (256 << 20).to_string());
+            assert_eq!(own("cpu.shares").unwrap(), "512");
+            assert_eq!(own("memory.limit_in_bytes").unwrap(), (64 << 20).to_string());
+            assert_eq!(own("memory.soft_limit_in_bytes").unwrap(), (32 << 20).to_string());
+            assert!(own("devices.list").unwrap().contains("c 1:3 rwm"));
+        } else {
+            assert_eq!(value("cpu.max").unwrap(), "50000 100000");
+            assert_eq!(value("memory.max").unwrap(), (256 << 20).to_string());
+            assert_eq!(own("cpu.weight").unwrap(), "20");
+            assert_eq!(own("memory.max").unwrap(), (64 << 20).to_string());
+            assert_eq!(own("memory.low").unwrap(), (32 << 20).to_string());
+        }
+        stage.runtime.stop(&id, StopSignal::Kill).await.unwrap();
+        stage.runtime.wait(&id).await.unwrap();
+    });
+}
+
+#[test]
+fn the_task_shows_in_its_processes_cgroups() {
+    play("path", TaskLimits::default(), async |stage| {
+        let output = stage.output(stage.place.shell("a", "cat /proc/self/cgroup; ls /sys/fs/cgroup")).await;
+        let path = format!(":/{}/{TASK}/{TASK}-a", stage.place.parent);
+        let groups = output.lines().filter(|line| line.contains(&path)).count();
+        assert!(groups >= stage.place.groups().len(), "{output}");
+        assert!(output.contains("memory\n") || output.contains("memory.max\n"), "{output}");
+    });
+}
+
+#[test]
+fn running_out_of_memory_is_told_apart() {
+    play("oom", TaskLimits::default(), async |stage| {
+        let mut spec = stage.place.shell("a", "head -c 100m /dev/zero | tail -c 90m | wc -c; echo $?");
+        spec.memory_mib = Some(16);
+        let (exit, _) = stage.run(spec).await;
+        assert!(exit.oom_killed, "{exit:?}");
+
+        // Within the task's limit, not the container's.
+        let spec = stage.place.shell("b", "true");
+        let (exit, _) = stage.run(spec).await;
+        assert!(!exit.oom_killed, "{exit:?}");
+    });
+}
