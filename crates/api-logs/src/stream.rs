@@ -35,8 +35,25 @@ pub(crate) struct Stream {
     dir: PathBuf,
     index: RwLock<Index>,
     appender: Mutex<Appender>,
-    /// How many of the appended blocks are on disk. Held during a sync: those who come meanwhile share the next one.
-    synced: Mutex<u64>,
+    /// The last ticket whose block is on disk. Held during a sync: those who come meanwhile share the next one.
+    synced: Mutex<Ticket>,
+}
+
+/// A block that was appended and is on disk or not: the `n`th since the stream was opened. Each repair starts another
+/// epoch, because it takes back the blocks that were not on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Ticket {
+    epoch: u64,
+    n: u64,
+}
+
+/// Where the next block goes.
+#[derive(Clone, Copy, Debug, Default)]
+struct End {
+    segment: u32,
+    /// 0 before the segment has its magic.
+    offset: u64,
+    seq: u64,
 }
 
 #[derive(Debug, Default)]
@@ -45,14 +62,15 @@ struct Index {
     extent: Option<Extent>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Appender {
     file: Option<Arc<File>>,
-    segment: u32,
-    offset: u64,
-    next_seq: u64,
-    appended: u64,
+    end: End,
+    /// What is before this is on disk.
+    durable: End,
+    ticket: Ticket,
     unsynced: Vec<(Block, i64)>,
+    /// A write or a sync failed: what is behind `durable` is unknown.
     failed: bool,
 }
 
@@ -60,55 +78,62 @@ impl Stream {
     /// Reads what is there, and cuts off a block that a crash left unfinished. No directory means no events yet.
     pub(crate) fn open(id: u64, dir: PathBuf) -> io::Result<Self> {
         let mut index = Index::default();
-        let mut appender = Appender {
-            file: None,
-            segment: 0,
-            offset: 0,
-            next_seq: 0,
-            appended: 0,
-            unsynced: Vec::new(),
-            failed: false,
-        };
+        let mut appender = Appender::default();
         let segments = segments(&dir)?;
         for segment in &segments {
             let is_last = Some(segment) == segments.last();
             recover(&dir, *segment, is_last, &mut index, &mut appender)?;
         }
-        Ok(Self { id, dir, index: RwLock::new(index), appender: Mutex::new(appender), synced: Mutex::new(0) })
+        appender.durable = appender.end;
+        let (index, appender) = (RwLock::new(index), Mutex::new(appender));
+        Ok(Self { id, dir, index, appender, synced: Mutex::default() })
     }
 
-    /// Appends a batch. When this returns it is on disk and visible.
+    /// Appends a batch. When this returns it is on disk and visible. After an error it may come to be or not; the
+    /// stream stays usable.
     pub(crate) fn append(&self, events: &[(i64, String)], ingested_at: i64) -> io::Result<()> {
         let ticket = self.write(events, ingested_at)?;
         let mut synced = lock(&self.synced);
-        if *synced >= ticket {
+        if ticket <= *synced && ticket.epoch == synced.epoch {
             return Ok(());
         }
-        let (file, blocks, appended) = {
+        let (file, blocks, end, upto) = {
             let mut appender = lock(&self.appender);
-            let file = appender.file.clone().filter(|_| !appender.failed).ok_or_else(failed)?;
-            (file, std::mem::take(&mut appender.unsynced), appender.appended)
+            let usable = !appender.failed && appender.ticket.epoch == ticket.epoch;
+            let file = appender.file.clone().filter(|_| usable).ok_or_else(taken_back)?;
+            (file, std::mem::take(&mut appender.unsynced), appender.end, appender.ticket)
         };
-        if let Err(error) = file.sync_data() {
-            lock(&self.appender).failed = true;
+        let result = file.sync_data();
+        let mut appender = lock(&self.appender);
+        if let Err(error) = result {
+            appender.failed = true;
             return Err(error);
+        }
+        // A write that comes meanwhile may have rolled to another segment, all before which is on disk too.
+        if appender.durable.segment <= end.segment {
+            appender.durable = end;
         }
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         for (block, ingested_at) in blocks {
             index.push(block, ingested_at);
         }
-        *synced = appended;
+        *synced = upto;
         Ok(())
     }
 
-    /// Writes without syncing; the number of blocks appended so far is the ticket to wait for.
-    fn write(&self, events: &[(i64, String)], ingested_at: i64) -> io::Result<u64> {
+    /// Writes without syncing.
+    fn write(&self, events: &[(i64, String)], ingested_at: i64) -> io::Result<Ticket> {
         let mut appender = lock(&self.appender);
         if appender.failed {
-            return Err(failed());
+            drop(appender);
+            // No sync may be under way while blocks are taken back.
+            let _no_sync = lock(&self.synced);
+            appender = lock(&self.appender);
+            if appender.failed {
+                appender.repair(&self.dir)?;
+            }
         }
         let written = appender.write(&self.dir, events, ingested_at);
-        // A part of a block may be in the file now, and after a failed sync nobody knows what is on disk.
         appender.failed = written.is_err();
         written
     }
@@ -152,48 +177,67 @@ impl Index {
 }
 
 impl Appender {
-    fn write(&mut self, dir: &Path, events: &[(i64, String)], ingested_at: i64) -> io::Result<u64> {
-        if self.offset >= SEGMENT_BYTES {
+    fn write(&mut self, dir: &Path, events: &[(i64, String)], ingested_at: i64) -> io::Result<Ticket> {
+        if self.end.offset >= SEGMENT_BYTES {
             if let Some(full) = self.file.take() {
                 full.sync_data()?;
             }
-            self.segment += 1;
+            self.end = End { segment: self.end.segment + 1, offset: 0, seq: self.end.seq };
+            self.durable = self.end;
         }
         let file = match &self.file {
             Some(file) => file.clone(),
             None => self.create_segment(dir)?,
         };
-        let frame = block::encode(events, self.next_seq, ingested_at);
-        file.write_all_at(&frame, self.offset)?;
+        let frame = block::encode(events, self.end.seq, ingested_at);
+        file.write_all_at(&frame, self.end.offset)?;
         let times = events.iter().map(|(timestamp, _)| *timestamp);
         let block = Block {
-            segment: self.segment,
-            offset: self.offset,
+            segment: self.end.segment,
+            offset: self.end.offset,
             bytes: frame.len() as u32,
             min: times.clone().min().unwrap_or(0),
             max: times.max().unwrap_or(0),
         };
-        self.offset += frame.len() as u64;
-        self.next_seq += events.len() as u64;
-        self.appended += 1;
+        self.end.offset += frame.len() as u64;
+        self.end.seq += events.len() as u64;
+        self.ticket.n += 1;
         self.unsynced.push((block, ingested_at));
-        Ok(self.appended)
+        Ok(self.ticket)
     }
 
-    /// Starts the segment `self.segment`; its directory entries are durable before its first block is.
+    /// Starts the segment at the end; its directory entries are durable before its first block is.
     fn create_segment(&mut self, dir: &Path) -> io::Result<Arc<File>> {
         if !dir.exists() {
             std::fs::create_dir(dir)?;
             File::open(dir.parent().unwrap_or(Path::new(".")))?.sync_all()?;
         }
-        let file = open_segment(dir, self.segment)?;
+        let file = open_segment(dir, self.end.segment)?;
         file.set_len(0)?;
         file.write_all_at(&SEGMENT_MAGIC, 0)?;
         File::open(dir)?.sync_all()?;
-        self.offset = SEGMENT_MAGIC.len() as u64;
+        self.end.offset = SEGMENT_MAGIC.len() as u64;
         let file = Arc::new(file);
         self.file = Some(file.clone());
         Ok(file)
+    }
+
+    /// Takes back what is not known to be on disk, after a full disk, say. A sync that failed must not be tried again
+    /// on the same pages: the kernel may have dropped them.
+    fn repair(&mut self, dir: &Path) -> io::Result<()> {
+        self.file = None;
+        if self.durable.offset > 0 {
+            let file = open_segment(dir, self.durable.segment)?;
+            file.set_len(self.durable.offset)?;
+            file.sync_data()?;
+            self.file = Some(Arc::new(file));
+        }
+        self.end = self.durable;
+        self.unsynced.clear();
+        self.ticket.epoch += 1;
+        self.failed = false;
+        tracing::warn!(dir = %dir.display(), "took back unsynced blocks of a log stream after a failure");
+        Ok(())
     }
 }
 
@@ -208,8 +252,7 @@ fn recover(
     let file = open_segment(dir, segment)?;
     let mut bytes = Vec::new();
     (&file).read_to_end(&mut bytes)?;
-    appender.segment = segment;
-    appender.offset = 0;
+    appender.end = End { segment, offset: 0, seq: appender.end.seq };
     if bytes.len() < SEGMENT_MAGIC.len() && is_last {
         // A crash came before its first block: it is created anew by the next append.
         return Ok(());
@@ -231,7 +274,7 @@ fn recover(
                     max: header.max,
                 };
                 index.push(block, header.ingested_at);
-                appender.next_seq = header.first_seq + u64::from(header.events);
+                appender.end.seq = header.first_seq + u64::from(header.events);
                 offset += header.frame_bytes as usize;
             }
             Err(damage) => {
@@ -243,7 +286,7 @@ fn recover(
     if is_last {
         file.set_len(offset as u64)?;
         file.sync_data()?;
-        appender.offset = offset as u64;
+        appender.end.offset = offset as u64;
         appender.file = Some(Arc::new(file));
     }
     Ok(())
@@ -281,11 +324,78 @@ fn open_segment(dir: &Path, segment: u32) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(segment_path(dir, segment))
 }
 
-fn failed() -> io::Error {
-    io::Error::other("the log stream failed before and takes no more events until the next start")
+fn taken_back() -> io::Error {
+    io::Error::other("another write to the log stream failed, and this one was taken back with it")
 }
 
 /// State behind these locks is whole at every panic point, or marked as failed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn append(stream: &Stream, text: &str) -> io::Result<()> {
+        stream.append(&[(1, text.to_owned())], 1)
+    }
+
+    fn texts(stream: &Stream) -> Vec<String> {
+        let events = |block: &Block| {
+            let file = stream.segment(block.segment).expect("opens");
+            read(&file, block).expect("reads").into_iter().map(|event| event.message)
+        };
+        stream.blocks(0, i64::MAX).iter().flat_map(events).collect()
+    }
+
+    #[test]
+    fn a_stream_goes_on_after_a_write_that_failed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("s");
+        let stream = Stream::open(1, path.clone()).expect("opens");
+        append(&stream, "one").expect("stored");
+        // Not open for writing: the next write fails, as on a full disk.
+        let broken = File::open(segment_path(&path, 0)).expect("opens");
+        lock(&stream.appender).file = Some(Arc::new(broken));
+        append(&stream, "lost").expect_err("cannot be written");
+        append(&stream, "two").expect("stored after the repair");
+        assert_eq!(texts(&stream), ["one", "two"]);
+        assert_eq!(texts(&Stream::open(1, path).expect("opens")), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_block_that_was_taken_back_is_never_acknowledged() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let stream = Stream::open(1, dir.path().join("s")).expect("opens");
+        append(&stream, "one").expect("stored");
+        std::thread::scope(|scope| {
+            // Hold the sync, so that a block is written and waits when the stream fails.
+            let syncing = lock(&stream.synced);
+            let waiting = scope.spawn(|| append(&stream, "waits"));
+            while lock(&stream.appender).unsynced.is_empty() {
+                std::thread::yield_now();
+            }
+            lock(&stream.appender).repair(&stream.dir).expect("repaired");
+            drop(syncing);
+            waiting.join().expect("no panic").expect_err("was taken back");
+        });
+        append(&stream, "two").expect("stored");
+        assert_eq!(texts(&stream), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_full_segment_is_followed_by_another_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("s");
+        let stream = Stream::open(1, path.clone()).expect("opens");
+        append(&stream, "first").expect("stored");
+        lock(&stream.appender).end.offset = SEGMENT_BYTES;
+        append(&stream, "second").expect("stored");
+        assert_eq!(segments(&path).expect("listed"), [0, 1]);
+        assert_eq!(texts(&stream), ["first", "second"]);
+        let reopened = Stream::open(1, path).expect("opens");
+        append(&reopened, "third").expect("stored");
+        assert_eq!(texts(&reopened), ["first", "second", "third"]);
+    }
 }

@@ -333,7 +333,7 @@ async fn describe_pages_orders_and_tells_the_extent() {
     ] {
         let (mut names, mut token) = (String::new(), None);
         loop {
-            let input = describe(order_by.clone(), descending, token);
+            let input = describe(order_by, descending, token);
             let answer = logs.describe_log_streams(&cx(), input).await.expect("described");
             names
                 .extend(answer.log_streams.into_iter().flatten().filter_map(|stream| stream.log_stream_name));

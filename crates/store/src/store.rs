@@ -82,7 +82,7 @@ impl Store {
     }
 
     /// The synchronous part of a commit: what `change` returned, and what to wait for before saying so.
-    fn run<T, E, F>(&self, change: F) -> (Result<T, E>, Option<oneshot::Receiver<Result<(), StoreError>>>)
+    fn run<T, E, F>(&self, change: F) -> (Result<T, E>, Option<Durable>)
     where
         F: FnOnce(&mut Tx) -> Result<T, E>,
         E: From<StoreError>,
@@ -114,6 +114,9 @@ impl std::fmt::Debug for Store {
         f.debug_struct("Store").field("revision", &self.snapshot().revision()).finish_non_exhaustive()
     }
 }
+
+/// Answered once everything that a change could read and wrote is on disk.
+type Durable = oneshot::Receiver<Result<(), StoreError>>;
 
 /// A follower of the durable state: level-triggered, and states that came and went in between are skipped.
 #[derive(Clone, Debug)]
