@@ -22,15 +22,15 @@ def images(tmp_path_factory):
     return busybox_archive(tmp_path_factory.mktemp("images") / "busybox.tar", ["hello-world:latest", "busybox:latest"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def wharf(tmp_path_factory, images):
-    """One Wharf for all tests that do not kill it."""
+    """One Wharf for all tests of a file. One at a time: two would want the same bridge."""
     with Wharf(tmp_path_factory.mktemp("wharf"), ["up", "--ephemeral"]) as wharf:
         wharf.cli("image", "load", str(images))
         yield wharf
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def aws(wharf):
     """The real `aws` command: aws("ecs", "list-clusters") -> what it printed, decoded."""
 
@@ -47,7 +47,7 @@ def aws(wharf):
     return call
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client(wharf):
     """boto3 clients: client("ecs"), client("logs", region="eu-west-1"), client("ecs", keys=("111122223333", "test"))."""
 
@@ -65,7 +65,7 @@ def client(wharf):
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def network(wharf):
     """The default subnets and group, as RunTask takes them."""
     return {

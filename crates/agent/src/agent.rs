@@ -29,6 +29,8 @@ const INACTIVE_WAIT: Duration = Duration::from_secs(60 * 60);
 pub struct Agent {
     host: Arc<Host>,
     live: watch::Sender<usize>,
+    connected: watch::Sender<bool>,
+    leaving: watch::Sender<bool>,
 }
 
 /// Why an agent could not go on. Its containers run on.
@@ -71,7 +73,8 @@ impl Agent {
         ids: Arc<dyn IdSource>,
     ) -> Self {
         let host = Arc::new(Host { config, drivers, upstream, ledger, vault, clock, ids });
-        Self { host, live: watch::Sender::new(0) }
+        let (live, connected, leaving) = (watch::Sender::new(0), watch::Sender::new(false), watch::Sender::new(false));
+        Self { host, live, connected, leaving }
     }
 
     /// How many tasks are not over: something of them is on the host, or upstream has not heard of their end.
@@ -79,17 +82,42 @@ impl Agent {
         self.live.subscribe()
     }
 
-    /// Runs until `shutdown`, and leaves tasks running then.
+    /// Whether a link to the control plane is open.
+    pub fn connected(&self) -> watch::Receiver<bool> {
+        self.connected.subscribe()
+    }
+
+    /// Stops every task, now and those that still come; [`run`](Self::run) ends once the last one is over and upstream
+    /// has heard of it.
+    pub fn leave(&self) {
+        self.leaving.send_replace(true);
+    }
+
+    /// Runs until `shutdown`, and leaves tasks running then; or until [`leave`](Self::leave) is done.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<(), AgentError> {
         self.live.send_replace(0);
         let tasks = Tasks::new(self.host.clone(), self.live.clone());
         let work = async {
             tasks.adopt().await?;
-            self.serve(&tasks).await
+            tokio::select! {
+                result = self.serve(&tasks) => result.map(|never| match never {}),
+                () = self.left(&tasks) => Ok(()),
+            }
         };
         tokio::select! {
-            result = work => result.map(|never: std::convert::Infallible| match never {}),
+            result = work => result,
             () = shutdown => Ok(()),
+        }
+    }
+
+    /// Resolves once the agent was told to leave and no task is live.
+    async fn left(&self, tasks: &Arc<Tasks>) {
+        // Both senders live as long as `self`.
+        let _ = self.leaving.subscribe().wait_for(|leaving| *leaving).await;
+        let mut live = self.live.subscribe();
+        while *live.borrow_and_update() > 0 {
+            tasks.stop_all().await;
+            let _ = live.changed().await;
         }
     }
 
@@ -102,7 +130,7 @@ impl Agent {
             let endpoints = self.discover(&instance).await;
             loop {
                 let end = self
-                    .connected(tasks, &mut instance, &endpoints, &heartbeats, &mut send_credentials)
+                    .link(tasks, &mut instance, &endpoints, &heartbeats, &mut send_credentials)
                     .await;
                 match end {
                     SessionEnd::Link(LinkEnd::Closed, lived) if lived >= REOPEN_AT_ONCE => backoff.reset(),
@@ -137,7 +165,7 @@ impl Agent {
     }
 
     /// One ACS link, with telemetry beside it.
-    async fn connected(
+    async fn link(
         &self,
         tasks: &Arc<Tasks>,
         instance: &mut Instance,
@@ -168,12 +196,14 @@ impl Agent {
             live: self.live.subscribe(),
             status: None,
         };
+        self.connected.send_replace(true);
         let opened_at = Instant::now();
         let session = Session { host: &self.host, tasks, instance, heartbeats, link };
         let end = tokio::select! {
             end = session.serve() => end,
             never = telemetry.run() => match never {},
         };
+        self.connected.send_replace(false);
         SessionEnd::Link(end, opened_at.elapsed())
     }
 

@@ -157,6 +157,18 @@ impl Tasks {
         }
     }
 
+    /// Stops every task that is not over.
+    pub(crate) async fn stop_all(self: &Arc<Self>) {
+        let live = |known: &Known| match known {
+            Known::Live(handle) => Some(handle.arn.clone()),
+            Known::Over(_) => None,
+        };
+        let arns: Vec<String> = self.known().values().filter_map(live).collect();
+        for arn in arns {
+            self.stop(&arn).await;
+        }
+    }
+
     /// Reports a task STOPPED that is not run here. Takes as long as it takes, in the background.
     pub(crate) fn report_stopped(&self, task_arn: &str, reason: &str) {
         let report = Report {

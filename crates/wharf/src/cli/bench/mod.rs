@@ -1,0 +1,102 @@
+//! `wharf bench`: Wharf's figures beside those of its peers, measured in one run on one machine, interleaved. Figures of
+//! different runs do not compare; the ratios in one run do.
+
+mod density;
+mod peers;
+mod rates;
+mod runtime;
+mod start;
+mod stats;
+mod subject;
+
+use super::{Common, output::Row};
+use anyhow::{Result, bail};
+use serde::Serialize;
+use stats::Summary;
+use std::process::ExitCode;
+
+/// Options of `wharf bench`.
+#[derive(clap::Args)]
+pub struct Bench {
+    /// What to measure [default: everything]
+    #[arg(value_enum)]
+    what: Vec<What>,
+    /// Rounds of each latency measurement
+    #[arg(long, default_value_t = 50)]
+    rounds: usize,
+    /// Idle containers of the memory measurement
+    #[arg(long, default_value_t = 50)]
+    containers: usize,
+    /// Stored tasks of the rate measurement, beside 100
+    #[arg(long, default_value_t = 100_000)]
+    tasks: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// RunTask called to RUNNING seen, beside `docker run`
+    Start,
+    /// create, start, exit, delete, beside `crun run` and `runc run`
+    Runtime,
+    /// Memory of the idle control plane and agent, and of each idle container
+    Memory,
+    /// DescribeTasks and RunTask a second with few and many tasks stored
+    Rates,
+}
+
+/// One figure.
+#[derive(Serialize)]
+pub struct Figure {
+    /// What was measured.
+    pub measured: String,
+    /// Whose figure it is.
+    pub of: String,
+    /// The figure, with its unit.
+    pub figure: String,
+    /// Beside the first line of the same measurement.
+    pub note: String,
+}
+
+impl Row for Figure {
+    const HEAD: &'static [&'static str] = &["MEASURED", "OF", "FIGURE", "NOTE"];
+    fn cells(&self) -> Vec<String> {
+        vec![self.measured.clone(), self.of.clone(), self.figure.clone(), self.note.clone()]
+    }
+}
+
+impl Figure {
+    /// A latency; `beside` is the p50 that the ratio is against.
+    fn latency(measured: &str, of: &str, summary: Summary, beside: Option<f64>) -> Self {
+        let Summary { n, min_ms, p50_ms, p99_ms } = summary;
+        Figure {
+            measured: measured.into(),
+            of: of.into(),
+            figure: format!("p50 {p50_ms:.1} ms, min {min_ms:.1}, p99 {p99_ms:.1} (n={n})"),
+            note: beside.map(|wharf| format!("wharf takes {:.2} of it", wharf / p50_ms)).unwrap_or_default(),
+        }
+    }
+}
+
+impl Bench {
+    pub async fn run(self, common: &Common) -> Result<ExitCode> {
+        if !nix::unistd::geteuid().is_root() {
+            bail!("the benchmarks run containers, which needs root; use sudo");
+        }
+        let wants = |what| self.what.is_empty() || self.what.contains(&what);
+        let mut figures = Vec::new();
+        if wants(What::Runtime) {
+            figures.extend(runtime::measure(self.rounds).await?);
+        }
+        if wants(What::Start) {
+            figures.extend(start::measure(self.rounds).await?);
+        }
+        if wants(What::Memory) {
+            figures.extend(density::measure(self.containers).await?);
+        }
+        if wants(What::Rates) {
+            figures.extend(rates::measure(self.tasks).await?);
+        }
+        common.output.rows(&figures)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,52 @@
+//! `wharf env`: what the AWS clients need, as shell exports.
+
+use super::{Common, client, output::Output};
+use anyhow::Result;
+use model::Scope;
+use model::network::DefaultVpc;
+use std::process::ExitCode;
+
+/// Options of `wharf env`.
+#[derive(clap::Args)]
+pub struct Env {}
+
+impl Env {
+    pub fn run(self, common: &Common) -> Result<ExitCode> {
+        let endpoint = common.data_dir()?.endpoint().or_else(|_| client::endpoint(common))?;
+        let vpc = DefaultVpc::of(&Scope::new(crate::server::ACCOUNT, &endpoint.region));
+        let subnets = vpc.subnets.each_ref().map(|s| s.id.to_string()).join(",");
+        let variables = [
+            ("AWS_ENDPOINT_URL", endpoint.url.as_str()),
+            ("AWS_ACCESS_KEY_ID", &endpoint.access_key_id),
+            ("AWS_SECRET_ACCESS_KEY", &endpoint.secret_access_key),
+            ("AWS_REGION", &endpoint.region),
+            ("AWS_DEFAULT_REGION", &endpoint.region),
+            ("WHARF_SUBNETS", &subnets),
+            ("WHARF_SECURITY_GROUP", vpc.security_group.as_str()),
+        ];
+        match common.output {
+            Output::Text => {
+                variables.iter().for_each(|(name, value)| println!("export {name}={}", quoted(value)))
+            }
+            Output::Json => {
+                let map: serde_json::Map<_, _> =
+                    variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).into())).collect();
+                println!("{:#}", serde_json::Value::Object(map));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A word that any POSIX shell reads as itself.
+fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_quote_in_a_value_stays_a_quote() {
+        assert_eq!(super::quoted("a'b"), r"'a'\''b'");
+    }
+}

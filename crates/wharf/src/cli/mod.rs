@@ -1,0 +1,126 @@
+//! The command line. One file a command; the commands that talk to a running Wharf use the public AWS APIs only.
+
+mod bench;
+mod client;
+mod down;
+mod env;
+mod image;
+mod logs;
+mod output;
+mod ps;
+mod run;
+mod stop;
+mod up;
+
+use crate::data_dir::DataDir;
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use output::Output;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Amazon ECS on your own machines.
+#[derive(Parser)]
+#[command(name = "wharf", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args, Clone)]
+struct Common {
+    /// Where Wharf keeps its state [default: /var/lib/wharf as root, else $XDG_STATE_HOME/wharf]
+    #[arg(long, global = true, value_name = "DIR", env = "WHARF_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+impl Common {
+    fn data_dir(&self) -> Result<DataDir> {
+        DataDir::open(self.data_dir.as_deref())
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start everything on this machine: the AWS APIs and an agent that runs containers
+    Up(Up),
+    /// Start the control plane alone
+    Server(Up),
+    /// Start the agent alone; it joins the control plane of the same data directory
+    Agent(Up),
+    /// Stop every task and remove the networks, mounts and cgroups that Wharf made
+    Down(down::Down),
+    /// Print shell exports for the AWS clients: eval "$(wharf env)"
+    Env(env::Env),
+    /// Run one container, print its logs and return its exit code
+    Run(run::Run),
+    /// List tasks
+    Ps(ps::Ps),
+    /// Print the logs of a task
+    Logs(logs::Logs),
+    /// Stop a task
+    Stop(stop::Stop),
+    /// Images on this machine
+    #[command(subcommand)]
+    Image(image::Image),
+    /// Measure Wharf beside docker, crun and runc, whichever are installed
+    Bench(bench::Bench),
+}
+
+/// Options of `up`, `server` and `agent`.
+#[derive(Args, Clone)]
+pub struct Up {
+    /// Address and port of the AWS APIs
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4566")]
+    pub listen: SocketAddr,
+    /// Use a temporary data directory; on exit every task is stopped and nothing is left behind
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// On loopback only: any 12-digit access key id with the secret `test` is that account's administrator
+    /// (the default with --ephemeral)
+    #[arg(long)]
+    pub trust_local_keys: bool,
+    /// Region of the container instance, and what `wharf env` exports
+    #[arg(long, value_name = "REGION", env = "AWS_REGION", default_value = "us-east-1")]
+    pub region: String,
+}
+
+/// Parses the command line, runs the command, and says what went wrong.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("wharf: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    let common = cli.common;
+    match cli.command {
+        Command::Up(options) => up::up(&common, options, up::Parts::BOTH),
+        Command::Server(options) => up::up(&common, options, up::Parts::SERVER),
+        Command::Agent(options) => up::up(&common, options, up::Parts::AGENT),
+        Command::Down(down) => runtime()?.block_on(down.run(&common)),
+        Command::Env(env) => env.run(&common),
+        Command::Run(run) => runtime()?.block_on(run.run(&common)),
+        Command::Ps(ps) => runtime()?.block_on(ps.run(&common)),
+        Command::Logs(logs) => runtime()?.block_on(logs.run(&common)),
+        Command::Stop(stop) => runtime()?.block_on(stop.run(&common)),
+        Command::Bench(bench) => runtime()?.block_on(bench.run(&common)),
+        Command::Image(image) => runtime()?.block_on(image.run(&common)),
+    }
+}
+
+/// Client commands do one thing at a time: one thread is enough.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}

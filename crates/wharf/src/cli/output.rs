@@ -1,0 +1,48 @@
+//! How results are printed: a table for people, JSON for programs.
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+/// `--output`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// For programs: one JSON document.
+    Json,
+}
+
+/// A row of a listing: the same record as a table's line and as a JSON object.
+pub trait Row: Serialize {
+    /// The table's head.
+    const HEAD: &'static [&'static str];
+    /// The table's line.
+    fn cells(&self) -> Vec<String>;
+}
+
+impl Output {
+    /// Prints a listing.
+    pub fn rows<R: Row>(self, rows: &[R]) -> anyhow::Result<()> {
+        match self {
+            Output::Json => println!("{}", serde_json::to_string_pretty(rows)?),
+            Output::Text => {
+                let mut table = Table::new();
+                table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+                table.set_header(R::HEAD);
+                for row in rows {
+                    table.add_row(row.cells());
+                }
+                println!("{}", table.trim_fmt());
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints one result: `text` for people, `value` for programs.
+    pub fn one(self, text: &str, value: &serde_json::Value) {
+        match self {
+            Output::Text => println!("{text}"),
+            Output::Json => println!("{value:#}"),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! `wharf up`, `wharf server`, `wharf agent`.
+
+use super::Common;
+use crate::data_dir::{DataDir, Endpoint, Part};
+use crate::host;
+use crate::server::{Server, ServerConfig, until};
+use agent::Agent;
+use anyhow::{Context, Result, bail};
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// Which parts this process is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    server: bool,
+    agent: bool,
+}
+
+impl Parts {
+    /// `wharf up`
+    pub const BOTH: Self = Self { server: true, agent: true };
+    /// `wharf server`
+    pub const SERVER: Self = Self { server: true, agent: false };
+    /// `wharf agent`
+    pub const AGENT: Self = Self { server: false, agent: true };
+}
+
+/// Runs until SIGINT or SIGTERM.
+pub fn up(common: &Common, options: super::Up, parts: Parts) -> Result<ExitCode> {
+    init_tracing();
+    if parts.agent && !nix::unistd::geteuid().is_root() {
+        bail!(
+            "running containers needs root (namespaces, cgroups, mounts); start it with sudo, or `wharf server` alone without"
+        );
+    }
+    let temporary = (options.ephemeral && common.data_dir.is_none()).then(tempfile::tempdir).transpose()?;
+    let data = match &temporary {
+        Some(dir) => DataDir::open(Some(dir.path()))?,
+        None => common.data_dir()?,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(serve(&data, &options, parts))?;
+    drop(runtime);
+    if options.ephemeral {
+        std::fs::remove_dir_all(data.root()).context("removing the temporary data directory")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How tasks fare when this process ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// They run on; the next start adopts them.
+    KeepTasks,
+    /// They are stopped first.
+    StopTasks,
+}
+
+async fn serve(data: &DataDir, options: &super::Up, parts: Parts) -> Result<()> {
+    let mut ending = Box::pin(ending(options.ephemeral)?);
+    let _server_lock = parts.server.then(|| data.lock(Part::Server)).transpose()?;
+    let _agent_lock = parts.agent.then(|| data.lock(Part::Agent)).transpose()?;
+    let (stop, stopping) = watch::channel(false);
+    let server = match parts.server {
+        true => Some(tokio::spawn(open_server(data, options).await?.run(stopping.clone()))),
+        false => None,
+    };
+    let endpoint = data.endpoint()?;
+    let agent = match parts.agent {
+        true => Some(Arc::new(host::open_agent(data, &endpoint).await?)),
+        false => None,
+    };
+    let mut agent_run =
+        agent.clone().map(|agent| tokio::spawn(async move { agent.run(until(stopping)).await }));
+    let how = tokio::select! {
+        how = announce_and_wait(agent.as_deref(), &endpoint, data, &mut ending) => how?,
+        ended = async { agent_run.as_mut().expect("there is an agent").await }, if agent.is_some() => {
+            ended??;
+            bail!("the agent ended by itself");
+        }
+    };
+    if let (Some(agent), Some(run), Ending::StopTasks) = (&agent, &mut agent_run, how) {
+        agent.leave();
+        run.await??;
+        agent_run = None;
+    }
+    stop.send_replace(true);
+    if let Some(run) = agent_run {
+        run.await??;
+    }
+    if let Some(server) = server {
+        server.await?;
+    }
+    drop(agent);
+    if options.ephemeral && parts.agent {
+        host::sweep(data).await?;
+    }
+    Ok(())
+}
+
+async fn open_server(data: &DataDir, options: &super::Up) -> Result<Server> {
+    let config = ServerConfig {
+        listen: options.listen,
+        trust_local_keys: options.trust_local_keys || options.ephemeral,
+        region: options.region.clone(),
+    };
+    let server = Server::open(data, config).await?;
+    server.ensure_default_cluster().await?;
+    data.publish_endpoint(&server.endpoint)?;
+    Ok(server)
+}
+
+/// Prints the ready line once there is something to use, then waits for the end.
+async fn announce_and_wait(
+    agent: Option<&Agent>,
+    endpoint: &Endpoint,
+    data: &DataDir,
+    ending: &mut (impl Future<Output = Ending> + Unpin),
+) -> Result<Ending> {
+    if let Some(agent) = agent {
+        let mut connected = agent.connected();
+        tokio::select! {
+            connected = connected.wait_for(|connected| *connected) => drop(connected?),
+            how = &mut *ending => return Ok(how),
+        }
+    }
+    println!(
+        "Wharf is ready at {} (eval \"$(wharf env --data-dir {})\")",
+        endpoint.url,
+        data.root().display()
+    );
+    Ok(ending.await)
+}
+
+/// SIGINT and SIGTERM end the process and leave tasks running, unless it is ephemeral; SIGUSR1 (`wharf down`) stops them.
+fn ending(ephemeral: bool) -> Result<impl Future<Output = Ending>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut down = signal(SignalKind::user_defined1())?;
+    let asked = if ephemeral { Ending::StopTasks } else { Ending::KeepTasks };
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => asked,
+            _ = terminate.recv() => asked,
+            _ = down.recv() => Ending::StopTasks,
+        }
+    })
+}
+
+fn init_tracing() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

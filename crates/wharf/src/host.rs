@@ -1,0 +1,124 @@
+//! The agent's drivers on this host, put together; and the sweep that removes what they left.
+
+use crate::clock::{RandomIds, SystemClock};
+use crate::data_dir::{DataDir, Endpoint};
+use crate::server::ACCOUNT;
+use agent::{Agent, AgentConfig, AwsUpstream, Drivers, FileLedger, Vault, WireSink};
+use agent_driver::{Runtime, RuntimeState, StopSignal};
+use agent_image::ImageStore;
+use agent_log::Awslogs;
+use agent_net::{HostNetwork, HostNetworkConfig};
+use agent_runtime::{OciRuntime, OciRuntimeConfig, ShimCommand};
+use anyhow::{Context, Result};
+use model::Scope;
+use model::instance::Resources;
+use model::network::{DEFAULT_VPC_NETWORK, DEFAULT_VPC_PREFIX_LEN, DefaultVpc};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use wire::client::Credentials;
+
+/// An agent with this host's drivers, for the control plane at `endpoint`. Makes the bridge and the built-in image when
+/// they are missing.
+pub async fn open_agent(data: &DataDir, endpoint: &Endpoint) -> Result<Agent> {
+    let (clock, vault) = (Arc::new(SystemClock), Vault::default());
+    let images = ImageStore::open(data.images()).context("opening the image store")?;
+    images.ensure_builtin().context("publishing the built-in image")?;
+    let network =
+        HostNetwork::open(network_config(data)).await.context("making the network of awsvpc tasks")?;
+    let sink = WireSink::new(&endpoint.url, vault.clone(), clock.clone());
+    let drivers = Drivers {
+        runtime: Arc::new(open_runtime(data)?),
+        images: Arc::new(images),
+        network: Arc::new(network),
+        logs: Arc::new(Awslogs::new(Arc::new(sink)).context("watching the spools of containers")?),
+    };
+    let credentials = Credentials {
+        access_key: endpoint.access_key_id.clone(),
+        secret_key: endpoint.secret_access_key.clone(),
+        session_token: None,
+    };
+    let upstream = AwsUpstream::new(&endpoint.url, credentials, &endpoint.region, clock.clone())?;
+    let ledger = FileLedger::open(&data.ledger())?;
+    let config = agent_config(data, &endpoint.region)?;
+    Ok(Agent::new(config, drivers, Arc::new(upstream), Arc::new(ledger), vault, clock, Arc::new(RandomIds)))
+}
+
+/// What this host offers: all of its cores and memory, to both launch types.
+fn agent_config(data: &DataDir, region: &str) -> Result<AgentConfig> {
+    let cores = std::thread::available_parallelism()?.get();
+    let memory_mib = memory_total_mib().context("reading the size of the memory from /proc/meminfo")?;
+    let hostname = nix::unistd::gethostname()?.to_string_lossy().into_owned();
+    Ok(AgentConfig {
+        cluster: "default".to_owned(),
+        data_dir: data.ledger(),
+        hostname,
+        resources: Resources { cpu_units: u32::try_from(cores * 1024)?, memory_mib, ..Resources::default() },
+        availability_zone: Some(format!("{region}a")),
+        serves_fargate: true,
+        attributes: Default::default(),
+    })
+}
+
+fn memory_total_mib() -> Option<u32> {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = meminfo.lines().find(|l| l.starts_with("MemTotal:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    u32::try_from(kib / 1024).ok()
+}
+
+fn open_runtime(data: &DataDir) -> Result<OciRuntime> {
+    let config = OciRuntimeConfig {
+        state_dir: data.run_dir().join("containers"),
+        data_dir: data.containers(),
+        shim: shim_command(),
+        cgroup_parent: data.cgroup_parent().into(),
+    };
+    OciRuntime::new(config).context("opening the container runtime")
+}
+
+/// This very program as a shim; `/proc/self/exe` stays the same file when a new version is installed over it.
+pub fn shim_command() -> ShimCommand {
+    ShimCommand { program: "/proc/self/exe".into(), args: vec![crate::SHIM.into()] }
+}
+
+/// Every account and region shares the block of the default VPC, so the routers are the same for all.
+fn network_config(data: &DataDir) -> HostNetworkConfig {
+    let vpc = DefaultVpc::of(&Scope::new(ACCOUNT, "us-east-1"));
+    let gateways = vpc.subnets.iter().map(|s| (s.gateway(), s.prefix_len)).collect();
+    let state_dir = data.run_dir().join("netns");
+    HostNetworkConfig {
+        state_dir,
+        ..HostNetworkConfig::new(DEFAULT_VPC_NETWORK, DEFAULT_VPC_PREFIX_LEN, gateways)
+    }
+}
+
+/// Removes every container, namespace, mount, link and cgroup that this Wharf left on the host, and says how many
+/// containers were still running.
+pub async fn sweep(data: &DataDir) -> Result<usize> {
+    let runtime = open_runtime(data)?;
+    let seen = runtime.list().await?;
+    let mut running = 0;
+    for container in &seen {
+        if container.state == RuntimeState::Running {
+            running += 1;
+            runtime.stop(&container.id, StopSignal::Kill).await?;
+        }
+        runtime.remove(&container.id).await?;
+    }
+    for task in seen.iter().map(|c| c.task.as_str()).collect::<BTreeSet<_>>() {
+        runtime.remove_task(task).await?;
+    }
+    runtime.teardown().await?;
+    HostNetwork::teardown(network_config(data)).await?;
+    remove_run_dir(data)?;
+    Ok(running)
+}
+
+fn remove_run_dir(data: &DataDir) -> Result<()> {
+    match std::fs::remove_dir_all(data.run_dir()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", data.run_dir().display()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,118 @@
+//! The control plane put together: store, APIs, door, controllers, listener.
+
+mod keys;
+mod listener;
+
+pub use keys::ACCOUNT;
+
+use crate::clock::{RandomIds, SystemClock};
+use crate::data_dir::{DataDir, Endpoint};
+use anyhow::{Context, Result, bail};
+use control::{Control, ControlConfig};
+use keys::{StoreKeys, ensure_first_key};
+use listener::{Listener, Routes};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use store::redb::RedbJournal;
+use store::{Committer, Store};
+use tokio::sync::watch;
+use wire::Door;
+
+/// How a control plane is started.
+pub struct ServerConfig {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Whether local keys are trusted.
+    pub trust_local_keys: bool,
+    /// The region of the first cluster and of `wharf env`.
+    pub region: String,
+}
+
+/// A control plane that listens.
+pub struct Server {
+    /// Where, and the first administrator's key.
+    pub endpoint: Endpoint,
+    /// Its state; the benchmarks fill it.
+    pub store: Store,
+    control: Control,
+    ecs: Arc<api_ecs::Ecs>,
+    routes: Arc<Routes>,
+    listener: Listener,
+}
+
+impl Server {
+    /// Opens the store and binds the listener; nothing is served before [`Server::run`].
+    pub async fn open(data: &DataDir, config: ServerConfig) -> Result<Self> {
+        if config.trust_local_keys && !config.listen.ip().is_loopback() {
+            bail!("--trust-local-keys is for loopback addresses only, and {} is none", config.listen.ip());
+        }
+        let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
+        let journal = RedbJournal::open(data.store()).context("opening the store")?;
+        let store = Store::open(Box::new(journal), Committer::Thread).context("opening the store")?;
+        let key = ensure_first_key(&store, &*clock, &*ids).await?;
+        let listener = Listener::bind(config.listen).await?;
+        let endpoint = Endpoint {
+            url: format!("http://{}", listener.address),
+            access_key_id: key.id.to_string(),
+            secret_access_key: key.secret,
+            region: config.region,
+        };
+        let control = Control::new(store.clone(), clock.clone(), ids.clone(), ControlConfig::default());
+        let logs = api_logs::Logs::open(store.clone(), data.logs(), clock.clone())
+            .context("opening the log segments")?;
+        let ecs = Arc::new(api_ecs::Ecs::new(
+            store.clone(),
+            clock.clone(),
+            ids,
+            api_ecs::Endpoints {
+                acs: format!("{}{}", endpoint.url, control::ACS_ENDPOINT_PATH),
+                tcs: format!("{}{}", endpoint.url, control::TCS_ENDPOINT_PATH),
+            },
+            api_ecs::HostPlatform { architecture: architecture().to_owned() },
+        ));
+        let door = Door::builder()
+            .keys(Arc::new(StoreKeys { store: store.clone(), trust_local_keys: config.trust_local_keys }))
+            .clock(clock)
+            .ecs(ecs.clone())
+            .logs(Arc::new(logs))
+            .sts(Arc::new(api_sts::Sts))
+            .build();
+        let routes = Arc::new(Routes { door, control: control.clone() });
+        Ok(Self { endpoint, store, control, ecs, routes, listener })
+    }
+
+    /// The default cluster of the first account; AWS makes it on first use of the console.
+    pub async fn ensure_default_cluster(&self) -> Result<()> {
+        use wire::ecs::Api;
+        let cx = wire::Cx {
+            scope: model::Scope::new(ACCOUNT, &self.endpoint.region),
+            caller_arn: format!("arn:aws:iam::{ACCOUNT}:root"),
+            access_key: self.endpoint.access_key_id.clone(),
+            request_id: String::new(),
+            user_agent: String::new(),
+        };
+        let created = self.ecs.create_cluster(&cx, wire::ecs::CreateClusterRequest::default()).await;
+        created.map(drop).map_err(|error| anyhow::anyhow!("creating the default cluster: {}", error.message))
+    }
+
+    /// Serves until `shutdown`; tasks go on without it.
+    pub async fn run(self, shutdown: watch::Receiver<bool>) {
+        tokio::join!(
+            self.control.run(until(shutdown.clone())),
+            self.listener.serve(self.routes, until(shutdown)),
+        );
+    }
+}
+
+/// Resolves when `shutdown` is true, or its sender is gone.
+pub async fn until(mut shutdown: watch::Receiver<bool>) {
+    let _ = shutdown.wait_for(|over| *over).await;
+}
+
+/// This host's architecture as AWS writes it.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "aarch64" => "ARM64",
+        _ => "X86_64",
+    }
+}

@@ -1,0 +1,58 @@
+"""Starting and ending Wharf itself."""
+
+import json
+import signal
+import subprocess
+
+from wharf import BIN, Wharf, eventually
+
+
+def test_a_client_command_without_a_wharf_says_what_to_do(tmp_path):
+    done = subprocess.run([BIN, "ps", "--data-dir", str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 1 and "wharf up" in done.stderr
+
+
+def test_tasks_outlive_wharf_and_down_leaves_nothing(tmp_path, images):
+    """SIGTERM leaves tasks running and the next start adopts them; `wharf down` ends everything."""
+    with Wharf(tmp_path, ["up"], listen="127.0.0.1:4599") as wharf:
+        wharf.cli("image", "load", str(images))
+        task = wharf.cli("run", "--detach", "busybox", "--", "sh", "-c", "echo one; sleep 2; echo two; exec sleep 60").stdout.strip()
+        eventually("the first line", 10, lambda: "one\n" == wharf.cli("logs", task, check=False).stdout)
+        assert wharf.end("up") == 0
+        assert any("shim" in line for line in wharf.left_behind()), "the task was stopped with Wharf"
+        wharf.start(["up"])
+        eventually("the second line", 10, lambda: "one\ntwo\n" == wharf.cli("logs", task, check=False).stdout)
+        (row,) = json.loads(wharf.cli("ps", "--output", "json").stdout)
+        assert (row["task"], row["status"]) == (task, "RUNNING")
+        wharf.cli("down")
+        assert wharf.processes["up"].wait(timeout=30) == 0
+        del wharf.processes["up"]
+        assert wharf.left_behind() == []
+        # What was stopped by `down` is known as stopped, not forgotten.
+        wharf.start(["up"])
+        (row,) = json.loads(wharf.cli("ps", "--all", "--output", "json").stdout)
+        assert (row["task"], row["status"]) == (task, "STOPPED")
+        wharf.cli("down")
+        wharf.processes.pop("up").wait(timeout=30)
+
+
+def test_ephemeral_leaves_nothing(tmp_path):
+    with Wharf(tmp_path, ["up", "--ephemeral"]) as wharf:
+        wharf.cli("run", "--detach", "wharf/hello", "--", "sleep", "60")
+        process = wharf.processes.pop("up")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+        assert wharf.left_behind() == []
+        assert not wharf.data.exists()
+
+
+def test_two_wharfs_do_not_share_a_directory(tmp_path):
+    with Wharf(tmp_path, ["server"]) as wharf:
+        second = subprocess.run([BIN, "server", "--data-dir", str(wharf.data)], capture_output=True, text=True)
+        assert second.returncode == 1 and "already uses" in second.stderr
+
+
+def test_local_keys_are_trusted_on_loopback_alone(tmp_path):
+    command = [BIN, "server", "--data-dir", str(tmp_path), "--listen", "0.0.0.0:0", "--trust-local-keys"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "loopback" in done.stderr
