@@ -91,7 +91,7 @@ fn rss_mib() -> usize {
         .split(' ')
         .nth(1)
         .and_then(|pages| pages.parse::<usize>().ok())
-        .map_or(0, |pages| pages * 4096 >> 20)
+        .map_or(0, |pages| (pages * 4096) >> 20)
 }
 
 fn definition() -> TaskDefinition {
