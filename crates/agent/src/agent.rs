@@ -73,7 +73,8 @@ impl Agent {
         ids: Arc<dyn IdSource>,
     ) -> Self {
         let host = Arc::new(Host { config, drivers, upstream, ledger, vault, clock, ids });
-        let (live, connected, leaving) = (watch::Sender::new(0), watch::Sender::new(false), watch::Sender::new(false));
+        let (live, connected, leaving) =
+            (watch::Sender::new(0), watch::Sender::new(false), watch::Sender::new(false));
         Self { host, live, connected, leaving }
     }
 
@@ -129,9 +130,8 @@ impl Agent {
             let mut instance = self.register().await?;
             let endpoints = self.discover(&instance).await;
             loop {
-                let end = self
-                    .link(tasks, &mut instance, &endpoints, &heartbeats, &mut send_credentials)
-                    .await;
+                let end =
+                    self.link(tasks, &mut instance, &endpoints, &heartbeats, &mut send_credentials).await;
                 match end {
                     SessionEnd::Link(LinkEnd::Closed, lived) if lived >= REOPEN_AT_ONCE => backoff.reset(),
                     SessionEnd::Link(end, lived) => {

@@ -32,6 +32,8 @@ mod spec;
 mod task;
 mod tasks;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 mod upstream;
 mod vault;
 

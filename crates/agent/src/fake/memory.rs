@@ -1,0 +1,48 @@
+//! A ledger in memory.
+
+use crate::ledger::{Instance, Ledger, LedgerError, Record};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Remembers as a disk does, without one.
+#[derive(Default)]
+pub struct MemoryLedger(Mutex<Content>);
+
+#[derive(Default)]
+struct Content {
+    instance: Option<Instance>,
+    tasks: BTreeMap<String, Record>,
+}
+
+impl MemoryLedger {
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Ledger for MemoryLedger {
+    async fn instance(&self) -> Result<Option<Instance>, LedgerError> {
+        Ok(self.content().instance.clone())
+    }
+
+    async fn save_instance(&self, instance: &Instance) -> Result<(), LedgerError> {
+        self.content().instance = Some(instance.clone());
+        Ok(())
+    }
+
+    async fn tasks(&self) -> Result<Vec<Record>, LedgerError> {
+        Ok(self.content().tasks.values().cloned().collect())
+    }
+
+    async fn save_task(&self, id: &str, record: &Record) -> Result<(), LedgerError> {
+        self.content().tasks.insert(id.to_owned(), record.clone());
+        Ok(())
+    }
+
+    async fn forget_task(&self, id: &str) -> Result<(), LedgerError> {
+        self.content().tasks.remove(id);
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! Agents that are killed: what runs is adopted, what ended is not missed, nothing is started twice.
+
+use super::{World, arn, task};
+use crate::fake::{Behaviour, FakeIds};
+use crate::ledger::Ledger;
+use core_task::report::ReportedStatus::{Running, Stopped};
+use model::time::IdSource;
+use std::time::Duration;
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_while_no_agent_runs_is_not_missed() {
+    let world = World::new();
+    let agent = world.start();
+    world.control.run(task("t1", "hello"));
+    world.control.run(task("t2", "hello"));
+    for id in ["t1", "t2"] {
+        world.until("it runs", |w| w.control.status(&arn(id)) == Some(Running)).await;
+    }
+    agent.abort();
+    assert!(agent.await.unwrap_err().is_cancelled());
+    world.host.exit("t1-0", 42, false);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(world.control.status(&arn("t1")), Some(Running));
+
+    let _agent = world.start();
+    world.until("its end is known", |w| w.control.status(&arn("t1")) == Some(Stopped)).await;
+    assert_eq!(world.story(&arn("t1")).last().unwrap(), "STOPPED app=STOPPED(42)");
+    let registration = world.control.registrations().pop().unwrap();
+    assert!(registration.instance_arn.is_some(), "it registers as the instance that it was");
+    world.control.stop(&arn("t2"));
+    world.until("the other stops", |w| w.control.status(&arn("t2")) == Some(Stopped)).await;
+    assert!(world.host.made().values().all(|&n| n == 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_knows_is_removed_from_the_host() {
+    let world = World::new();
+    let agent = world.start();
+    world.control.run(task("t1", "hello"));
+    world.until("it runs", |w| w.control.status(&arn("t1")) == Some(Running)).await;
+    agent.abort();
+    world.ledger.forget_task("t1").await.unwrap();
+    let _agent = world.start();
+    world.until_host("the host is empty", |host| host.is_empty()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_container_is_reported_without_an_exit_code() {
+    let world = World::new();
+    let agent = world.start();
+    world.control.run(task("t1", "hello"));
+    world.until("it runs", |w| w.control.status(&arn("t1")) == Some(Running)).await;
+    agent.abort();
+    world.host.lose("t1-0");
+    let _agent = world.start();
+    world.until("its end is known", |w| w.control.status(&arn("t1")) == Some(Stopped)).await;
+    let last = world.story(&arn("t1")).pop().unwrap();
+    assert!(last.starts_with("STOPPED app=STOPPED[ContainerVanishedError: "), "{last}");
+}
+
+/// Agents live for some milliseconds each while tasks come, run and are stopped.
+#[tokio::test(start_paused = true)]
+async fn agents_killed_at_random_moments_run_every_task_once() {
+    for seed in 0..200 {
+        let world = World::new();
+        let random = FakeIds::new(seed);
+        let below = |n: u64| random.next_u128() as u64 % n;
+        for image in 0..3u64 {
+            let run_for = (image > 0).then(|| Duration::from_millis(below(60)));
+            let behaviour = Behaviour { run_for, exit_code: image as i32, ..Behaviour::default() };
+            world.host.behave(&format!("image{image}"), behaviour);
+        }
+        let ids: Vec<String> = (0..4).map(|n| format!("t{n}")).collect();
+        for (n, id) in ids.iter().enumerate() {
+            world.control.run(task(id, &format!("image{}", n % 3)));
+        }
+        for _ in 0..20 {
+            let agent = world.start();
+            tokio::time::sleep(Duration::from_millis(below(12))).await;
+            if below(4) == 0 {
+                world.control.stop(&arn(&ids[below(4) as usize]));
+            }
+            agent.abort();
+            assert!(agent.await.is_err());
+        }
+        let _agent = world.start();
+        for id in &ids {
+            if world.control.status(&arn(id)) != Some(Stopped) {
+                world.control.stop(&arn(id));
+            }
+            world.until("it stops", |w| w.control.status(&arn(id)) == Some(Stopped)).await;
+        }
+        world.until_host("the host is empty", |host| host.is_empty()).await;
+        assert!(world.host.made().values().all(|&n| n == 1), "seed {seed}: {:?}", world.host.made());
+    }
+}

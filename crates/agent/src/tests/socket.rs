@@ -1,0 +1,106 @@
+//! Links over real sockets.
+
+use crate::fake::FakeClock;
+use crate::upstream::{LinkEnd, Upstream, UpstreamError};
+use crate::{AwsUpstream, tests::arn};
+use acs::RefusalKind;
+use acs::link::{AcsQuery, TcsQuery};
+use acs::tcs::SignedFrame;
+use futures_util::{SinkExt, StreamExt};
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    (listener, endpoint)
+}
+
+fn upstream(endpoint: &str) -> AwsUpstream {
+    let credentials = wire::client::Credentials {
+        access_key: "AKIA".to_owned(),
+        secret_key: "secret".to_owned(),
+        session_token: None,
+    };
+    AwsUpstream::new(endpoint, credentials, "us-east-1", Arc::new(FakeClock::default())).unwrap()
+}
+
+/// Upgrades one connection, echoes one frame, closes with `code`; answers with the request line and the signature.
+#[allow(clippy::result_large_err, reason = "the library's callback")]
+fn echo(listener: TcpListener, code: CloseCode) -> JoinHandle<(String, String)> {
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut seen = (String::new(), String::new());
+        let callback = |request: &Request, response: Response| {
+            let signature = request.headers()["authorization"].to_str().unwrap().to_owned();
+            seen = (request.uri().to_string(), signature);
+            Ok(response)
+        };
+        let mut socket = tokio_tungstenite::accept_hdr_async(stream, callback).await.unwrap();
+        let frame = socket.next().await.unwrap().unwrap();
+        socket.send(frame).await.unwrap();
+        socket.close(Some(CloseFrame { code, reason: "bye".into() })).await.unwrap();
+        seen
+    })
+}
+
+#[tokio::test]
+async fn an_acs_link_is_a_signed_upgrade_that_carries_frames() {
+    let (listener, endpoint) = listen().await;
+    let server = echo(listener, CloseCode::Away);
+    let query = AcsQuery { container_instance_arn: arn("x y"), ..AcsQuery::default() };
+    let mut link = upstream(&endpoint).open_acs(&format!("{endpoint}/acs/"), &query).await.unwrap();
+    link.send("hello".to_owned()).await.unwrap();
+    assert_eq!(link.next().await.unwrap(), "hello");
+    assert_eq!(link.next().await.unwrap_err(), LinkEnd::Closed);
+    let (target, signature) = server.await.unwrap();
+    assert_eq!(AcsQuery::decode(target.split_once('?').unwrap().1), query);
+    assert!(target.starts_with("/acs/ws?"), "{target}");
+    assert!(signature.contains("/us-east-1/ecs/aws4_request"), "{signature}");
+}
+
+#[tokio::test]
+async fn telemetry_frames_are_signed_and_a_policy_close_is_a_failure() {
+    let (listener, endpoint) = listen().await;
+    let server = echo(listener, CloseCode::Policy);
+    let mut link = upstream(&endpoint).open_tcs(&endpoint, &TcsQuery::default()).await.unwrap();
+    link.send(r#"{"type":"X","message":{}}"#.to_owned()).await.unwrap();
+    let text = link.next().await.unwrap();
+    let frame = SignedFrame::split(&text).unwrap();
+    assert_eq!(frame.body, r#"{"type":"X","message":{}}"#);
+    assert!(frame.header("Authorization").unwrap().starts_with("AWS4-HMAC-SHA256"));
+    assert!(frame.header("X-Amz-Date").is_some() && frame.header("Host").is_some());
+    assert!(matches!(link.next().await.unwrap_err(), LinkEnd::Failed(_)));
+    server.await.unwrap();
+}
+
+/// Answers one connection with this HTTP response.
+async fn answer(listener: TcpListener, response: String) {
+    let (mut stream, _): (TcpStream, _) = listener.accept().await.unwrap();
+    let mut request = [0; 4096];
+    let read = stream.read(&mut request).await.unwrap();
+    assert!(read > 0);
+    stream.write_all(response.as_bytes()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_upgrade_says_why() {
+    let (listener, endpoint) = listen().await;
+    let refusal =
+        acs::Refusal { kind: RefusalKind::InactiveInstanceException, message: "deregistered".into() };
+    let body = refusal.body();
+    let response = format!(
+        "HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let server = tokio::spawn(answer(listener, response));
+    let error = upstream(&endpoint).open_acs(&endpoint, &AcsQuery::default()).await.err().unwrap();
+    let kind = RefusalKind::InactiveInstanceException;
+    assert_eq!(error, UpstreamError::Refused { kind, message: "deregistered".into() });
+    server.await.unwrap();
+}
