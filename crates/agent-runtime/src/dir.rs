@@ -25,6 +25,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Launch {
     pub(crate) spec: ContainerSpec,
+    /// The layer below the image's.
+    pub(crate) skeleton: PathBuf,
     pub(crate) hierarchies: Hierarchies,
     /// The container's group, relative to each hierarchy.
     pub(crate) cgroup: PathBuf,
@@ -135,49 +137,50 @@ fn read<T: DeserializeOwned>(file: &Path) -> io::Result<Option<T>> {
     }
 }
 
-/// Removes a directory with all that is in it. A container chose what that is, so the depth is not followed by
-/// recursion: directories are moved up into `root` and emptied from there, where they are found again after a crash.
-/// Missing is fine.
+/// Directories this far down are moved up before they are removed.
+const DEPTH_MAX: u32 = 16;
+
+/// Removes a directory with all that is in it. A container chose what that is, so recursion has an end: what is
+/// deeper is moved up into `root` and removed from there, where it is found again after a crash. Missing is fine.
 pub(crate) fn remove_tree(root: &Path) -> io::Result<()> {
     let mut moved = 0;
     loop {
-        let entries = match fs::read_dir(root) {
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        match remove_below(root, root, DEPTH_MAX, &mut moved) {
+            Err(_) if !root.exists() => return Ok(()),
             other => other?,
-        };
-        let mut empty = true;
-        for entry in entries {
-            let entry = entry?;
-            empty = false;
-            if entry.file_type()?.is_dir() {
-                remove_level(&entry.path(), root, &mut moved)?;
-            } else {
-                fs::remove_file(entry.path())?;
-            }
         }
-        if empty {
-            return fs::remove_dir(root);
+        match fs::remove_dir(root) {
+            // Something was moved up.
+            Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => {}
+            other => return other,
         }
     }
 }
 
-/// Removes one directory after moving those in it into `root`.
-fn remove_level(dir: &Path, root: &Path, moved: &mut u64) -> io::Result<()> {
+fn remove_below(dir: &Path, root: &Path, depth: u32, moved: &mut u64) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
+        let path = entry.path();
         if !entry.file_type()?.is_dir() {
-            fs::remove_file(entry.path())?;
-        } else if fs::remove_dir(entry.path()).is_err() {
-            loop {
-                *moved += 1;
-                match fs::rename(entry.path(), root.join(format!("removed-{moved}"))) {
-                    Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => {}
-                    other => break other?,
-                }
-            }
+            fs::remove_file(path)?;
+        } else if depth == 0 {
+            move_up(&path, root, moved)?;
+        } else {
+            remove_below(&path, root, depth - 1, moved)?;
+            fs::remove_dir(path)?;
         }
     }
-    fs::remove_dir(dir)
+    Ok(())
+}
+
+fn move_up(dir: &Path, root: &Path, moved: &mut u64) -> io::Result<()> {
+    loop {
+        *moved += 1;
+        match fs::rename(dir, root.join(format!("removed-{moved}"))) {
+            Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => {}
+            other => return other,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -61,6 +61,18 @@ const NETWORK_SYSCTLS: [(&str, &str); 2] = [
     ("/proc/sys/net/ipv4/ping_group_range", "0 2147483647"),
 ];
 
+/// Makes the layer that lies under every image: what is mounted over is there, without a write to the container's own
+/// layer. Idempotent.
+pub(crate) fn ensure_skeleton(dir: &Path) -> io::Result<()> {
+    for mount_point in ["proc", "dev", "sys", "etc"] {
+        DirBuilder::new().recursive(true).mode(0o755).create(dir.join(mount_point))?;
+    }
+    for name in ETC_FILES {
+        OpenOptions::new().write(true).create(true).truncate(false).open(dir.join("etc").join(name))?;
+    }
+    Ok(())
+}
+
 /// Makes the container's root file system the root of the calling process, which is alone in its mount namespace.
 ///
 /// # Errors
@@ -121,10 +133,8 @@ fn mount_overlay(dir: &ContainerDir, launch: &Launch) -> Result<(), String> {
         options.read(true).custom_flags(nix::libc::O_PATH | nix::libc::O_DIRECTORY);
         options.open(path).map_err(|e| format!("{}: {e}", path.display()))
     };
-    let layers = launch.spec.layers.iter().map(|layer| open(layer)).collect::<Result<Vec<_>, _>>()?;
-    if layers.is_empty() {
-        return Err("the image has no layers".to_owned());
-    }
+    let layers = launch.spec.layers.iter().chain([&launch.skeleton]);
+    let layers = layers.map(|layer| open(layer)).collect::<Result<Vec<_>, _>>()?;
     let (upper, work) = (open(&dir.data.join("upper"))?, open(&dir.data.join("work"))?);
     let mut options = String::from("lowerdir=");
     for (index, layer) in layers.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use crate::cgroup::Hierarchies;
 use crate::dir::{ContainerDir, Launch, Pids, remove_tree};
-use crate::{etc, init, sys};
+use crate::{etc, init, rootfs, sys};
 use agent_driver::{
     ContainerSpec, Exit, Runtime, RuntimeError, RuntimeId, RuntimeState, Seen, StopSignal, TaskLimits,
 };
@@ -28,6 +28,8 @@ use tokio::time::{Instant, sleep, timeout};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks at something that the kernel does not announce.
 const RECHECK: Duration = Duration::from_millis(2);
+/// In the data directory; no id has a dot.
+const SKELETON: &str = ".skeleton";
 /// Longer names do not fit where they are used as a directory's name with a suffix.
 const ID_BYTES_MAX: usize = 200;
 
@@ -62,6 +64,7 @@ pub struct OciRuntime(Arc<Host>);
 struct Host {
     config: OciRuntimeConfig,
     hierarchies: Hierarchies,
+    skeleton: PathBuf,
 }
 
 impl OciRuntime {
@@ -74,7 +77,9 @@ impl OciRuntime {
             // Programs with the set-user-id bit in an image are nobody else's business.
             DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         }
-        Ok(Self(Arc::new(Host { config, hierarchies: Hierarchies::observe()? })))
+        let skeleton = config.data_dir.join(SKELETON);
+        rootfs::ensure_skeleton(&skeleton)?;
+        Ok(Self(Arc::new(Host { config, hierarchies: Hierarchies::observe()?, skeleton })))
     }
 
     async fn blocking<T: Send + 'static>(
@@ -259,7 +264,8 @@ impl Host {
         remove_tree(&dir.data).map_err(create("remove old files"))?;
         write_data(&dir, &spec).map_err(create("make the container's files"))?;
         let cgroup = self.config.cgroup_parent.join(&spec.task).join(&id.0);
-        let launch = Launch { spec, hierarchies: self.hierarchies.clone(), cgroup };
+        let (skeleton, hierarchies) = (self.skeleton.clone(), self.hierarchies.clone());
+        let launch = Launch { spec, skeleton, hierarchies, cgroup };
         dir.write_launch(&launch).map_err(create("launch.json"))?;
         self.run_shim(&dir, lock)
     }

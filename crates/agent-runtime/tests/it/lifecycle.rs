@@ -1,7 +1,9 @@
 //! From start to removal.
 
 use crate::stage::{TASK, eventually, play, spooled};
-use agent_driver::{Runtime, RuntimeError, RuntimeId, RuntimeState, Seen, SpoolMode, StopSignal, TaskLimits};
+use agent_driver::{
+    Namespace, Runtime, RuntimeError, RuntimeId, RuntimeState, Seen, SpoolMode, StopSignal, TaskLimits,
+};
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -70,11 +72,13 @@ fn starting_twice_starts_once() {
         let spec = stage.place.shell("a", "echo up; exec sleep 1000");
         stage.runtime.start(spec.clone()).await.unwrap();
         stage.runtime.start(spec.clone()).await.unwrap();
+        let dir = spec.log.clone().unwrap().dir;
+        eventually("it is up", || spooled(&dir).0.contains("up"));
         stage.runtime.stop(&spec.id, StopSignal::Kill).await.unwrap();
         let exit = stage.runtime.wait(&spec.id).await.unwrap();
         stage.runtime.start(spec.clone()).await.unwrap();
         assert_eq!(stage.runtime.wait(&spec.id).await.unwrap(), exit);
-        assert_eq!(spooled(&spec.log.unwrap().dir).0, "up\n");
+        assert_eq!(spooled(&dir).0, "up\n");
     });
 }
 
@@ -136,23 +140,17 @@ fn what_cannot_be_made_is_a_failure_to_create() {
         let place = &stage.place;
         let mut missing = place.spec("a", &["true"]);
         missing.layers = vec![place.root.join("nowhere")];
-        let mut empty = place.spec("b", &["true"]);
-        empty.layers.clear();
         let mut stray = place.spec("c", &["true"]);
         stray.task = "other".to_owned();
         let mut climbing = place.spec("d", &["true"]);
         climbing.id = RuntimeId("../d".to_owned());
-        let tiny = {
-            let mut spec = place.spec("e", &["true"]);
-            spec.network = agent_driver::Namespace::Path("/nowhere".into());
-            spec
-        };
+        let mut unplugged = place.spec("e", &["true"]);
+        unplugged.network = Namespace::Path("/nowhere".into());
         for (spec, part) in [
             (missing, "nowhere: No such file"),
-            (empty, "no layers"),
             (stray, "/other/"),
             (climbing, "cannot be an id"),
-            (tiny, "/nowhere: No such file"),
+            (unplugged, "/nowhere: No such file"),
         ] {
             match stage.runtime.start(spec).await {
                 Err(RuntimeError::Create(text)) => assert!(text.contains(part), "{part}: {text}"),

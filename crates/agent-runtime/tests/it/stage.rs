@@ -65,6 +65,12 @@ async fn strike(place: &Place) -> Vec<String> {
         left.extend(fs::read_dir(&group).unwrap().map(Result::unwrap).filter(is_group).map(|e| e.path()));
         fs::remove_dir(&group).unwrap();
     }
+    let skeleton = place.root.join("data/.skeleton");
+    for path in ["proc", "dev", "sys", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc"] {
+        let path = skeleton.join(path);
+        if path.is_dir() { fs::remove_dir(path).unwrap() } else { fs::remove_file(path).unwrap() }
+    }
+    fs::remove_dir(skeleton).unwrap();
     for dir in ["state", "data", "logs"] {
         left.extend(fs::read_dir(place.root.join(dir)).into_iter().flatten().map(|e| e.unwrap().path()));
     }
