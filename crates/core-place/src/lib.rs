@@ -13,6 +13,8 @@ mod hosts;
 mod needs;
 mod plan;
 mod refusal;
+#[cfg(test)]
+mod tests;
 
 pub use hosts::Hosts;
 pub use needs::Needs;

@@ -11,7 +11,7 @@ pub enum Reason {
     Inactive,
     /// Its agent is not connected.
     Agent,
-    /// It lacks an attribute that the task requires.
+    /// It a required attribute is missing.
     Attribute,
     /// Too little CPU is left.
     Cpu,
@@ -36,12 +36,12 @@ impl Reason {
 
     fn sentence(self) -> &'static str {
         match self {
-            Self::Inactive => "does not take tasks",
-            Self::Agent => "has no connected agent",
-            Self::Attribute => "lacks an attribute that the task requires",
-            Self::Cpu => "has too little CPU left",
-            Self::Memory => "has too little memory left",
-            Self::Ports => "has a required port in use",
+            Self::Inactive => "not ACTIVE",
+            Self::Agent => "agent not connected",
+            Self::Attribute => "a required attribute is missing",
+            Self::Cpu => "too little CPU left",
+            Self::Memory => "too little memory left",
+            Self::Ports => "a required port is in use",
         }
     }
 }
@@ -78,7 +78,7 @@ impl fmt::Display for Refusal {
         f.write_str("no container instance met all of the requirements: ")?;
         for (n, (reason, (count, _))) in self.by_reason.iter().enumerate() {
             let separator = if n == 0 { "" } else { ", " };
-            write!(f, "{separator}{count} {} ({})", reason.sentence(), reason.as_str())?;
+            write!(f, "{separator}{} on {count} ({})", reason.sentence(), reason.as_str())?;
         }
         Ok(())
     }

@@ -9,7 +9,5 @@
 //!
 //! Start at [`report::apply_report`] and [`run::step`].
 
-#[cfg(test)]
-mod fixture;
 pub mod report;
 pub mod run;

@@ -13,6 +13,8 @@ mod definition;
 mod network;
 mod place;
 mod record;
+#[cfg(test)]
+mod tests;
 mod view;
 mod violation;
 

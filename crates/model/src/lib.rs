@@ -11,6 +11,8 @@ pub mod cluster;
 pub mod container;
 pub mod demand;
 pub mod fargate;
+#[cfg(feature = "fixture")]
+pub mod fixture;
 pub mod id;
 pub mod identity;
 pub mod instance;

@@ -1,9 +1,10 @@
 //! Tests of the record: every status against every fact, the reasons for stopping, and random histories.
 
 use super::*;
-use crate::fixture::{interface, task};
+
 use expect_test::{Expect, expect};
 use model::Timestamp;
+use model::fixture::{interface, task};
 use model::task::{StopCode, Task, TaskStatus};
 use proptest::prelude::*;
 

@@ -1,16 +1,23 @@
-//! Records for tests.
+//! Records for tests, behind the feature `fixture`: plain, valid, and changed by the test where it matters.
 
-use model::container::ContainerDefinition;
-use model::task::{
+use crate::container::ContainerDefinition;
+use crate::instance::{ContainerInstance, InstanceStatus, Resources};
+use crate::network::Eni;
+use crate::task::{
     AttachmentStatus, Container, ContainerStatus, DesiredStatus, EniAttachment, Interface, Overrides, Task,
     TaskStatus, Times,
 };
-use model::task_definition::{LaunchType, NetworkMode, TaskDefinition, TaskDefinitionStatus};
-use model::{Scope, Timestamp};
+use crate::task_definition::{LaunchType, NetworkMode, TaskDefinition, TaskDefinitionStatus};
+use crate::{Scope, Timestamp};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-/// A task in PROVISIONING with an attachment; a name that ends in `!` is essential.
+/// The account and region of every record here.
+pub fn scope() -> Scope {
+    Scope::new("000000000000", "us-east-1")
+}
+
+/// A task in PROVISIONING with an attachment and without an interface; a name that ends in `!` is essential.
 pub fn task(containers: &[&str]) -> Task {
     let definition = definition(containers);
     let container = |d: &ContainerDefinition| Container {
@@ -52,18 +59,55 @@ pub fn task(containers: &[&str]) -> Task {
     }
 }
 
-/// The interface that tests give to a task.
+/// An interface for a task.
 pub fn interface() -> Interface {
     let address = Ipv4Addr::new(172, 31, 0, 4);
     Interface {
         eni: "eni-1".into(),
         subnet: "subnet-1".into(),
         address,
-        mac: model::network::mac_for(address),
+        mac: crate::network::mac_for(address),
     }
 }
 
-fn definition(containers: &[&str]) -> TaskDefinition {
+/// The interface's row.
+pub fn eni(task: &Task, interface: &Interface) -> Eni {
+    Eni {
+        scope: task.scope.clone(),
+        id: interface.eni.clone(),
+        subnet: interface.subnet.clone(),
+        address: interface.address,
+        mac: interface.mac.clone(),
+        security_groups: vec![],
+        task: task.id.clone(),
+    }
+}
+
+/// An ACTIVE instance of the cluster `default` with a connected agent and every capability, which serves FARGATE too.
+pub fn instance(id: &str, cpu_units: u32, memory_mib: u32) -> ContainerInstance {
+    let capabilities = [
+        crate::instance::ATTRIBUTE_FARGATE,
+        "ecs.capability.task-eni",
+        "com.amazonaws.ecs.capability.logging-driver.awslogs",
+    ];
+    ContainerInstance {
+        scope: scope(),
+        cluster: "default".into(),
+        id: id.into(),
+        status: InstanceStatus::Active,
+        agent_connected: true,
+        agent_version: "0.1.0".to_owned(),
+        ec2_instance_id: None,
+        registered: Resources { cpu_units, memory_mib, ..Resources::default() },
+        attributes: capabilities.map(|name| (name.to_owned(), None)).into(),
+        tags: Default::default(),
+        registered_at: Timestamp(1),
+        version: 1,
+    }
+}
+
+/// Revision 1 of the family `web`, 256 CPU units and 512 MiB, in awsvpc mode.
+pub fn definition(containers: &[&str]) -> TaskDefinition {
     let container = |text: &&str| ContainerDefinition {
         name: text.trim_end_matches('!').into(),
         image: "wharf/hello".to_owned(),
@@ -85,7 +129,7 @@ fn definition(containers: &[&str]) -> TaskDefinition {
         docker_labels: Default::default(),
     };
     TaskDefinition {
-        scope: Scope::new("000000000000", "us-east-1"),
+        scope: scope(),
         family: "web".into(),
         revision: 1,
         status: TaskDefinitionStatus::Active,

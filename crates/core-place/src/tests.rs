@@ -1,0 +1,280 @@
+//! Tests of placement: small worlds with their whole plan, and random ones that are never overcommitted.
+
+use crate::{Hosts, Needs, plan};
+use expect_test::{Expect, expect};
+use model::container::{PortMapping, Protocol};
+use model::fixture::{instance, task};
+use model::instance::{ContainerInstance, InstanceStatus};
+use model::task::{Task, TaskStatus};
+use model::task_definition::{LaunchType, NetworkMode, RuntimePlatform, TaskDefinition};
+use proptest::prelude::*;
+use std::sync::Arc;
+
+/// A task of 256 CPU units and 512 MiB, changed.
+fn wanted(change: impl FnOnce(&mut TaskDefinition)) -> Task {
+    let mut task = task(&["app!"]);
+    change(Arc::make_mut(&mut task.definition));
+    task
+}
+
+/// A task that runs on an instance.
+fn running(id: &str, on: &str, group: &str) -> Task {
+    let mut task = task(&["app!"]);
+    task.id = id.into();
+    task.instance = Some(on.into());
+    task.last_status = TaskStatus::Running;
+    task.group = group.to_owned();
+    task
+}
+
+fn check(instances: &[ContainerInstance], tasks: &[Task], wanted: &Task, count: u32, expected: Expect) {
+    let hosts = Hosts::from_records(instances, tasks);
+    let placement = plan(&hosts, &Needs::of(wanted), count);
+    let line = |placed: &Result<model::InstanceId, crate::Refusal>| match placed {
+        Ok(instance) => format!("{instance}\n"),
+        Err(refusal) => format!("{refusal}\n"),
+    };
+    expected.assert_eq(&placement.tasks.iter().map(line).collect::<String>());
+}
+
+#[test]
+fn tasks_spread_over_instances() {
+    let instances = [instance("a", 1024, 4096), instance("b", 1024, 4096), instance("c", 512, 4096)];
+    check(
+        &instances,
+        &[],
+        &wanted(|_| {}),
+        11,
+        expect![[r#"
+        a
+        b
+        c
+        a
+        b
+        c
+        a
+        b
+        a
+        b
+        no container instance met all of the requirements: too little CPU left on 3 (RESOURCE:CPU)
+    "#]],
+    );
+}
+
+#[test]
+fn tasks_of_the_same_group_weigh_more_than_others() {
+    let instances = [instance("a", 4096, 8192), instance("b", 4096, 8192)];
+    let tasks = [
+        running("1", "a", "family:other"),
+        running("2", "a", "family:other"),
+        running("3", "b", "family:web"),
+    ];
+    check(
+        &instances,
+        &tasks,
+        &wanted(|_| {}),
+        3,
+        expect![[r#"
+        a
+        b
+        a
+    "#]],
+    );
+}
+
+#[test]
+fn every_reason_is_told_with_its_count() {
+    let mut draining = instance("a", 4096, 8192);
+    draining.status = InstanceStatus::Draining;
+    let mut away = instance("b", 4096, 8192);
+    away.agent_connected = false;
+    let mut plain = instance("c", 4096, 8192);
+    plain.attributes.clear();
+    plain.attributes.insert(model::instance::ATTRIBUTE_FARGATE.to_owned(), None);
+    let small = [instance("d", 128, 8192), instance("e", 128, 8192), instance("f", 4096, 256)];
+    let instances: Vec<_> = [draining, away, plain].into_iter().chain(small).collect();
+    check(
+        &instances,
+        &[],
+        &wanted(|_| {}),
+        1,
+        expect![[r#"
+        no container instance met all of the requirements: not ACTIVE on 1 (INACTIVE), agent not connected on 1 (AGENT), a required attribute is missing on 1 (ATTRIBUTE), too little CPU left on 2 (RESOURCE:CPU), too little memory left on 1 (RESOURCE:MEMORY)
+    "#]],
+    );
+    check(
+        &[],
+        &[],
+        &wanted(|_| {}),
+        1,
+        expect![[r#"
+        no container instance met all of the requirements: there is none
+    "#]],
+    );
+}
+
+#[test]
+fn a_fixed_host_port_is_taken_once() {
+    let web = |d: &mut TaskDefinition| {
+        d.network_mode = NetworkMode::Host;
+        let mapping =
+            |port, protocol| PortMapping { container_port: port, host_port: None, protocol, name: None };
+        d.containers[0].port_mappings = vec![mapping(80, Protocol::Tcp), mapping(53, Protocol::Udp)];
+    };
+    let mut reserved = instance("b", 4096, 8192);
+    reserved.registered.ports_tcp.insert(80);
+    check(
+        &[instance("a", 4096, 8192), reserved],
+        &[],
+        &wanted(web),
+        2,
+        expect![[r#"
+        a
+        no container instance met all of the requirements: a required port is in use on 2 (RESOURCE:PORTS)
+    "#]],
+    );
+}
+
+#[test]
+fn ec2_tasks_stay_in_their_cluster_and_fargate_tasks_go_to_those_that_serve_them() {
+    let mut elsewhere = instance("a", 4096, 8192);
+    elsewhere.cluster = "other".into();
+    let mut own = instance("b", 4096, 8192);
+    own.attributes.remove(model::instance::ATTRIBUTE_FARGATE);
+    let instances = [elsewhere, own];
+    let mut task = wanted(|_| {});
+    check(
+        &instances,
+        &[],
+        &task,
+        1,
+        expect![[r#"
+        a
+    "#]],
+    );
+    task.launch_type = LaunchType::Ec2;
+    check(
+        &instances,
+        &[],
+        &task,
+        1,
+        expect![[r#"
+        b
+    "#]],
+    );
+}
+
+#[test]
+fn the_processor_has_to_be_the_one_asked_for() {
+    let arm = |d: &mut TaskDefinition| {
+        let cpu_architecture = Some("ARM64".to_owned());
+        d.runtime_platform = Some(RuntimePlatform { cpu_architecture, operating_system_family: None });
+    };
+    let mut own = instance("a", 4096, 8192);
+    own.attributes.insert("ecs.cpu-architecture".to_owned(), Some("x86_64".to_owned()));
+    check(
+        std::slice::from_ref(&own),
+        &[],
+        &wanted(arm),
+        1,
+        expect![[r#"
+        no container instance met all of the requirements: a required attribute is missing on 1 (ATTRIBUTE)
+    "#]],
+    );
+    own.attributes.insert("ecs.cpu-architecture".to_owned(), Some("arm64".to_owned()));
+    check(
+        &[own],
+        &[],
+        &wanted(arm),
+        1,
+        expect![[r#"
+        a
+    "#]],
+    );
+}
+
+#[test]
+fn without_a_task_size_the_containers_reservations_count() {
+    let containers = |d: &mut TaskDefinition| {
+        (d.cpu_units, d.memory_mib) = (None, None);
+        d.containers[0].cpu_units = 100;
+        d.containers[0].memory_mib = Some(1000);
+        d.containers[0].memory_mib_reserved = Some(300);
+    };
+    check(
+        &[instance("a", 200, 4096)],
+        &[],
+        &wanted(containers),
+        3,
+        expect![[r#"
+        a
+        a
+        no container instance met all of the requirements: too little CPU left on 1 (RESOURCE:CPU)
+    "#]],
+    );
+    check(
+        &[instance("a", 4096, 599)],
+        &[],
+        &wanted(containers),
+        2,
+        expect![[r#"
+        a
+        no container instance met all of the requirements: too little memory left on 1 (RESOURCE:MEMORY)
+    "#]],
+    );
+}
+
+#[test]
+fn a_kept_view_equals_a_fresh_one() {
+    let instances = [instance("a", 4096, 8192), instance("b", 4096, 8192)];
+    let mut kept = Hosts::default();
+    let mut moved = running("1", "a", "family:web");
+    kept.observe_task(&moved);
+    kept.observe_instance(&instances[0]);
+    kept.observe_instance(&instances[1]);
+    kept.observe_task(&running("2", "b", "family:web"));
+    kept.observe_instance(&instances[0]);
+    moved.last_status = TaskStatus::Deprovisioning;
+    kept.observe_task(&moved);
+    kept.forget_task(&"nobody".into());
+    let fresh = Hosts::from_records(&instances, &[running("2", "b", "family:web")]);
+    let needs = Needs::of(&wanted(|_| {}));
+    assert_eq!(plan(&kept, &needs, 40), plan(&fresh, &needs, 40));
+    kept.forget_instance(&"b".into());
+    assert!(plan(&kept, &needs, 40).tasks.iter().flatten().all(|i| i.as_str() == "a"));
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_ever_overcommitted(
+        sizes in prop::collection::vec((0u32..2000, 0u32..4000), 1..6),
+        requests in prop::collection::vec((1u32..600, 1u32..900, 1u32..12, any::<bool>()), 1..8),
+    ) {
+        let instances: Vec<_> =
+            sizes.iter().enumerate().map(|(n, (cpu, memory))| instance(&format!("i{n}"), *cpu, *memory)).collect();
+        let mut hosts = Hosts::from_records(&instances, []);
+        let mut tasks: Vec<Task> = Vec::new();
+        for (cpu, memory, count, host_mode) in requests {
+            let wanted = wanted(|d| {
+                (d.cpu_units, d.memory_mib) = (Some(cpu), Some(memory));
+                if host_mode {
+                    d.network_mode = NetworkMode::Host;
+                    let mapping =
+                        PortMapping { container_port: 80, host_port: None, protocol: Protocol::Tcp, name: None };
+                    d.containers[0].port_mappings = vec![mapping];
+                }
+            });
+            let placement = plan(&hosts, &Needs::of(&wanted), count);
+            prop_assert_eq!(placement.tasks.len(), count as usize);
+            for instance in placement.tasks.into_iter().flatten() {
+                let mut task = wanted.clone();
+                task.id = format!("t{}", tasks.len()).into();
+                task.instance = Some(instance);
+                task.last_status = TaskStatus::Pending;
+                hosts.observe_task(&task);
+                tasks.push(task);
+            }
+            prop_assert_eq!(invariants::instances_are_not_overcommitted(&instances, &tasks), Ok(()));
+        }
+    }
+}

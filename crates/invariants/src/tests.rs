@@ -1,0 +1,115 @@
+//! Every predicate holds for plain records and finds the one that breaks it.
+
+use crate::{Check, View, check_all, check_task_change, revisions_are_immutable};
+use model::Timestamp;
+use model::fixture::{definition, eni, instance, interface, task};
+use model::task::{DesiredStatus, StopCode, Task, TaskStatus};
+use model::task_definition::TaskDefinitionStatus;
+
+/// The id of the invariant that is broken, if one is.
+fn broken(check: Check) -> &'static str {
+    check.map_or_else(|violation| violation.id, |()| "none")
+}
+
+fn of_tasks(tasks: &[Task]) -> &'static str {
+    let view = View { tasks: tasks.iter().collect(), ..View::default() };
+    broken(check_all(&view))
+}
+
+fn pending() -> Task {
+    let mut task = task(&["app!"]);
+    task.instance = Some("i1".into());
+    task.last_status = TaskStatus::Pending;
+    task
+}
+
+/// A valid change of a valid task, changed once more.
+fn after_change(change: impl FnOnce(&mut Task)) -> &'static str {
+    let mut before = pending();
+    before.containers[0].exit_code = Some(0);
+    let mut after = before.clone();
+    after.version += 1;
+    after.last_status = TaskStatus::Running;
+    change(&mut after);
+    broken(check_task_change(&before, &after))
+}
+
+#[test]
+fn changes_of_a_task() {
+    assert_eq!(after_change(|_| {}), "none");
+    assert_eq!(after_change(|t| t.last_status = TaskStatus::Provisioning), "INV-TASK-1");
+    assert_eq!(after_change(|t| t.containers[0].exit_code = Some(1)), "INV-TASK-3");
+    assert_eq!(after_change(|t| t.containers.clear()), "INV-TASK-3");
+    assert_eq!(after_change(|t| t.version -= 1), "INV-TASK-4");
+    assert_eq!(after_change(|t| t.last_status = TaskStatus::Pending), "INV-TASK-4");
+    let mut stopped = pending();
+    stopped.desired_status = DesiredStatus::Stopped;
+    stopped.stop_code = Some(StopCode::UserInitiated);
+    let other_reason = Task { stop_code: Some(StopCode::TaskFailedToStart), version: 2, ..stopped.clone() };
+    let running = Task { desired_status: DesiredStatus::Running, version: 2, ..stopped.clone() };
+    assert_eq!(broken(check_task_change(&stopped, &other_reason)), "INV-STOP-1");
+    assert_eq!(broken(check_task_change(&stopped, &running)), "INV-STOP-1");
+}
+
+#[test]
+fn one_task() {
+    assert_eq!(of_tasks(&[pending()]), "none");
+    assert_eq!(of_tasks(&[Task { instance: None, ..pending() }]), "INV-TASK-2");
+    let mut late = pending();
+    late.times.started_at = Some(Timestamp(5));
+    assert_eq!(of_tasks(&[late]), "INV-TIMES-1");
+    let mut unexplained = pending();
+    unexplained.last_status = TaskStatus::Deprovisioning;
+    assert_eq!(of_tasks(&[unexplained]), "INV-STOP-2");
+    assert_eq!(of_tasks(&[Task { desired_status: DesiredStatus::Stopped, ..pending() }]), "INV-TIMES-1");
+}
+
+#[test]
+fn an_instance_is_overcommitted_by_the_task_too_many() {
+    let two = [pending(), Task { id: "t2".into(), ..pending() }];
+    let check = |cpu_units, memory_mib| {
+        let host = instance("i1", cpu_units, memory_mib);
+        broken(crate::instances_are_not_overcommitted([&host], &two))
+    };
+    assert_eq!(check(512, 1024), "none");
+    assert_eq!(check(511, 1024), "INV-PLACE-1");
+    assert_eq!(check(512, 1023), "INV-PLACE-1");
+}
+
+#[test]
+fn interfaces_and_tasks() {
+    let mut with_interface = pending();
+    let interface = interface();
+    if let Some(attachment) = &mut with_interface.eni {
+        attachment.interface = Some(interface.clone());
+    }
+    let row = eni(&with_interface, &interface);
+    let other = eni(&Task { id: "t2".into(), ..pending() }, &interface);
+    let check = |enis: &[&model::network::Eni]| {
+        broken(check_all(&View { tasks: vec![&with_interface], enis: enis.to_vec(), ..View::default() }))
+    };
+    assert_eq!(check(&[&row]), "none");
+    assert_eq!(check(&[]), "INV-NET-2");
+    assert_eq!(check(&[&row, &other]), "INV-NET-1");
+    assert_eq!(broken(crate::interfaces_follow_tasks([], [&row])), "INV-NET-2");
+}
+
+#[test]
+fn revisions() {
+    let revision = |revision| model::task_definition::TaskDefinition { revision, ..definition(&["app!"]) };
+    let check = |revisions: &[u32]| {
+        let definitions: Vec<_> = revisions.iter().map(|&r| revision(r)).collect();
+        broken(check_all(&View { definitions: definitions.iter().collect(), ..View::default() }))
+    };
+    assert_eq!(check(&[2, 1, 3]), "none");
+    assert_eq!(check(&[1, 3]), "INV-DEF-1");
+    assert_eq!(check(&[1, 1]), "INV-DEF-1");
+    assert_eq!(check(&[0, 1]), "INV-DEF-1");
+    let mut inactive = revision(1);
+    inactive.status = TaskDefinitionStatus::Inactive;
+    inactive.deregistered_at = Some(Timestamp(9));
+    assert_eq!(broken(revisions_are_immutable(&revision(1), &inactive)), "none");
+    assert_eq!(broken(revisions_are_immutable(&inactive, &revision(1))), "INV-DEF-2");
+    inactive.cpu_units = Some(1);
+    assert_eq!(broken(revisions_are_immutable(&revision(1), &inactive)), "INV-DEF-2");
+}
