@@ -2,7 +2,7 @@
 
 use crate::cgroup::Hierarchies;
 use crate::dir::{ContainerDir, Launch, Pids, remove_tree};
-use crate::{etc, init, rootfs, sys};
+use crate::{etc, init, rootfs, shim, sys};
 use agent_driver::{
     ContainerSpec, Exit, Runtime, RuntimeError, RuntimeId, RuntimeState, Seen, StopSignal, TaskLimits,
 };
@@ -13,11 +13,11 @@ use nix::unistd::Pid;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::Interest;
@@ -121,15 +121,18 @@ impl OciRuntime {
         await_end(&shim).await
     }
 
-    /// Removes the parent group and the directories, for a host that Wharf leaves. Every container and every task was
-    /// removed before; what is not empty is an error.
+    /// Removes the parent group and the directories, for a host that Wharf leaves. Every container was removed before.
     ///
     /// # Errors
-    /// [`RuntimeError::Host`] when something is left in them.
+    /// [`RuntimeError::Host`] when there are containers, or the host does not let us.
     pub async fn teardown(&self) -> Result<(), RuntimeError> {
+        let left = self.list().await?.len();
+        if left > 0 {
+            return Err(RuntimeError::Host(format!("{left} containers were not removed")));
+        }
         self.remove_group(&self.0.config.cgroup_parent).await?;
         for dir in [&self.0.config.state_dir, &self.0.config.data_dir] {
-            match std::fs::remove_dir(dir) {
+            match std::fs::remove_dir_all(dir) {
                 Err(e) if e.kind() != ErrorKind::NotFound => return Err(host("remove directory")(e)),
                 _ => {}
             }
@@ -260,30 +263,40 @@ impl Host {
                 Some(RuntimeState::Lost) | None => Err(lost(&id)),
             };
         };
-        // Of before a reboot.
-        remove_tree(&dir.data).map_err(create("remove old files"))?;
-        write_data(&dir, &spec).map_err(create("make the container's files"))?;
-        let cgroup = self.config.cgroup_parent.join(&spec.task).join(&id.0);
-        let (skeleton, hierarchies) = (self.skeleton.clone(), self.hierarchies.clone());
-        let launch = Launch { spec, skeleton, hierarchies, cgroup };
-        dir.write_launch(&launch).map_err(create("launch.json"))?;
-        self.run_shim(&dir, lock)
+        // The shim comes up while its container's files and groups are made.
+        let mut shim = self.spawn_shim(&dir, lock).map_err(create("start the shim"))?;
+        let outcome = match self.prepare(&dir, spec) {
+            Ok(()) => launch(&mut shim),
+            Err(failure) => {
+                drop(shim.stdin.take());
+                Err(failure)
+            }
+        };
+        if outcome.is_err() {
+            // It is on its way out, and ours to reap.
+            let _ = shim.wait();
+        }
+        outcome
     }
 
-    fn run_shim(&self, dir: &ContainerDir, lock: File) -> Result<(), RuntimeError> {
+    fn spawn_shim(&self, dir: &ContainerDir, lock: File) -> io::Result<Child> {
         let ShimCommand { program, args } = &self.config.shim;
         let mut command = Command::new(program);
         command.args(args).arg(&dir.state).arg(&dir.data).env_clear();
-        let spawned = command.stdin(lock).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut shim = spawned.map_err(create("start the shim"))?;
-        drop(command);
-        let mut report = Vec::new();
-        let stdout = shim.stdout.take().expect("it is piped");
-        { stdout }.read_to_end(&mut report).map_err(host("the shim's report"))?;
-        init::read_report(&report).inspect_err(|_| {
-            // It is on its way out; ours to reap.
-            let _ = shim.wait();
-        })
+        // Should it ever panic, the lock's file says why.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(lock).spawn()
+    }
+
+    /// All that a container is made of, but for its processes and mounts.
+    fn prepare(&self, dir: &ContainerDir, spec: ContainerSpec) -> Result<(), RuntimeError> {
+        // Of before a reboot.
+        remove_tree(&dir.data).map_err(create("remove old files"))?;
+        write_data(dir, &spec).map_err(create("make the container's files"))?;
+        let cgroup = self.config.cgroup_parent.join(&spec.task).join(&spec.id.0);
+        let (skeleton, hierarchies) = (self.skeleton.clone(), self.hierarchies.clone());
+        let launch = Launch { spec, skeleton, hierarchies, cgroup };
+        dir.write_launch(&launch).map_err(create("launch.json"))?;
+        self.hierarchies.ensure_container(&launch.cgroup, &launch.spec).map_err(create("cgroup"))
     }
 
     fn list(&self) -> io::Result<Vec<Seen>> {
@@ -301,6 +314,16 @@ impl Host {
         }
         Ok(seen)
     }
+}
+
+/// Lets a shim begin, and answers what it reports.
+fn launch(shim: &mut Child) -> Result<(), RuntimeError> {
+    let (stdin, stdout) = (shim.stdin.take().expect("it is piped"), shim.stdout.take().expect("it is piped"));
+    // A shim that is gone is seen below.
+    let _ = { stdin }.write_all(&[shim::GO]);
+    let mut report = Vec::new();
+    { stdout }.read_to_end(&mut report).map_err(host("the shim's report"))?;
+    init::read_report(&report)
 }
 
 fn write_data(dir: &ContainerDir, spec: &ContainerSpec) -> io::Result<()> {

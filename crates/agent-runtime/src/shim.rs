@@ -1,7 +1,8 @@
 //! The shim: makes one container, then stays with it.
 //!
-//! It is started with the container's directories as its arguments, their lock as standard input and the
-//! agent's pipe as standard output. Whatever happens to the agent, it goes on.
+//! It is started with the container's directories as its arguments, a pipe from the agent as standard input, one to it
+//! as standard output, and the directories' lock as standard error. It begins when it is told to; from then on it goes
+//! on, whatever happens to the agent.
 
 use crate::dir::{ContainerDir, Launch, Pids};
 use crate::init::{self, IGNORED_BY_SHIM, Inherited};
@@ -17,6 +18,9 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+/// What the agent sends once everything is in place. Without it, the agent has failed or died.
+pub(crate) const GO: u8 = b'g';
+
 /// Exit status of a shim that could not make its container.
 const FAILED: i32 = 1;
 
@@ -28,7 +32,8 @@ pub fn shim_main(mut args: impl Iterator<Item = OsString>) -> i32 {
         return FAILED;
     };
     let dir = ContainerDir { state: state.into(), data: data.into() };
-    match detach_from_agent().map_err(host("detach")).and_then(|()| start(&dir)) {
+    let ready = detach_from_agent().and_then(|()| await_go());
+    match ready.map_err(host("the shim")).and_then(|()| start(&dir)) {
         Ok(supervised) => {
             report_to_agent(&Ok(()));
             sys::trim_heap();
@@ -53,11 +58,17 @@ fn detach_from_agent() -> io::Result<()> {
     Ok(())
 }
 
+fn await_go() -> io::Result<()> {
+    let mut go = [0];
+    // Not through `io::stdin`, whose buffer would stay.
+    File::from(io::stdin().as_fd().try_clone_to_owned()?).read_exact(&mut go)?;
+    if go == [GO] { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+}
+
 /// Answers once the program was executed. On failure nothing runs any more.
 fn start(dir: &ContainerDir) -> Result<Supervised, RuntimeError> {
     let launch = dir.read_launch().map_err(host("launch.json"))?;
     let launch = launch.ok_or_else(|| RuntimeError::Create("launch.json is not whole".to_owned()))?;
-    launch.hierarchies.ensure_container(&launch.cgroup, &launch.spec).map_err(host("cgroup"))?;
     let output = match &launch.spec.log {
         Some(spool) => Some(Writer::create(spool).map_err(host("log spool"))?),
         None => None,
