@@ -19,6 +19,7 @@ def definition(family, command, image="busybox:latest", **more):
                 "name": "main",
                 "image": image,
                 "command": command,
+                "stopTimeout": 2,
                 "logConfiguration": {
                     "logDriver": "awslogs",
                     "options": {

@@ -20,7 +20,7 @@ def test_run_says_why_a_container_never_ran(wharf):
 
 
 def test_ps_logs_and_stop(wharf):
-    task = wharf.cli("run", "--detach", "busybox", "--", "sh", "-c", "echo ready; sleep 60").stdout.strip()
+    task = wharf.cli("run", "--detach", "busybox", "--", "sh", "-c", "echo ready; trap 'exit 0' TERM; while :; do sleep 0.1; done").stdout.strip()
     eventually("the line", 10, lambda: "ready\n" == wharf.cli("logs", task, check=False).stdout)
     rows = json.loads(wharf.cli("ps", "--output", "json").stdout)
     assert [row["status"] for row in rows if row["task"] == task] == ["RUNNING"]

@@ -40,9 +40,17 @@ class Wharf:
             self.start(part)
         return self
 
-    def __exit__(self, *_):
-        for name in list(self.processes):
-            self.end(name)
+    def __exit__(self, failure, *_):
+        codes = {name: self.end(name) for name in list(self.processes)}
+        assert failure or not any(codes.values()), f"ended badly: {codes} {[self.log(name) for name in codes]}"
+
+    @property
+    def name(self):
+        """What this Wharf's run directory and cgroup are called: FNV-1a of the data directory's path."""
+        value = 0x811C9DC5
+        for byte in str(self.data.resolve()).encode():
+            value = (value ^ byte) * 0x01000193 % (1 << 32)
+        return f"{value:08x}"
 
     def start(self, part):
         """Starts `wharf up`, `wharf server` or `wharf agent` and waits for its ready line."""
@@ -94,23 +102,25 @@ class Wharf:
         return [BIN, *args[:at], "--data-dir", str(self.data), *args[at:]]
 
     def left_behind(self):
-        """Everything on this host that a Wharf made and has not removed: mounts, cgroups, links, namespaces, processes."""
-        found = []
+        """Everything on this host that this Wharf made and has not removed: mounts, cgroups, links, directories, shims."""
+        run = pathlib.Path("/run/wharf") / self.name
         mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
-        found += [line.split()[4] for line in mounts if str(self.data) in line or "/run/wharf/" in line]
-        for base in ("/sys/fs/cgroup", *map(str, pathlib.Path("/sys/fs/cgroup").glob("*/"))):
-            found += [str(p) for p in pathlib.Path(base).glob("wharf-*") if p.is_dir()]
+        found = [line.split()[4] for line in mounts if str(self.data) in line or str(run) in line]
+        found += [str(path) for path in pathlib.Path("/sys/fs/cgroup").glob(f"**/wharf-{self.name}") if path.is_dir()]
         links = json.loads(subprocess.run(["ip", "-j", "link"], capture_output=True, text=True, check=True).stdout)
-        found += [link["ifname"] for link in links if link["ifname"].startswith("wh")]
-        found += [str(p) for p in pathlib.Path("/run/wharf").glob("*/*/*")] if pathlib.Path("/run/wharf").exists() else []
+        found += [link["ifname"] for link in links if link["ifname"].startswith("w")]
+        found += [str(run)] if run.exists() else []
+        return found + [f"shim {pid}" for pid in self.shims()]
+
+    def shims(self):
+        """Processes that keep a container of this Wharf."""
         for process in pathlib.Path("/proc").glob("[0-9]*"):
             try:
                 words = (process / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"shim" in words[1:2] and str(self.data).encode() in b" ".join(words):
-                found.append(f"shim {process.name}")
-        return found
+            if words[1:2] == [b"shim"] and self.name.encode() in b" ".join(words):
+                yield int(process.name)
 
 
 def busybox_archive(path, names):

@@ -66,6 +66,14 @@ pub enum LoadError {
     /// It is neither an OCI layout nor a docker archive.
     #[error("{0} is neither an OCI image layout nor a docker archive")]
     Unknown(PathBuf),
+    /// It is no tar, or a broken one.
+    #[error("{path} is neither an OCI image layout nor a docker archive: {source}")]
+    Unreadable {
+        /// What was asked for.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A file that the archive speaks of is not in it.
     #[error("the archive has no {0}")]
     Missing(String),

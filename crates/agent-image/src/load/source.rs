@@ -46,7 +46,10 @@ impl Source {
             }
             file = plain;
         }
-        let members = index(&file, limits).map_err(failed)?;
+        let members = index(&file, limits).map_err(|source| match source.raw_os_error() {
+            Some(_) => failed(source),
+            None => LoadError::Unreadable { path: path.to_owned(), source },
+        })?;
         Ok(Source::Tar { file: Arc::new(file), members })
     }
 

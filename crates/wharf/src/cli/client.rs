@@ -14,6 +14,11 @@ pub fn endpoint(common: &Common) -> Result<Endpoint> {
     {
         return Ok(endpoint);
     }
+    local_endpoint(common)
+}
+
+/// The Wharf of the data directory, in the environment's region.
+pub fn local_endpoint(common: &Common) -> Result<Endpoint> {
     let mut endpoint = common.data_dir()?.endpoint()?;
     if let Some(region) = region_from_environment() {
         endpoint.region = region;

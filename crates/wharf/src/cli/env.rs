@@ -12,7 +12,7 @@ pub struct Env {}
 
 impl Env {
     pub fn run(self, common: &Common) -> Result<ExitCode> {
-        let endpoint = common.data_dir()?.endpoint().or_else(|_| client::endpoint(common))?;
+        let endpoint = client::local_endpoint(common)?;
         let vpc = DefaultVpc::of(&Scope::new(crate::server::ACCOUNT, &endpoint.region));
         let subnets = vpc.subnets.each_ref().map(|s| s.id.to_string()).join(",");
         let variables = [

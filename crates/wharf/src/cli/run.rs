@@ -120,7 +120,7 @@ impl Run {
                     ..Default::default()
                 }),
             }),
-            started_by: Some("wharf run".into()),
+            started_by: Some("wharf-run".into()),
             ..Default::default()
         };
         let answer = client.ecs().run_task(&request).await?;
