@@ -3,6 +3,7 @@
 use crate::stage::{TASK, play};
 use agent_driver::{Runtime, StopSignal, TaskLimits};
 use std::fs;
+use std::process::Command;
 
 #[test]
 fn limits_are_in_the_cgroup_files() {
@@ -63,4 +64,31 @@ fn running_out_of_memory_is_told_apart() {
         let (exit, _) = stage.run(spec).await;
         assert!(!exit.oom_killed, "{exit:?}");
     });
+}
+
+/// Where version 2 is mounted beside version 1, it is tried alone: in a mount namespace without the others.
+#[test]
+fn version_2_alone_carries_containers() {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let kinds = |kind: &str| mounts.lines().filter(|line| line.split(' ').nth(2) == Some(kind)).count();
+    if !nix::unistd::geteuid().is_root() || kinds("cgroup") == 0 || kinds("cgroup2") == 0 {
+        println!("skipped: needs root and hybrid cgroups");
+        return;
+    }
+    let alone = "mount --make-rprivate / && \
+        awk '$3 == \"cgroup\" { print $2 }' /proc/self/mounts | xargs umount && exec \"$0\" --exact \"$@\"";
+    let tests = [
+        "lifecycle::signals_end_a_container",
+        "isolation::capabilities_system_calls_and_devices_are_limited",
+        "adoption::a_container_does_not_outlive_its_shim",
+        "adoption::a_running_container_is_removed_with_all_its_processes",
+    ];
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", alone])
+        .arg(std::env::current_exe().unwrap())
+        .args(tests)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("4 passed"), "{said}{output:?}");
 }
