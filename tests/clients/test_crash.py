@@ -117,6 +117,7 @@ def test_crash_at_random_moments(tmp_path, images):
         load.over.set()
         load.join(timeout=30)
         assert load.failure is None
+        print(f"{len(load.ran)} tasks were acknowledged, {len(load.stopped)} of them stopped")
         check_tasks(wharf, load)
         wharf.end("agent")
         wharf.end("server")

@@ -1,1 +1,0 @@
-//! Builders, fakes with knobs and bounded waits, for tests only
