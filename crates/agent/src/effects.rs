@@ -24,6 +24,7 @@ pub(crate) struct Effects {
 #[derive(Default)]
 struct Found {
     images: BTreeMap<usize, Image>,
+    has_cgroup: bool,
     attached: Option<Attached>,
 }
 
@@ -78,10 +79,9 @@ impl Effects {
     }
 
     async fn ensure_task(&self) -> Fact {
-        let runtime = &self.host.drivers.runtime;
-        match runtime.ensure_task(&self.blueprint.id, &self.blueprint.limits).await {
+        match self.ensure_cgroup().await {
             Ok(()) => Fact::TaskReady,
-            Err(error) => Fact::TaskFailed(error.to_string()),
+            Err(error) => Fact::TaskFailed(error),
         }
     }
 
@@ -118,6 +118,9 @@ impl Effects {
             Ok(image) => image,
             Err(error) => return cannot(error),
         };
+        if let Err(error) = self.ensure_cgroup().await {
+            return cannot(error);
+        }
         let attached = match &self.blueprint.networking {
             Networking::Awsvpc { .. } => match self.ensure_attached().await {
                 Ok(attached) => Some(attached),
@@ -186,6 +189,16 @@ impl Effects {
         let reference = &self.blueprint.containers[n].image;
         let found = self.host.drivers.images.ensure(reference, PullPolicy::PreferCached).await;
         found.map_err(|error| error.to_string())
+    }
+
+    async fn ensure_cgroup(&self) -> Result<(), String> {
+        if self.found().has_cgroup {
+            return Ok(());
+        }
+        let ensured = self.host.drivers.runtime.ensure_task(&self.blueprint.id, &self.blueprint.limits).await;
+        ensured.map_err(|error| error.to_string())?;
+        self.found().has_cgroup = true;
+        Ok(())
     }
 
     async fn ensure_attached(&self) -> Result<Attached, String> {

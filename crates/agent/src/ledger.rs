@@ -30,6 +30,8 @@ pub struct Record {
     pub task: acs::payload::Task,
     /// How far it is.
     pub state: State,
+    /// [`Ledger::boot_id`] of the agent that wrote this.
+    pub boot_id: String,
     /// When nothing was left of it. It is remembered for a while, because its payload may come again.
     pub over_at: Option<Timestamp>,
 }
@@ -47,6 +49,8 @@ pub struct LedgerError {
 /// Where the agent remembers. What was saved is durable when the call answers.
 #[async_trait]
 pub trait Ledger: Send + Sync {
+    /// Names the time since the host was booted: what ran under another one is gone, and may have left no trace.
+    fn boot_id(&self) -> &str;
     /// Who the agent was.
     async fn instance(&self) -> Result<Option<Instance>, LedgerError>;
     /// Remembers who the agent is.
@@ -63,7 +67,11 @@ pub trait Ledger: Send + Sync {
 pub struct FileLedger {
     dir: PathBuf,
     tasks: PathBuf,
+    boot_id: String,
 }
+
+/// The kernel's own name for it (proc_sys_kernel(5)).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 #[derive(Serialize, Deserialize)]
 struct Versioned<T> {
@@ -77,7 +85,8 @@ impl FileLedger {
     pub fn open(dir: &Path) -> Result<Self, LedgerError> {
         let tasks = dir.join("tasks");
         fs::create_dir_all(&tasks).map_err(at(&tasks))?;
-        Ok(Self { dir: dir.to_owned(), tasks })
+        let boot_id = fs::read_to_string(BOOT_ID).map_err(at(Path::new(BOOT_ID)))?.trim().to_owned();
+        Ok(Self { dir: dir.to_owned(), tasks, boot_id })
     }
 
     fn task_path(&self, id: &str) -> PathBuf {
@@ -87,6 +96,10 @@ impl FileLedger {
 
 #[async_trait]
 impl Ledger for FileLedger {
+    fn boot_id(&self) -> &str {
+        &self.boot_id
+    }
+
     async fn instance(&self) -> Result<Option<Instance>, LedgerError> {
         let path = self.dir.join("instance.json");
         if !path.exists() {

@@ -4,8 +4,10 @@
 //! are drivers' business. What a task does next is decided by `core_task::run`; here is only the shell around it.
 //!
 //! Invariants:
-//! - A task is in the [`Ledger`] before its payload is acknowledged and before its first effect.
-//! - Killed at any moment and started again, the agent adopts every container that runs and misses no exit code.
+//! - A task is in the [`Ledger`] before its payload is acknowledged and before its first effect
+//!   (INV-AGENT-1).
+//! - Killed at any moment and started again, the agent adopts every container that runs and misses no exit code
+//!   (INV-AGENT-2).
 //! - Reports of one task go up in order and are repeated until they are acknowledged.
 //! - Credentials of tasks are kept in memory only.
 //! - All time comes from tokio's clock and the [`Clock`](model::time::Clock) handed in, all randomness from the

@@ -112,7 +112,8 @@ mod tests {
     #[test]
     fn entry_points_and_commands_merge_as_in_docker() {
         // Entry point and command of the task, of the image, and what is executed.
-        let cases: [(Option<&str>, Option<&str>, &str, &str, &str); 8] = [
+        type Case = (Option<&'static str>, Option<&'static str>, &'static str, &'static str, &'static str);
+        let cases: [Case; 8] = [
             (None, None, "", "sh", "sh"),
             (None, None, "e", "c", "e c"),
             (None, Some("x"), "e", "c", "e x"),

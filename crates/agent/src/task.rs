@@ -92,18 +92,20 @@ impl TaskShell {
         batch.begin.extend(delta.begin);
     }
 
+    /// What does not need the ledger goes on while it is written.
     async fn execute(&mut self, batch: Batch) {
+        self.desired.send_replace(self.record.state.desired);
+        self.note_status();
+        let (later, at_once): (Vec<Command>, Vec<Command>) =
+            batch.begin.into_iter().partition(|command| command.needs_ledger());
+        at_once.into_iter().for_each(|command| self.begin(command));
         if batch.persist {
             self.save().await;
         }
-        self.desired.send_replace(self.record.state.desired);
-        self.note_status();
+        later.into_iter().for_each(|command| self.begin(command));
         for answer in batch.stops {
             // Whoever asked may have gone.
             let _ = answer.send(());
-        }
-        for command in batch.begin {
-            self.begin(command);
         }
         while self.running.try_join_next().is_some() {}
     }

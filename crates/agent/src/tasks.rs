@@ -125,7 +125,8 @@ impl Tasks {
         }
         let unacceptable = |e: core_task::run::SpecError| Unacceptable(e.to_string());
         let state = State::new(blueprint.spec.clone(), self.host.now()).map_err(unacceptable)?;
-        let record = Record { task, state, over_at: None };
+        let boot_id = self.host.ledger.boot_id().to_owned();
+        let record = Record { task, state, boot_id, over_at: None };
         self.host.ledger.save_task(&blueprint.id, &record).await?;
         tracing::info!(task = blueprint.id, "task accepted");
         self.spawn(blueprint, record, Vec::new());

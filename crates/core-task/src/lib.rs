@@ -5,7 +5,8 @@
 //!
 //! Invariants: a status never goes back, whatever is reported in whatever order, and however often (INV-TASK-1,
 //! INV-TASK-3); a record's version grows exactly when something of it changed (INV-TASK-4); an agent never starts a
-//! container twice; a task that is told to stop stops.
+//! container twice (INV-RUN-1); a task that is told to stop stops and leaves nothing (INV-RUN-3); STOPPED means that
+//! its address may be used again (INV-RUN-2).
 //!
 //! Start at [`report::apply_report`] and [`run::step`].
 

@@ -134,6 +134,14 @@ impl FakeHost {
         }
     }
 
+    /// The host is booted anew: nothing runs, and what lived in memory is gone.
+    pub fn reboot(&self) {
+        let mut state = self.lock();
+        state.containers.clear();
+        state.networks.clear();
+        state.tasks.clear();
+    }
+
     fn behaviour(&self, image: &str) -> Behaviour {
         self.lock().behaviours.get(image).cloned().unwrap_or_default()
     }

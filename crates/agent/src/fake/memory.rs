@@ -3,11 +3,14 @@
 use crate::ledger::{Instance, Ledger, LedgerError, Record};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Remembers as a disk does, without one.
 #[derive(Default)]
-pub struct MemoryLedger(Mutex<Content>);
+pub struct MemoryLedger {
+    content: Arc<Mutex<Content>>,
+    boot_id: String,
+}
 
 #[derive(Default)]
 struct Content {
@@ -16,13 +19,22 @@ struct Content {
 }
 
 impl MemoryLedger {
+    /// The same content after another boot.
+    pub fn rebooted(&self, boot_id: &str) -> Self {
+        Self { content: self.content.clone(), boot_id: boot_id.to_owned() }
+    }
+
     fn content(&self) -> MutexGuard<'_, Content> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
 impl Ledger for MemoryLedger {
+    fn boot_id(&self) -> &str {
+        &self.boot_id
+    }
+
     async fn instance(&self) -> Result<Option<Instance>, LedgerError> {
         Ok(self.content().instance.clone())
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 fn record() -> Record {
     let blueprint = crate::blueprint::Blueprint::read(&task("t1", "hello"), Path::new("/spool")).unwrap();
     let state = State::new(blueprint.spec, Timestamp(5)).unwrap();
-    Record { task: task("t1", "hello"), state, over_at: None }
+    Record { task: task("t1", "hello"), state, boot_id: "b".to_owned(), over_at: None }
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
-//! Agents that are killed: what runs is adopted, what ended is not missed, nothing is started twice.
+//! Agents that are killed: what runs is adopted, what ended is not missed (INV-AGENT-2), nothing is started twice
+//! (INV-RUN-1).
 
 use super::{World, arn, task};
-use crate::fake::{Behaviour, FakeIds};
+use crate::fake::{Behaviour, FakeIds, Pull};
 use crate::ledger::Ledger;
 use core_task::report::ReportedStatus::{Running, Stopped};
 use model::time::IdSource;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
@@ -56,6 +58,25 @@ async fn a_lost_container_is_reported_without_an_exit_code() {
     world.until("its end is known", |w| w.control.status(&arn("t1")) == Some(Stopped)).await;
     let last = world.story(&arn("t1")).pop().unwrap();
     assert!(last.starts_with("STOPPED app=STOPPED[ContainerVanishedError: "), "{last}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ran_before_a_reboot_is_not_started_again_and_what_did_not_is() {
+    let mut world = World::new();
+    world.host.behave("slow", Behaviour { pull: Pull::Hangs, ..Behaviour::default() });
+    let agent = world.start();
+    world.control.run(task("t1", "hello"));
+    world.control.run(task("t2", "slow"));
+    world.until("it runs", |w| w.control.status(&arn("t1")) == Some(Running)).await;
+    world.until("the other is accepted", |w| w.control.is_acknowledged(&arn("t2"))).await;
+    agent.abort();
+    world.host.reboot();
+    world.ledger = Arc::new(world.ledger.rebooted("2"));
+    world.host.behave("slow", Behaviour::default());
+    let _agent = world.start();
+    world.until("its end is known", |w| w.control.status(&arn("t1")) == Some(Stopped)).await;
+    world.until("the other runs", |w| w.control.status(&arn("t2")) == Some(Running)).await;
+    assert!(world.host.made().values().all(|&n| n == 1));
 }
 
 /// Agents live for some milliseconds each while tasks come, run and are stopped.

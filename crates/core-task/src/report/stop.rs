@@ -75,7 +75,7 @@ fn deprovision(task: &mut Task) {
 
 /// Why a task stopped that nobody asked to.
 fn explain(task: &Task, report: &Report) -> (StopCode, String) {
-    let started = task.times.started_at.is_some() || essential(task).any(|c| has_run(c));
+    let started = task.times.started_at.is_some() || essential(task).any(has_run);
     if started {
         return (StopCode::EssentialContainerExited, ESSENTIAL_EXITED.to_owned());
     }

@@ -59,7 +59,7 @@ pub enum Timer {
 
 impl Command {
     /// Whether the state has to be durable before this is begun: what was seen so far cannot be seen again after it.
-    pub(crate) fn needs_ledger(self) -> bool {
+    pub fn needs_ledger(self) -> bool {
         matches!(self, Self::Start(_) | Self::Remove(_) | Self::DetachNetwork | Self::RemoveTask)
     }
 }

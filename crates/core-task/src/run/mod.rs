@@ -12,7 +12,7 @@
 //! is no other path for recovery.
 //!
 //! What the shell owes the machine: each command is carried out until it has led to its fact (with retries where
-//! failing is no answer); [`Delta::persist`] is obeyed before the commands are begun; effects are idempotent.
+//! failing is no answer); [`Delta::persist`] is obeyed before commands are begun that need it; effects are idempotent.
 //!
 //! Life of a task: images pull, log streams, cgroup and network are made, all at the same time; each container starts
 //! once its `dependsOn` is met; an essential container's end, or upstream, stops the rest, dependants first, SIGTERM and

@@ -12,19 +12,20 @@ pub struct Delta {
     pub begin: Vec<Command>,
     /// These are done, or not wanted any more: give up what still goes on.
     pub end: Vec<Command>,
-    /// Make the state durable before anything is begun.
+    /// Make the state durable: before those commands are begun that need it ([`Command::needs_ledger`]), and soon.
     pub persist: bool,
 }
 
 /// Tells the machine what was seen.
 pub fn step(state: &mut State, fact: Fact, now: Timestamp) -> Delta {
     let before = state.outstanding();
+    let milestones = state.milestones();
     let stop_asked = fact == Fact::StopAsked && state.desired == Desired::Running;
     observe(state, fact, now);
     state.settle(now);
     let after = state.outstanding();
     let begin: Vec<Command> = after.difference(&before).copied().collect();
-    let persist = stop_asked || begin.iter().any(|c| c.needs_ledger());
+    let persist = stop_asked || milestones != state.milestones() || begin.iter().any(|c| c.needs_ledger());
     Delta { begin, end: before.difference(&after).copied().collect(), persist }
 }
 
@@ -140,6 +141,13 @@ fn reason(name: &str, text: &str) -> Option<String> {
 }
 
 impl State {
+    /// How many containers have started and how many have ended: what the host may not be able to tell again.
+    fn milestones(&self) -> (usize, usize) {
+        let containers = &self.observed.containers;
+        let count = |reached: fn(&Container) -> bool| containers.iter().filter(|c| reached(c)).count();
+        (count(|c| c.was_started), count(Container::has_ended))
+    }
+
     /// The task as a whole cannot run. The first failure stays.
     fn fail(&mut self, name: &str, text: &str) {
         self.observed.failure = self.observed.failure.take().or_else(|| reason(name, text));

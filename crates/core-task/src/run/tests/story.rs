@@ -89,7 +89,7 @@ fn a_task_of_one_container_runs_and_ends() {
                 end [AttachNetwork]
             Pulled(0, None): (persist) [Start(0)]
                 end [PullImage(0)]
-            Started(0): [Watch(0), FollowLog(0), Report(0)]
+            Started(0): (persist) [Watch(0), FollowLog(0), Report(0)]
                 end [Start(0)]
             Reported RUNNING, app RUNNING: []
                 end [Report(0)]
@@ -154,13 +154,13 @@ fn an_essential_exit_stops_the_rest_dependants_first() {
                 end [Start(0)]
             Started(1): (persist) [Start(2), Watch(1), FollowLog(1)]
                 end [Start(1)]
-            Started(2): [Watch(2), FollowLog(2)]
+            Started(2): (persist) [Watch(2), FollowLog(2)]
                 end [Start(2)]
-            Exited(2, Exit { code: 1, at: Timestamp(2000), oom_killed: false }): [Signal(1, Terminate), SetTimer(Kill(1), Timestamp(31000)), FinishLog(2)]
+            Exited(2, Exit { code: 1, at: Timestamp(2000), oom_killed: false }): (persist) [Signal(1, Terminate), SetTimer(Kill(1), Timestamp(31000)), FinishLog(2)]
                 end [Watch(2), FollowLog(2)]
             TimerFired(Kill(1)): [Signal(1, Kill)]
                 end [Signal(1, Terminate), SetTimer(Kill(1), Timestamp(31000))]
-            Exited(1, Exit { code: 137, at: Timestamp(2000), oom_killed: false }): [Signal(0, Terminate), SetTimer(Kill(0), Timestamp(31000)), FinishLog(1)]
+            Exited(1, Exit { code: 137, at: Timestamp(2000), oom_killed: false }): (persist) [Signal(0, Terminate), SetTimer(Kill(0), Timestamp(31000)), FinishLog(1)]
                 end [Watch(1), FollowLog(1), Signal(1, Kill)]
             Exited(0, Exit { code: 143, at: Timestamp(2000), oom_killed: false }): (persist) [SetTimer(Logs, Timestamp(11000)), FinishLog(0), DetachNetwork]
                 end [Watch(0), FollowLog(0), Signal(0, Terminate), SetTimer(Kill(0), Timestamp(31000))]
@@ -201,7 +201,7 @@ fn a_dependency_that_fails_keeps_its_dependants_from_starting() {
                 end [PullImage(1)]
             Pulled(0, None): (persist) [Start(0)]
                 end [PullImage(0)]
-            Started(0): [Watch(0), FollowLog(0), Report(0)]
+            Started(0): (persist) [Watch(0), FollowLog(0), Report(0)]
                 end [Start(0)]
             Exited(0, Exit { code: 3, at: Timestamp(2000), oom_killed: false }): (persist) [SetTimer(Logs, Timestamp(11000)), FinishLog(0), DetachNetwork]
                 end [Watch(0), FollowLog(0), Report(0)]
@@ -231,7 +231,7 @@ fn a_failed_pull_ends_the_task_with_its_reason() {
         facts,
         expect![[r#"
             begin {EnsureTask, AttachNetwork, PullImage(0), PullImage(1), PrepareLog(0), PrepareLog(1)}
-            PullFailed(0, "not found"): []
+            PullFailed(0, "not found"): (persist) []
                 end [PullImage(0), PullImage(1), PrepareLog(0), PrepareLog(1)]
             NetworkAttached: (persist) [DetachNetwork]
                 end [AttachNetwork]
@@ -345,7 +345,7 @@ fn a_stop_while_starting_waits_for_the_start() {
                 end [PullImage(0)]
             StopAsked: (persist) []
             StopAsked: []
-            Started(0): [Watch(0), FollowLog(0), Signal(0, Terminate), SetTimer(Kill(0), Timestamp(31000)), Report(0)]
+            Started(0): (persist) [Watch(0), FollowLog(0), Signal(0, Terminate), SetTimer(Kill(0), Timestamp(31000)), Report(0)]
                 end [Start(0)]
             Exited(0, Exit { code: 143, at: Timestamp(2000), oom_killed: false }): (persist) [SetTimer(Logs, Timestamp(11000)), FinishLog(0), DetachNetwork]
                 end [Watch(0), FollowLog(0), Signal(0, Terminate), SetTimer(Kill(0), Timestamp(31000))]
@@ -385,9 +385,9 @@ fn a_start_timeout_gives_up_on_those_that_wait() {
                 end [PullImage(0)]
             Pulled(1, None): []
                 end [PullImage(1)]
-            Started(0): [Watch(0), FollowLog(0), SetTimer(Start(0), Timestamp(6000)), Report(0)]
+            Started(0): (persist) [Watch(0), FollowLog(0), SetTimer(Start(0), Timestamp(6000)), Report(0)]
                 end [Start(0)]
-            TimerFired(Start(0)): [Signal(0, Terminate), SetTimer(Kill(0), Timestamp(31000))]
+            TimerFired(Start(0)): (persist) [Signal(0, Terminate), SetTimer(Kill(0), Timestamp(31000))]
                 end [SetTimer(Start(0), Timestamp(6000)), Report(0)]
             over false
         "#]],
@@ -416,7 +416,7 @@ fn a_container_out_of_memory_says_so() {
                 end [AttachNetwork]
             Pulled(0, None): (persist) [Start(0)]
                 end [PullImage(0)]
-            Started(0): [Watch(0), FollowLog(0), Report(0)]
+            Started(0): (persist) [Watch(0), FollowLog(0), Report(0)]
                 end [Start(0)]
             over false
         "#]],

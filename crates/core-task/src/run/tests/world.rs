@@ -1,4 +1,5 @@
 //! Random lives: a host that does what it is asked in any order, fails, forgets, and crashes the agent anywhere.
+//! It tries to break INV-RUN-1 (`started twice`), INV-RUN-2 (`STOPPED was told`) and INV-RUN-3 (the end of `drain`).
 
 use super::spec;
 use crate::report::ReportedStatus;
@@ -79,7 +80,7 @@ impl World {
 
     /// Carries out one command, and, unless the agent dies before it hears of it, tells the machine.
     fn carry_out(&mut self, command: Command, luck: u8) {
-        let fails = luck % 5 == 0;
+        let fails = luck.is_multiple_of(5);
         let fact = match command {
             Command::EnsureTask if fails => Some(Fact::TaskFailed("no cgroup".into())),
             Command::EnsureTask => {
@@ -128,7 +129,7 @@ impl World {
             self.going.remove(&command);
         }
         match fact {
-            _ if luck % 11 == 0 => self.crash(),
+            _ if luck.is_multiple_of(11) => self.crash(),
             Some(fact) => self.tell(fact),
             None => {}
         }
@@ -149,7 +150,7 @@ impl World {
     }
 
     fn signal(&mut self, n: usize, signal: Signal, luck: u8) {
-        let obeys = signal == Signal::Kill || luck % 2 == 0;
+        let obeys = signal == Signal::Kill || luck.is_multiple_of(2);
         let remains = &mut self.containers[n];
         remains.asked_to_end = true;
         if remains.state == Some(Process::Runs) && obeys {
@@ -221,7 +222,7 @@ impl World {
             25..=54 => {
                 let n = usize::from(luck) % self.containers.len();
                 if self.containers[n].state == Some(Process::Runs) {
-                    let lost = luck % 7 == 0;
+                    let lost = luck.is_multiple_of(7);
                     self.containers[n].state =
                         Some(if lost { Process::Lost } else { Process::Exited(i32::from(luck % 3)) });
                 }
@@ -230,7 +231,7 @@ impl World {
             _ => {
                 let command = commands[usize::from(what) % commands.len()];
                 // Time does not pass faster than commands are carried out.
-                if !matches!(command, Command::SetTimer(..)) || luck % 4 == 0 {
+                if !matches!(command, Command::SetTimer(..)) || luck.is_multiple_of(4) {
                     self.carry_out(command, luck);
                 }
             }
