@@ -11,10 +11,10 @@ use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -65,6 +65,8 @@ struct Host {
     config: OciRuntimeConfig,
     hierarchies: Hierarchies,
     skeleton: PathBuf,
+    /// The shim's program on a read-only mount; `None` where there can be none.
+    program: Option<OwnedFd>,
 }
 
 impl OciRuntime {
@@ -79,7 +81,12 @@ impl OciRuntime {
         }
         let skeleton = config.data_dir.join(SKELETON);
         rootfs::ensure_skeleton(&skeleton)?;
-        Ok(Self(Arc::new(Host { config, hierarchies: Hierarchies::observe()?, skeleton })))
+        let program = guard_program(&config.shim.program)
+            .inspect_err(
+                |error| tracing::warn!(%error, "the shim's program is not guarded against containers"),
+            )
+            .ok();
+        Ok(Self(Arc::new(Host { config, hierarchies: Hierarchies::observe()?, skeleton, program })))
     }
 
     async fn blocking<T: Send + 'static>(
@@ -92,12 +99,16 @@ impl OciRuntime {
             .map_err(|e| RuntimeError::Host(e.to_string()))?
     }
 
-    /// The processes of a container that runs; a moment after its start they may not be known yet.
-    async fn pids(&self, dir: &ContainerDir) -> Result<Pids, RuntimeError> {
+    /// The processes of a container that runs; a moment after its start they may not be known yet. `None` when it came
+    /// to its end meanwhile.
+    async fn pids(&self, dir: &ContainerDir) -> Result<Option<Pids>, RuntimeError> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(pids) = dir.read_pids().map_err(host("state.json"))? {
-                return Ok(pids);
+                return Ok(Some(pids));
+            }
+            if !dir.is_held().map_err(host("lock"))? {
+                return Ok(None);
             }
             if Instant::now() > deadline {
                 return Err(RuntimeError::Host("the shim does not come up".to_owned()));
@@ -109,7 +120,7 @@ impl OciRuntime {
     /// Ends a container that may run.
     async fn end(&self, dir: &ContainerDir) -> Result<(), RuntimeError> {
         let Some(RuntimeState::Running) = dir.observe().map_err(host("observe"))? else { return Ok(()) };
-        let pids = self.pids(dir).await?;
+        let Some(pids) = self.pids(dir).await? else { return Ok(()) };
         signal(dir, pids.init, libc::SIGKILL)?;
         let Some(shim) = open_held(dir, pids.shim)? else { return Ok(()) };
         let shim = watch(shim)?;
@@ -191,7 +202,10 @@ impl Runtime for OciRuntime {
                     StopSignal::Terminate => libc::SIGTERM,
                     StopSignal::Kill => libc::SIGKILL,
                 };
-                signal(&dir, self.pids(&dir).await?.init, number)
+                match self.pids(&dir).await? {
+                    Some(pids) => signal(&dir, pids.init, number),
+                    None => Ok(()),
+                }
             }
         }
     }
@@ -205,8 +219,9 @@ impl Runtime for OciRuntime {
                 Some(RuntimeState::Lost) => return Err(lost(id)),
                 Some(RuntimeState::Running) => {}
             }
-            let pids = self.pids(&dir).await?;
-            if let Some(shim) = open_held(&dir, pids.shim)? {
+            if let Some(pids) = self.pids(&dir).await?
+                && let Some(shim) = open_held(&dir, pids.shim)?
+            {
                 await_end(&watch(shim)?).await?;
             }
             // A process that was being spawned may hold a copy of the lock for a moment longer.
@@ -281,7 +296,10 @@ impl Host {
 
     fn spawn_shim(&self, dir: &ContainerDir, lock: File) -> io::Result<Child> {
         let ShimCommand { program, args } = &self.config.shim;
-        let mut command = Command::new(program);
+        let mut command = match &self.program {
+            Some(guarded) => Command::new(format!("/proc/self/fd/{}", guarded.as_raw_fd())),
+            None => Command::new(program),
+        };
         command.args(args).arg(&dir.state).arg(&dir.data).env_clear();
         // Should it ever panic, the lock's file says why.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(lock).spawn()
@@ -314,6 +332,15 @@ impl Host {
         }
         Ok(seen)
     }
+}
+
+/// Init is a copy of the shim until it executes the container's program, and a container that makes it execute
+/// `/proc/self/exe` instead gets hold of the shim's file. On a detached read-only mount it cannot write to that.
+fn guard_program(program: &Path) -> io::Result<OwnedFd> {
+    let path = CString::new(program.as_os_str().as_encoded_bytes())?;
+    let mount = sys::clone_mount(&path)?;
+    sys::make_read_only(mount.as_fd())?;
+    Ok(mount)
 }
 
 /// Lets a shim begin, and answers what it reports.

@@ -93,6 +93,10 @@ fn a_container_does_not_outlive_its_shim() {
                 rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
             };
             let (shim, init) = (number("shim"), number("init"));
+            // A container that gets hold of the program must not be able to replace it, not even when it is not busy.
+            let program = format!("/proc/{shim}/exe");
+            let writable = nix::unistd::access(&*program, nix::unistd::AccessFlags::W_OK);
+            assert_eq!(writable, Err(nix::errno::Errno::EROFS));
             nix::sys::signal::kill(nix::unistd::Pid::from_raw(shim), nix::sys::signal::Signal::SIGKILL)
                 .unwrap();
             assert!(matches!(stage.runtime.wait(&id).await, Err(RuntimeError::Host(_))));
