@@ -1,5 +1,6 @@
 //! The error that every operation gives: a public half that AWS's shapes carry and an internal half for the log.
 
+use serde_json::Value;
 use std::fmt;
 
 /// A refusal or a failure. The constructors of the services are in `ecs::error` and so on; those that every AWS
@@ -12,6 +13,8 @@ pub struct ApiError {
     pub status: u16,
     /// What the user reads.
     pub message: String,
+    /// What the error's shape has besides, such as `resourceIds`. JSON protocols carry it.
+    pub members: Vec<(&'static str, Value)>,
     /// What the operator reads in the log. It never leaves the process.
     pub internal: Option<String>,
 }
@@ -19,7 +22,14 @@ pub struct ApiError {
 impl ApiError {
     /// An error without an internal half.
     pub fn new(code: &'static str, status: u16, message: impl Into<String>) -> Self {
-        Self { code, status, message: message.into(), internal: None }
+        Self { code, status, message: message.into(), members: Vec::new(), internal: None }
+    }
+
+    /// The same error with one more member of its shape.
+    #[must_use]
+    pub fn with_member(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.members.push((name, value.into()));
+        self
     }
 
     /// The same error with a cause for the log.

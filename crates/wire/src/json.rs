@@ -16,5 +16,23 @@ pub fn parse(body: &[u8]) -> Result<Value, ApiError> {
 
 /// The body of a failure.
 pub fn error(error: &ApiError) -> Bytes {
-    Bytes::from(json!({ "__type": error.code, "message": error.message }).to_string())
+    let mut body = json!({ "__type": error.code, "message": error.message });
+    for (name, value) in &error.members {
+        body[*name] = value.clone();
+    }
+    Bytes::from(body.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_has_the_members_of_its_shape() {
+        let refusal = ApiError::new("ConflictException", 400, "taken").with_member("resourceIds", vec!["a"]);
+        assert_eq!(
+            error(&refusal),
+            r#"{"__type":"ConflictException","message":"taken","resourceIds":["a"]}"#
+        );
+    }
 }
