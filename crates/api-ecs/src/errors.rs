@@ -93,8 +93,10 @@ pub(crate) enum Refusal {
     Parameter(String),
     #[error("The specified platform does not exist.")]
     PlatformUnknown,
-    #[error("A previous request with this clientToken had other parameters.")]
-    ClientTokenReused,
+    #[error(
+        "The RunTask request could not be processed due to conflicts. The provided clientToken is already in use with a different RunTask request."
+    )]
+    ClientTokenInUse { tasks: Vec<String> },
     #[error("No Container Instances were found in your cluster.")]
     NoInstances,
     #[error("The referenced task was not found.")]
@@ -181,7 +183,9 @@ impl From<Refusal> for ApiError {
             }
             Refusal::ClusterContainsTasks => error::cluster_contains_tasks_exception(message),
             Refusal::PlatformUnknown => error::platform_unknown_exception(message),
-            Refusal::ClientTokenReused => error::conflict_exception(message),
+            Refusal::ClientTokenInUse { tasks } => {
+                error::conflict_exception(message).with_member("resourceIds", tasks)
+            }
             Refusal::ServiceNotFound => error::service_not_found_exception(message),
             Refusal::Store(cause) => error::server_exception(message).with_internal(cause),
         }

@@ -3,12 +3,13 @@
 use crate::Refusal;
 use model::arn::Arn;
 use model::{ClusterName, Family, InstanceId, Scope, TaskId};
+use serde::Serialize;
 
 /// The cluster of a request that names none.
 pub(crate) const DEFAULT_CLUSTER: &str = "default";
 
 /// A task definition as a request names it. Without a revision, the latest ACTIVE one is meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct DefinitionName {
     /// The family.
     pub family: Family,

@@ -51,7 +51,7 @@ pub fn task(containers: &[&str]) -> Task {
         group: "family:web".into(),
         started_by: None,
         tags: Default::default(),
-        client_token: None,
+        client_request: None,
         version: 1,
         stop_code: None,
         stopped_reason: None,

@@ -41,8 +41,9 @@ pub struct Task {
     pub started_by: Option<String>,
     /// User tags, propagated ones included.
     pub tags: Tags,
-    /// `clientToken` of the RunTask that made it.
-    pub client_token: Option<String>,
+    /// The RunTask that made it, when that had a `clientToken`.
+    #[serde(default)]
+    pub client_request: Option<ClientRequest>,
     /// Counts changes that DescribeTasks would show, from 1.
     pub version: u64,
     /// Why it stopped.
@@ -51,6 +52,15 @@ pub struct Task {
     pub stopped_reason: Option<String>,
     /// When each thing happened.
     pub times: Times,
+}
+
+/// What a task keeps of an idempotent RunTask (ECS API Reference: Ensuring idempotency).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientRequest {
+    /// `clientToken`: names the request in its cluster.
+    pub token: String,
+    /// A digest of everything else that was asked for, in hexadecimal digits.
+    pub fingerprint: String,
 }
 
 /// The timestamps of DescribeTasks.

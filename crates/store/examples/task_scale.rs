@@ -131,7 +131,7 @@ fn task(n: usize, definition: Arc<TaskDefinition>) -> Task {
         eni: None,
         started_by: None,
         tags: Tags::new(),
-        client_token: None,
+        client_request: None,
         version: 1,
         stop_code: None,
         stopped_reason: None,

@@ -75,7 +75,7 @@ impl TaskIndexes {
         self.by_family.shift(key, old.map(group), new.map(group));
         let group = |task: &Task| Some(within(task, task.started_by.clone()?));
         self.by_started_by.shift(key, old.and_then(group), new.and_then(group));
-        let group = |task: &Task| Some(within(task, task.client_token.clone()?));
+        let group = |task: &Task| Some(within(task, task.client_request.as_ref()?.token.clone()));
         self.by_client_token.shift(key, old.and_then(group), new.and_then(group));
         let group = |task: &Task| task.definition.key();
         self.by_definition.shift(key, old.map(group), new.map(group));

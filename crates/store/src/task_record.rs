@@ -2,7 +2,9 @@
 
 use crate::record::Record;
 use crate::state::State;
-use model::task::{Container, DesiredStatus, EniAttachment, Overrides, StopCode, Task, TaskStatus, Times};
+use model::task::{
+    ClientRequest, Container, DesiredStatus, EniAttachment, Overrides, StopCode, Task, TaskStatus, Times,
+};
 use model::task_definition::LaunchType;
 use model::{ClusterName, Family, InstanceId, Scope, Tags, TaskId};
 use serde::{Deserialize, Serialize};
@@ -24,7 +26,8 @@ pub(crate) struct StoredTask<'a> {
     group: Cow<'a, str>,
     started_by: Cow<'a, Option<String>>,
     tags: Cow<'a, Tags>,
-    client_token: Cow<'a, Option<String>>,
+    #[serde(default)]
+    client_request: Cow<'a, Option<ClientRequest>>,
     version: u64,
     stop_code: Option<StopCode>,
     stopped_reason: Cow<'a, Option<String>>,
@@ -49,7 +52,7 @@ impl<'a> From<&'a Task> for StoredTask<'a> {
             group,
             started_by,
             tags,
-            client_token,
+            client_request,
             version,
             stop_code,
             stopped_reason,
@@ -70,7 +73,7 @@ impl<'a> From<&'a Task> for StoredTask<'a> {
             group: Cow::Borrowed(group),
             started_by: Cow::Borrowed(started_by),
             tags: Cow::Borrowed(tags),
-            client_token: Cow::Borrowed(client_token),
+            client_request: Cow::Borrowed(client_request),
             version: *version,
             stop_code: *stop_code,
             stopped_reason: Cow::Borrowed(stopped_reason),
@@ -106,11 +109,29 @@ impl StoredTask<'_> {
             group: self.group.into_owned(),
             started_by: self.started_by.into_owned(),
             tags: self.tags.into_owned(),
-            client_token: self.client_token.into_owned(),
+            client_request: self.client_request.into_owned(),
             version: self.version,
             stop_code: self.stop_code,
             stopped_reason: self.stopped_reason.into_owned(),
             times: self.times.into_owned(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{decode, encode, set};
+
+    /// The member is younger than the format.
+    #[test]
+    fn a_row_without_a_client_request_reads() {
+        let task = model::fixture::task(&["app!"]);
+        let mut row = serde_json::to_value(StoredTask::from(&task)).expect("a task serialises");
+        row.as_object_mut().and_then(|members| members.remove("client_request")).expect("the member");
+        let mut state = State::default();
+        set(&mut state, task.definition.key(), Some(task.definition.clone()));
+        let stored: StoredTask<'_> = decode(&encode(&row)).expect("the row reads");
+        assert_eq!(stored.into_task(&state), Ok(task));
     }
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::{definition, scope, task, task_key};
 use model::instance::{ContainerInstance, InstanceStatus, Resources};
-use model::task::{DesiredStatus, Task, TaskStatus};
+use model::task::{ClientRequest, DesiredStatus, Task, TaskStatus};
 use model::{InstanceId, TaskId};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -77,8 +77,11 @@ fn apply(tx: &mut Tx, op: &Op, (tasks, hosts): &mut Expected) {
             row.desired_status = if *stop { DesiredStatus::Stopped } else { DesiredStatus::Running };
             row.instance = host.map(|host| format!("h{host}").into());
             row.cluster = format!("c{cluster}").into();
-            row.client_token = token.map(|token| token.to_string());
-            row.started_by = row.client_token.clone();
+            row.started_by = token.map(|token| token.to_string());
+            row.client_request = row.started_by.clone().map(|token| {
+                let fingerprint = format!("of {id}");
+                ClientRequest { token, fingerprint }
+            });
             row.times.created_at.0 = i64::from(*id % 5);
             tasks.insert(row.id.clone(), row.clone());
             tx.put(row);
@@ -131,7 +134,7 @@ fn check(state: &State, (tasks, hosts): &Expected) {
         let mut active = ids(state.active_tasks(&scope(), &cluster));
         active.sort();
         assert_eq!(active, expect(&|t| t.cluster == cluster && t.last_status != TaskStatus::Stopped));
-        let token = expect(&|t| t.cluster == cluster && t.client_token.as_deref() == Some("1"));
+        let token = expect(&|t| t.cluster == cluster && t.started_by.as_deref() == Some("1"));
         assert_eq!(ids(state.tasks_by_client_token(&scope(), &cluster, "1")), token);
         assert_eq!(ids(state.tasks_by_started_by(&scope(), &cluster, "1")), token);
         let family = expect(&|t| t.cluster == cluster);

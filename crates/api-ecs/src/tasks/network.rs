@@ -5,6 +5,7 @@ use model::network::DefaultVpc;
 use model::task::{AttachmentStatus, EniAttachment};
 use model::task_definition::{LaunchType, NetworkMode};
 use model::{AttachmentId, Scope, SecurityGroupId, SubnetId};
+use serde::Serialize;
 use wire::ecs::{AssignPublicIp, NetworkConfiguration};
 
 /// The most subnets and security groups (ECS API Reference: `AwsVpcConfiguration`).
@@ -12,7 +13,7 @@ const SUBNETS_MAX: usize = 16;
 const SECURITY_GROUPS_MAX: usize = 5;
 
 /// The caller's choice; every subnet and group in it exists.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Network {
     subnets: Vec<SubnetId>,
     security_groups: Vec<SecurityGroupId>,
@@ -86,15 +87,6 @@ impl Network {
             assign_public_ip: self.assign_public_ip,
             status: AttachmentStatus::Precreated,
         }
-    }
-
-    /// Whether an attachment was made of this choice.
-    pub fn made(&self, eni: &EniAttachment) -> bool {
-        let same_subnets =
-            self.subnets.len() == eni.subnets.len() && self.subnets.iter().all(|s| eni.subnets.contains(s));
-        same_subnets
-            && self.security_groups == eni.security_groups
-            && self.assign_public_ip == eni.assign_public_ip
     }
 }
 

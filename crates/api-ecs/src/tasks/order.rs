@@ -4,9 +4,10 @@ use super::network::{self, Network};
 use super::overrides;
 use crate::names::{self, DefinitionName};
 use crate::{Refusal, tags};
-use model::task::{Overrides, Task};
+use model::task::{ClientRequest, Overrides};
 use model::task_definition::{LaunchType, TaskDefinition};
 use model::{ClusterName, Scope, Tags};
+use serde::Serialize;
 use wire::ecs::{self, PropagateTags, RunTaskRequest};
 
 /// Tasks of one RunTask (ECS API Reference: RunTask).
@@ -15,7 +16,8 @@ const COUNT: std::ops::RangeInclusive<i32> = 1..=10;
 const STARTED_BY_LEN_MAX: usize = 128;
 const CLIENT_TOKEN_LEN_MAX: usize = 64;
 
-/// A RunTask.
+/// A RunTask: names resolved and defaults filled in, so that orders that mean the same are the same.
+#[derive(Serialize)]
 pub(super) struct Order {
     pub scope: Scope,
     pub cluster: ClusterName,
@@ -26,9 +28,11 @@ pub(super) struct Order {
     pub started_by: Option<String>,
     pub overrides: Overrides,
     pub network: Option<Network>,
-    pub client_token: Option<String>,
     tags: Tags,
     propagate_tags: bool,
+    /// The request as its tasks remember it.
+    #[serde(skip)]
+    pub client_request: Option<ClientRequest>,
 }
 
 impl Order {
@@ -41,11 +45,11 @@ impl Order {
             return Err(Refusal::parameter("count should be between 1 and 10."));
         }
         check_word("startedBy", input.started_by.as_deref(), STARTED_BY_LEN_MAX, "-/_")?;
-        check_length("clientToken", input.client_token.as_deref(), CLIENT_TOKEN_LEN_MAX)?;
+        let token = client_token(input.client_token)?;
         check_length("group", input.group.as_deref(), 255)?;
         let definition = names::definition(scope, &input.task_definition)?;
         let group = input.group.filter(|g| !g.is_empty());
-        Ok(Order {
+        let mut order = Order {
             scope: scope.clone(),
             cluster: names::cluster(scope, input.cluster.as_deref())?,
             count: count.unsigned_abs(),
@@ -54,11 +58,13 @@ impl Order {
             started_by: input.started_by,
             overrides: overrides::parse(input.overrides)?,
             network: network::parse(scope, input.network_configuration)?,
-            client_token: input.client_token.filter(|t| !t.is_empty()),
             tags: tags::parse(input.tags)?,
             propagate_tags: propagate_tags(input.propagate_tags)?,
             definition,
-        })
+            client_request: None,
+        };
+        order.client_request = token.map(|token| ClientRequest { token, fingerprint: order.fingerprint() });
+        Ok(order)
     }
 
     /// Holds the order against the definition.
@@ -79,21 +85,11 @@ impl Order {
         tags::check_count(tags)
     }
 
-    /// Whether the task was made by the same order. Tags are left out: they may have changed since.
-    pub fn made(&self, task: &Task) -> bool {
-        let same_network = match (&self.network, &task.eni) {
-            (Some(network), Some(eni)) => network.made(eni),
-            (None, None) => true,
-            _ => false,
-        };
-        let definition = &task.definition;
-        same_network
-            && self.definition.family == definition.family
-            && self.definition.revision.is_none_or(|r| r == definition.revision)
-            && self.launch_type == task.launch_type
-            && self.group == task.group
-            && self.started_by == task.started_by
-            && self.overrides == task.overrides
+    /// A digest of the whole order. It is kept with the tasks, so a member that is added must be skipped while it has
+    /// its default: an order must have the same digest before and after an upgrade.
+    fn fingerprint(&self) -> String {
+        let canonical = serde_json::to_vec(self).expect("plain values in memory always serialise");
+        wire::sigv4::sha256_hex(&canonical)
     }
 }
 
@@ -124,6 +120,17 @@ fn propagate_tags(from: Option<PropagateTags>) -> Result<bool, Refusal> {
         Some(PropagateTags::Service) => Err(Refusal::parameter(
             "propagateTags should be one of [TASK_DEFINITION,NONE] when running a task.",
         )),
+    }
+}
+
+/// ASCII without spaces (ECS API Reference: Ensuring idempotency).
+fn client_token(token: Option<String>) -> Result<Option<String>, Refusal> {
+    check_length("clientToken", token.as_deref(), CLIENT_TOKEN_LEN_MAX)?;
+    match token.filter(|t| !t.is_empty()) {
+        Some(token) if !token.bytes().all(|b| b.is_ascii_graphic()) => {
+            Err(Refusal::parameter("clientToken contains invalid characters."))
+        }
+        token => Ok(token),
     }
 }
 

@@ -18,6 +18,9 @@ use wire::ecs::{Failure, RunTaskRequest, RunTaskResponse};
 /// What FARGATE answers when nothing has room (Amazon ECS Developer Guide: API failure reasons).
 const NO_CAPACITY: &str =
     "Capacity is unavailable at this time. Please try again later or in a different availability zone";
+/// What a repeated request hears of each task that it asked for and that is not there.
+const NOT_REPLAYED: &str =
+    "The first request with this clientToken did not start this task, or it stopped long ago.";
 
 impl Ecs {
     /// RunTask. Tasks that no instance takes are in `failures[]`; the others have their instance when this answers.
@@ -53,27 +56,23 @@ fn run(tx: &mut Tx, order: &Order, ids: &dyn IdSource, now: Timestamp) -> Result
     Ok(RunTaskResponse { tasks: Some(tasks), failures: Some(failures) })
 }
 
-/// The answer of an earlier call with the same `clientToken`: its tasks as they are now.
+/// The answer of an earlier call with the same `clientToken`: its tasks as they are now, STOPPED ones included until
+/// they are forgotten. A call that started no task has left nothing to find, so its token starts anew.
 fn replay(state: &State, order: &Order) -> Result<Option<RunTaskResponse>, Refusal> {
-    let Some(token) = &order.client_token else { return Ok(None) };
-    let made: Vec<_> = state.tasks_by_client_token(&order.scope, &order.cluster, token).collect();
+    let Some(request) = &order.client_request else { return Ok(None) };
+    let made: Vec<_> = state.tasks_by_client_token(&order.scope, &order.cluster, &request.token).collect();
     if made.is_empty() {
         return Ok(None);
     }
-    let (count, made_count) = (order.count as usize, made.len());
-    if made_count > count || !made.iter().all(|task| order.made(task)) {
-        return Err(Refusal::ClientTokenReused);
+    if made.iter().any(|task| task.client_request.as_ref() != Some(request)) {
+        let arns = made.iter().map(|task| arn::task(&task.scope, &task.cluster, &task.id));
+        return Err(Refusal::ClientTokenInUse { tasks: arns.collect() });
     }
-    // What the earlier call could not place it did not keep; that it placed no more is said again.
-    let lacking = || Failure {
-        arn: None,
-        reason: Some("The first request with this clientToken did not start this task.".to_owned()),
-        detail: None,
-    };
-    Ok(Some(RunTaskResponse {
-        tasks: Some(made.into_iter().map(|task| convert::task(state, task, true)).collect()),
-        failures: Some((made_count..count).map(|_| lacking()).collect()),
-    }))
+    // What the earlier call could not place it did not keep; that there are fewer tasks is said again.
+    let lacking = || Failure { arn: None, reason: Some(NOT_REPLAYED.to_owned()), detail: None };
+    let failures = (made.len()..order.count as usize).map(|_| lacking()).collect();
+    let tasks = made.into_iter().map(|task| convert::task(state, task, true)).collect();
+    Ok(Some(RunTaskResponse { tasks: Some(tasks), failures: Some(failures) }))
 }
 
 fn definition(state: &State, order: &Order) -> Result<Arc<TaskDefinition>, Refusal> {
@@ -159,7 +158,7 @@ fn new_task(
         group: order.group.clone(),
         started_by: order.started_by.clone(),
         tags: order.tags(definition)?,
-        client_token: order.client_token.clone(),
+        client_request: order.client_request.clone(),
         version: 1,
         stop_code: None,
         stopped_reason: None,

@@ -184,6 +184,14 @@ fn what_is_run_and_where_is_checked() {
         ),
         (json!({ "startedBy": "a b" }), "InvalidParameterException: startedBy contains invalid characters."),
         (
+            json!({ "clientToken": "x".repeat(65) }),
+            "InvalidParameterException: clientToken can have at most 64 characters.",
+        ),
+        (
+            json!({ "clientToken": "a b" }),
+            "InvalidParameterException: clientToken contains invalid characters.",
+        ),
+        (
             json!({ "propagateTags": "SERVICE" }),
             "InvalidParameterException: propagateTags should be one of [TASK_DEFINITION,NONE] when running a task.",
         ),
@@ -337,21 +345,77 @@ fn a_client_token_starts_its_tasks_once() {
     w.register("web");
     let again = w.ok("RunTask", run(json!({})));
     assert_eq!(first, again, "a new revision does not change what the token stands for");
-    assert_eq!(w.store.snapshot().task_count(), 2);
-    for changes in [
-        json!({ "count": 1 }),
-        json!({ "startedBy": "x" }),
-        json!({ "group": "g" }),
-        json!({ "taskDefinition": "web:2" }),
+    for same in [
+        json!({ "cluster": "arn:aws:ecs:us-east-1:000000000000:cluster/default", "tags": [] }),
+        json!({ "group": "family:web", "propagateTags": "NONE", "platformVersion": "LATEST" }),
     ] {
-        let expected = "ConflictException: A previous request with this clientToken had other parameters.";
-        assert_eq!(w.err("RunTask", run(changes.clone())), expected, "{changes}");
+        assert_eq!(w.ok("RunTask", run(same.clone())), first, "{same} says what was said before");
     }
-    let more = w.ok("RunTask", run(json!({ "count": 3 })));
-    assert_eq!(more["tasks"], first["tasks"]);
-    assert_eq!(more["failures"].as_array().map(Vec::len), Some(1), "what was not started is said");
+    assert_eq!(w.store.snapshot().task_count(), 2);
     let other = w.ok("RunTask", run(json!({ "clientToken": "u", "count": 1 })));
     assert_ne!(task_id(&other["tasks"][0]), task_id(&first["tasks"][0]));
+}
+
+#[test]
+fn a_client_token_stands_for_one_request() {
+    let w = World::with_agent();
+    w.register("web");
+    let token = json!({ "clientToken": "t", "tags": [{ "key": "a", "value": "b" }] });
+    let first = w.ok("RunTask", request(&w, token.clone()));
+    let subnets: Vec<_> = DefaultVpc::of(&w.scope).subnets.iter().map(|s| json!(s.id)).collect();
+    for changes in [
+        json!({ "count": 2 }),
+        json!({ "tags": null }),
+        json!({ "tags": [{ "key": "a", "value": "c" }] }),
+        json!({ "propagateTags": "TASK_DEFINITION" }),
+        json!({ "startedBy": "x" }),
+        json!({ "group": "g" }),
+        json!({ "taskDefinition": "web:1" }),
+        json!({ "launchType": "EC2" }),
+        json!({ "overrides": { "containerOverrides": [{ "name": "app", "command": ["x"] }] } }),
+        json!({ "networkConfiguration": { "awsvpcConfiguration": { "subnets": subnets } } }),
+        json!({ "networkConfiguration": null }),
+    ] {
+        let mut other = request(&w, token.clone());
+        lay_over(&mut other, changes.clone());
+        let error = w.call("RunTask", other).expect_err("another request");
+        assert_eq!(
+            error.to_string(),
+            "ConflictException: The RunTask request could not be processed due to conflicts. The provided clientToken \
+             is already in use with a different RunTask request.",
+            "{changes}"
+        );
+        assert_eq!(error.members, [("resourceIds", json!([first["tasks"][0]["taskArn"]]))]);
+    }
+    w.ok("CreateCluster", json!({ "clusterName": "other" }));
+    let mut elsewhere = request(&w, token);
+    lay_over(&mut elsewhere, json!({ "cluster": "other", "count": 2 }));
+    w.check("RunTask", elsewhere, json!({ "failures": [] }));
+}
+
+#[test]
+fn a_repeated_request_says_what_the_first_did_not_start() {
+    let w = World::with_agent();
+    w.ok("RegisterTaskDefinition", fargate("web", json!({ "cpu": "1024", "memory": "2048" })));
+    let run = |token: &str| request(&w, json!({ "clientToken": token, "count": 3 }));
+    let first = w.ok("RunTask", run("t"));
+    w.check("RunTask", run("nothing"), json!({ "tasks": [] }));
+    w.ok("StopTask", json!({ "task": task_id(&first["tasks"][0]) }));
+    w.reconcile();
+    let again = w.ok("RunTask", run("t"));
+    let statuses = |answer: &Value| {
+        let tasks = answer["tasks"].as_array().expect("tasks").iter();
+        tasks.map(|t| (task_id(t), t["desiredStatus"].clone())).collect::<Vec<_>>()
+    };
+    let [mut stopped, running] = <[_; 2]>::try_from(statuses(&first)).expect("two tasks had room");
+    stopped.1 = json!("STOPPED");
+    assert_eq!(statuses(&again), [stopped, running], "the same tasks, as they are now");
+    assert_eq!(
+        again["failures"],
+        json!([{ "reason": "The first request with this clientToken did not start this task, or it stopped long ago." }])
+    );
+    let anew = w.ok("RunTask", run("nothing"));
+    assert_eq!(anew["tasks"].as_array().map(Vec::len), Some(1), "a token that started nothing is free");
 }
 
 #[test]

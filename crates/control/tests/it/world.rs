@@ -274,7 +274,7 @@ pub fn task_of(id: &str, definition: TaskDefinition) -> Task {
         group: format!("family:{}", definition.family),
         started_by: None,
         tags: BTreeMap::new(),
-        client_token: None,
+        client_request: None,
         version: 1,
         stop_code: None,
         stopped_reason: None,

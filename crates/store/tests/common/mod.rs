@@ -59,7 +59,7 @@ pub fn task(id: &str, definition: TaskDefinition) -> Task {
         eni: None,
         started_by: None,
         tags: Tags::new(),
-        client_token: None,
+        client_request: None,
         version: 1,
         stop_code: None,
         stopped_reason: None,

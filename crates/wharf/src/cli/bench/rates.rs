@@ -222,7 +222,7 @@ fn stopped_task(n: usize, definition: &Arc<TaskDefinition>) -> Task {
         group: "family:bench".into(),
         started_by: None,
         tags: Default::default(),
-        client_token: None,
+        client_request: None,
         version: 5,
         stop_code: Some(StopCode::EssentialContainerExited),
         stopped_reason: Some("Essential container in task exited".into()),
