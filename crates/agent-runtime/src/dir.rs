@@ -7,7 +7,6 @@
 //!          rootfs/      where init mounts the root file system, in its own mount namespace
 //! DATA/ID/launch.json   what to run; written by the agent
 //!         upper/ work/  the container's writes
-//!         hosts  hostname  resolv.conf
 //! ```
 //!
 //! STATE may be on tmpfs: after a reboot there are no containers, only their DATA to remove. DATA must be on a file

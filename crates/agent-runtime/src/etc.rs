@@ -15,7 +15,20 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 ";
 
-pub(crate) fn hosts(spec: &ContainerSpec) -> String {
+/// What [`files`] makes.
+pub(crate) const NAMES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
+
+/// Names in `/etc`, and contents.
+///
+/// # Errors
+/// The host's `resolv.conf` cannot be read.
+pub(crate) fn files(spec: &ContainerSpec) -> io::Result<impl Iterator<Item = (&'static str, Vec<u8>)>> {
+    let contents =
+        [hosts(spec).into_bytes(), format!("{}\n", spec.hostname).into_bytes(), resolv_conf(spec)?];
+    Ok(NAMES.into_iter().zip(contents))
+}
+
+fn hosts(spec: &ContainerSpec) -> String {
     let mut file = LOCAL_NAMES.to_owned();
     for (address, names) in &spec.hosts {
         let _ = writeln!(file, "{address}\t{names}");
@@ -24,7 +37,7 @@ pub(crate) fn hosts(spec: &ContainerSpec) -> String {
 }
 
 /// The host's own when the spec names no servers; a host without one has none to give.
-pub(crate) fn resolv_conf(spec: &ContainerSpec) -> io::Result<Vec<u8>> {
+fn resolv_conf(spec: &ContainerSpec) -> io::Result<Vec<u8>> {
     if spec.dns_servers.is_empty() {
         return match fs::read("/etc/resolv.conf") {
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),

@@ -1,12 +1,12 @@
 //! The root file system of a container, put together by its init.
 //!
 //! Init mounts the overlay, makes it its root, and only then makes the mounts in it: every path of the image is
-//! resolved inside the image, so its symbolic links lead nowhere else. What has to come from the host is taken along
-//! as detached mounts.
+//! resolved inside the image, so its symbolic links lead nowhere else. The control groups come from the host as detached
+//! mounts.
 
 use crate::cgroup::Hierarchies;
 use crate::dir::{ContainerDir, Launch};
-use crate::sys;
+use crate::{etc, sys};
 use agent_driver::Namespace;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod, umask};
@@ -14,15 +14,12 @@ use nix::unistd::{chdir, pivot_root};
 use std::ffi::CString;
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 const NOSUID_NODEV_NOEXEC: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
-
-/// Files that come from the data directory to `/etc`.
-const ETC_FILES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
 
 const DEVICES: [(&str, u64, u64); 6] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
@@ -67,7 +64,7 @@ pub(crate) fn ensure_skeleton(dir: &Path) -> io::Result<()> {
     for mount_point in ["proc", "dev", "sys", "etc"] {
         DirBuilder::new().recursive(true).mode(0o755).create(dir.join(mount_point))?;
     }
-    for name in ETC_FILES {
+    for name in etc::NAMES {
         OpenOptions::new().write(true).create(true).truncate(false).open(dir.join("etc").join(name))?;
     }
     Ok(())
@@ -81,7 +78,7 @@ pub(crate) fn enter(dir: &ContainerDir, launch: &Launch) -> Result<(), String> {
     umask(Mode::empty());
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
         .map_err(|e| format!("make mounts private: {e}"))?;
-    let etc = detach_etc_files(&dir.data)?;
+    let etc = etc::files(&launch.spec).map_err(|e| format!("/etc/resolv.conf: {e}"))?;
     let groups = detach_groups(launch)?;
     mount_overlay(dir, launch)?;
     change_root(&dir.rootfs()).map_err(|e| format!("change root: {e}"))?;
@@ -89,8 +86,8 @@ pub(crate) fn enter(dir: &ContainerDir, launch: &Launch) -> Result<(), String> {
     mount_kernel_filesystems()?;
     fill_dev().map_err(|e| format!("fill /dev: {e}"))?;
     mount_groups(&launch.hierarchies, groups)?;
-    for (name, file) in ETC_FILES.iter().zip(etc) {
-        mount_file(&file, &format!("/etc/{name}"))?;
+    for (name, contents) in etc {
+        place_etc_file(name, &contents)?;
     }
     if launch.spec.network != Namespace::Host {
         for (path, value) in NETWORK_SYSCTLS {
@@ -109,10 +106,6 @@ pub(crate) fn enter(dir: &ContainerDir, launch: &Launch) -> Result<(), String> {
 /// Makes the root file system read-only when it shall be; the mounts in it stay as they are.
 pub(crate) fn seal(launch: &Launch) -> Result<(), String> {
     if launch.spec.readonly_rootfs { remount_read_only("/", MsFlags::empty()) } else { Ok(()) }
-}
-
-fn detach_etc_files(data_dir: &Path) -> Result<Vec<OwnedFd>, String> {
-    ETC_FILES.iter().map(|name| detach(&data_dir.join(name))).collect()
 }
 
 /// The container's own groups, for version 1 with the names that their trees have on the host.
@@ -218,25 +211,27 @@ fn mount_groups(hierarchies: &Hierarchies, groups: Vec<(PathBuf, OwnedFd)>) -> R
     remount_read_only(TARGET, NOSUID_NODEV_NOEXEC)
 }
 
-/// Puts a file over the image's own, which is made when missing. A link that leads nowhere is replaced.
-fn mount_file(file: &OwnedFd, target: &str) -> Result<(), String> {
+/// Puts a file over the image's own, which is made when missing; a link that leads nowhere is replaced. The file is one
+/// of `/dev`'s file system: its size is bounded, and it costs no disk.
+fn place_etc_file(name: &str, contents: &[u8]) -> Result<(), String> {
+    let (source, target) = (format!("/dev/.{name}"), format!("/etc/{name}"));
     let fail = |e: io::Error| format!("{target}: {e}");
-    let touch = || {
-        let mut options = OpenOptions::new();
-        // Without blocking: the image may have a pipe there.
-        options.write(true).create(true).mode(0o644).custom_flags(nix::libc::O_NONBLOCK).open(target)
-    };
-    if fs::metadata(target).is_err() {
+    let mut file = OpenOptions::new();
+    file.write(true).create(true).mode(0o644);
+    file.open(&source).and_then(|mut file| file.write_all(contents)).map_err(fail)?;
+    if fs::metadata(&target).is_err() {
         match DirBuilder::new().mode(0o755).create("/etc") {
             Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(fail(e)),
             _ => {}
         }
-        if touch().is_err() {
-            fs::remove_file(target).map_err(fail)?;
-            touch().map_err(fail)?;
+        if file.open(&target).is_err() {
+            fs::remove_file(&target).map_err(fail)?;
+            file.open(&target).map_err(fail)?;
         }
     }
-    move_mount(file, target)
+    mount(Some(&*source), &*target, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+        .map_err(|e| fail(e.into()))?;
+    fs::remove_file(&source).map_err(fail)
 }
 
 fn move_mount(mount: &OwnedFd, target: &str) -> Result<(), String> {

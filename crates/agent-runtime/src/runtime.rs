@@ -2,7 +2,7 @@
 
 use crate::cgroup::Hierarchies;
 use crate::dir::{ContainerDir, Launch, Pids, remove_tree};
-use crate::{etc, init, rootfs, shim, sys};
+use crate::{init, rootfs, shim, sys};
 use agent_driver::{
     ContainerSpec, Exit, Runtime, RuntimeError, RuntimeId, RuntimeState, Seen, StopSignal, TaskLimits,
 };
@@ -309,7 +309,7 @@ impl Host {
     fn prepare(&self, dir: &ContainerDir, spec: ContainerSpec) -> Result<(), RuntimeError> {
         // Of before a reboot.
         remove_tree(&dir.data).map_err(create("remove old files"))?;
-        write_data(dir, &spec).map_err(create("make the container's files"))?;
+        make_data_dirs(dir).map_err(create("make the container's directories"))?;
         let cgroup = self.config.cgroup_parent.join(&spec.task).join(&spec.id.0);
         let (skeleton, hierarchies) = (self.skeleton.clone(), self.hierarchies.clone());
         let launch = Launch { spec, skeleton, hierarchies, cgroup };
@@ -353,14 +353,11 @@ fn launch(shim: &mut Child) -> Result<(), RuntimeError> {
     init::read_report(&report)
 }
 
-fn write_data(dir: &ContainerDir, spec: &ContainerSpec) -> io::Result<()> {
+fn make_data_dirs(dir: &ContainerDir) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(&dir.data)?;
     // The overlay's root has the mode of this.
     DirBuilder::new().mode(0o755).create(dir.data.join("upper"))?;
-    fs::create_dir(dir.data.join("work"))?;
-    fs::write(dir.data.join("hosts"), etc::hosts(spec))?;
-    fs::write(dir.data.join("hostname"), format!("{}\n", spec.hostname))?;
-    fs::write(dir.data.join("resolv.conf"), etc::resolv_conf(spec)?)
+    fs::create_dir(dir.data.join("work"))
 }
 
 /// Ids become names of directories and control groups.

@@ -1,6 +1,6 @@
 //! Agents and shims that are killed.
 
-use crate::stage::{Place, TASK, eventually, play, spooled};
+use super::stage::{Place, TASK, eventually, play, spooled};
 use agent_driver::{Runtime, RuntimeError, RuntimeId, RuntimeState, StopSignal, TaskLimits};
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -49,7 +49,7 @@ fn a_container_outlives_the_agent_and_its_process_group() {
     play("killed", TaskLimits::default(), async |stage| {
         let place = &stage.place;
         let mut agent = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "adoption::agent", "--nocapture"])
+            .args(["--exact", "needs_root::adoption::agent", "--nocapture"])
             .env(PLACE, format!("{} {}", place.root.display(), place.parent))
             .stdout(Stdio::piped())
             .process_group(0)

@@ -1,6 +1,6 @@
 //! What a container sees and what it may not do.
 
-use crate::stage::{TASK, play};
+use super::stage::{TASK, play};
 use agent_driver::{Namespace, TaskLimits};
 use std::net::Ipv4Addr;
 
@@ -51,10 +51,10 @@ fn environment_directory_user_and_names() {
 fn files_that_are_made_for_it() {
     play("etc", TaskLimits::default(), async |stage| {
         let mut spec =
-            stage.place.shell("a", "cat /etc/resolv.conf; grep db /etc/hosts; echo more >> /etc/hosts");
+            stage.place.shell("a", "cat /etc/resolv.conf; grep db /etc/hosts; echo more >> /etc/hosts; stat -c %A /etc/hosts; ! ls -A /dev | grep '^[.]'");
         spec.dns_servers = vec![Ipv4Addr::new(10, 0, 0, 2)];
         spec.hosts = vec![(Ipv4Addr::new(10, 0, 0, 9), "db db.local".to_owned())];
-        assert_eq!(stage.output(spec).await, "nameserver 10.0.0.2\n10.0.0.9\tdb db.local\n");
+        assert_eq!(stage.output(spec).await, "nameserver 10.0.0.2\n10.0.0.9\tdb db.local\n-rw-r--r--\n");
     });
 }
 

@@ -1,6 +1,6 @@
 //! Limits, as the kernel has them.
 
-use crate::stage::{TASK, play};
+use super::stage::{TASK, play};
 use agent_driver::{Runtime, StopSignal, TaskLimits};
 use std::fs;
 use std::process::Command;
@@ -66,22 +66,22 @@ fn running_out_of_memory_is_told_apart() {
     });
 }
 
-/// Where version 2 is mounted beside version 1, it is tried alone: in a mount namespace without the others.
+/// Where there is version 1, version 2 is tried alone: in a mount namespace without the others. Where there is none,
+/// every test here has been tried so.
 #[test]
 fn version_2_alone_carries_containers() {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-    let kinds = |kind: &str| mounts.lines().filter(|line| line.split(' ').nth(2) == Some(kind)).count();
-    if !nix::unistd::geteuid().is_root() || kinds("cgroup") == 0 || kinds("cgroup2") == 0 {
-        println!("skipped: needs root and hybrid cgroups");
+    if !mounts.lines().any(|line| line.split(' ').nth(2) == Some("cgroup")) {
         return;
     }
-    let alone = "mount --make-rprivate / && \
-        awk '$3 == \"cgroup\" { print $2 }' /proc/self/mounts | xargs umount && exec \"$0\" --exact \"$@\"";
+    let alone = "mount --make-rprivate / && awk '$3 == \"cgroup\" { print $2 }' /proc/self/mounts | xargs umount && \
+        { grep -q ' cgroup2 ' /proc/self/mounts || mount -t cgroup2 cgroup2 /sys/fs/cgroup; } && \
+        exec \"$0\" --exact \"$@\"";
     let tests = [
-        "lifecycle::signals_end_a_container",
-        "isolation::capabilities_system_calls_and_devices_are_limited",
-        "adoption::a_container_does_not_outlive_its_shim",
-        "adoption::a_running_container_is_removed_with_all_its_processes",
+        "needs_root::lifecycle::signals_end_a_container",
+        "needs_root::isolation::capabilities_system_calls_and_devices_are_limited",
+        "needs_root::adoption::a_container_does_not_outlive_its_shim",
+        "needs_root::adoption::a_running_container_is_removed_with_all_its_processes",
     ];
     let output = Command::new("unshare")
         .args(["--mount", "sh", "-c", alone])

@@ -1,6 +1,6 @@
 //! From start to removal.
 
-use crate::stage::{TASK, eventually, play, spooled};
+use super::stage::{TASK, eventually, play, spooled};
 use agent_driver::{
     Namespace, Runtime, RuntimeError, RuntimeId, RuntimeState, Seen, SpoolMode, StopSignal, TaskLimits,
 };
