@@ -52,6 +52,15 @@ def test_two_wharfs_do_not_share_a_directory(tmp_path):
         assert second.returncode == 1 and "already uses" in second.stderr
 
 
+def test_the_region_is_that_of_the_first_start(tmp_path):
+    with Wharf(tmp_path, ["server", "--region", "eu-west-1"]) as wharf:
+        assert wharf.environment["AWS_REGION"] == "eu-west-1"
+        wharf.end("server")
+        command = [BIN, "server", "--data-dir", str(wharf.data), "--listen", "127.0.0.1:0", "--region", "us-east-1"]
+        other = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        assert other.returncode == 1 and "eu-west-1" in other.stderr
+
+
 def test_local_keys_are_trusted_on_loopback_alone(tmp_path):
     command = [BIN, "server", "--data-dir", str(tmp_path), "--listen", "0.0.0.0:0", "--trust-local-keys"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)

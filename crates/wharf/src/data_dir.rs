@@ -91,6 +91,14 @@ impl DataDir {
         &self.root
     }
 
+    /// What a command line needs to find this directory: nothing for the default one.
+    pub fn option(&self) -> String {
+        match default_root().canonicalize() {
+            Ok(default) if default == self.root => String::new(),
+            _ => format!(" --data-dir {}", self.root.display()),
+        }
+    }
+
     /// State that dies with the host: `/run/wharf/NAME`.
     pub fn run_dir(&self) -> PathBuf {
         Path::new("/run/wharf").join(self.name())

@@ -86,9 +86,9 @@ pub struct Up {
     /// (the default with --ephemeral)
     #[arg(long)]
     pub trust_local_keys: bool,
-    /// Region of the container instance, and what `wharf env` exports
-    #[arg(long, value_name = "REGION", env = "AWS_REGION", default_value = "us-east-1")]
-    pub region: String,
+    /// Region of the container instance, and what `wharf env` exports; fixed by the first start [default: us-east-1]
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
 }
 
 /// Parses the command line, runs the command, and says what went wrong.

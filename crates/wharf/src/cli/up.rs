@@ -126,11 +126,7 @@ async fn announce_and_wait(
             how = &mut *ending => return Ok(how),
         }
     }
-    println!(
-        "Wharf is ready at {} (eval \"$(wharf env --data-dir {})\")",
-        endpoint.url,
-        data.root().display()
-    );
+    println!("Wharf is ready at {}; for the AWS clients: eval \"$(wharf env{})\"", endpoint.url, data.option());
     Ok(ending.await)
 }
 
@@ -150,5 +146,10 @@ fn ending(ephemeral: bool) -> Result<impl Future<Output = Ending>> {
 
 fn init_tracing() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(is_terminal)
+        .with_writer(std::io::stderr)
+        .init();
 }

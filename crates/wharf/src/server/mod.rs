@@ -14,7 +14,7 @@ use listener::{Listener, Routes};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use store::redb::RedbJournal;
-use store::{Committer, Store};
+use store::{Committer, Store, StoreError};
 use tokio::sync::watch;
 use wire::Door;
 
@@ -24,9 +24,13 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Whether local keys are trusted.
     pub trust_local_keys: bool,
-    /// The region of the first cluster and of `wharf env`.
-    pub region: String,
+    /// The region of the container instance and of `wharf env`; that of the first start when absent.
+    pub region: Option<String>,
 }
+
+/// The store's setting for the region of the first start: the agent's instance is registered there.
+const REGION: &str = "region";
+const REGION_DEFAULT: &str = "us-east-1";
 
 /// A control plane that listens.
 pub struct Server {
@@ -50,12 +54,13 @@ impl Server {
         let journal = RedbJournal::open(data.store()).context("opening the store")?;
         let store = Store::open(Box::new(journal), Committer::Thread).context("opening the store")?;
         let key = ensure_first_key(&store, &*clock, &*ids).await?;
+        let region = ensure_region(&store, config.region).await?;
         let listener = Listener::bind(config.listen).await?;
         let endpoint = Endpoint {
             url: format!("http://{}", listener.address),
             access_key_id: key.id.to_string(),
             secret_access_key: key.secret,
-            region: config.region,
+            region,
         };
         let control = Control::new(store.clone(), clock.clone(), ids.clone(), ControlConfig::default());
         let logs = api_logs::Logs::open(store.clone(), data.logs(), clock.clone())
@@ -101,6 +106,30 @@ impl Server {
             self.control.run(until(shutdown.clone())),
             self.listener.serve(self.routes, until(shutdown)),
         );
+    }
+}
+
+/// The region of the first start; asking for another one later is an error.
+async fn ensure_region(store: &Store, asked: Option<String>) -> Result<String> {
+    let known = store.snapshot().setting(REGION).map(str::to_owned);
+    match (known, asked) {
+        (Some(known), Some(asked)) if known != asked => {
+            bail!(
+                "this Wharf was first started in {known}, and its container instance is there; leave out --region {asked}"
+            )
+        }
+        (Some(known), _) => Ok(known),
+        (None, asked) => {
+            let region = asked.unwrap_or_else(|| REGION_DEFAULT.to_owned());
+            let made = region.clone();
+            store
+                .commit(move |tx| {
+                    tx.set_setting(REGION, &made);
+                    Ok::<_, StoreError>(())
+                })
+                .await?;
+            Ok(region)
+        }
     }
 }
 

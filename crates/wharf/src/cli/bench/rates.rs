@@ -27,11 +27,7 @@ const BATCH: usize = 1000;
 
 pub async fn measure(many: usize) -> Result<Vec<Figure>> {
     let dir = tempfile::tempdir()?;
-    let config = ServerConfig {
-        listen: ([127, 0, 0, 1], 0).into(),
-        trust_local_keys: false,
-        region: "us-east-1".into(),
-    };
+    let config = ServerConfig { listen: ([127, 0, 0, 1], 0).into(), trust_local_keys: false, region: None };
     let server = Server::open(&DataDir::open(Some(dir.path()))?, config).await?;
     server.ensure_default_cluster().await?;
     let endpoint = server.endpoint.clone();
