@@ -48,17 +48,23 @@ async fn it_acts_by_its_first_argument() {
 }
 
 #[tokio::test]
-async fn it_serves_and_ends_when_asked_to_even_as_process_1() {
+async fn it_serves_and_ends_when_asked_to() {
     let hello = hello().await;
+    assert_serves_and_ends(Command::new(hello.root.join("hello")));
+}
+
+#[tokio::test]
+async fn needs_root_it_serves_and_ends_when_asked_to_even_as_process_1() {
+    let hello = hello().await;
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--kill-child"]).arg(hello.root.join("hello"));
+    assert_serves_and_ends(command);
+}
+
+fn assert_serves_and_ends(mut command: Command) {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
-    let mut command = Command::new("unshare");
-    command.args(["--pid", "--fork", "--kill-child"]).arg(hello.root.join("hello"));
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED in part: process 1 needs root");
-        command = Command::new(hello.root.join("hello"));
-    }
     let mut child =
         command.args(["serve", &address.port().to_string()]).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();

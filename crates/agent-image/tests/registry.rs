@@ -10,7 +10,7 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use support::{eventually, is_installed, two_layers};
+use support::{assert_installed, eventually, two_layers};
 
 /// Ends with the test.
 struct Registry {
@@ -64,9 +64,8 @@ impl Drop for Registry {
 
 #[tokio::test]
 async fn images_of_every_format_are_pulled() {
-    if !is_installed("docker-registry") || !is_installed("skopeo") {
-        return;
-    }
+    assert_installed("docker-registry", "docker-registry");
+    assert_installed("skopeo", "skopeo");
     let dir = tempfile::tempdir().unwrap();
     let registry = Registry::start(dir.path());
     let store = ImageStore::open(dir.path().join("store")).unwrap();

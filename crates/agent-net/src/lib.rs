@@ -34,7 +34,9 @@ mod pool;
 mod rtnl;
 mod task;
 #[cfg(test)]
-mod tests;
+mod tests {
+    mod needs_root;
+}
 mod turns;
 
 pub use config::HostNetworkConfig;

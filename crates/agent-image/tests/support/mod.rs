@@ -10,13 +10,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub fn is_installed(program: &str) -> bool {
-    let found =
-        Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap().status.success();
-    if !found {
-        eprintln!("SKIPPED: {program} is not installed");
-    }
-    found
+/// Fails where a program is missing; `package` is what `./x test` would have installed.
+pub fn assert_installed(program: &str, package: &str) {
+    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
+    assert!(found.status.success(), "{program} is missing: install the Debian package {package}");
 }
 
 /// Two layers, the upper one changing the lower.

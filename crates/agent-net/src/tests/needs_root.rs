@@ -1,5 +1,5 @@
-//! The driver on a host of its own: each test runs again, alone, in fresh network and mount namespaces. They need root
-//! and say so when they are skipped.
+//! The driver on a host of its own: each test runs again, alone, in fresh network and mount namespaces: that needs
+//! root.
 
 use crate::netns;
 use crate::pool::NETNS_FILE;
@@ -18,6 +18,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// Names the directory of a test that runs in its own namespaces.
 const INNER: &str = "WHARF_NET_TEST_INNER";
 /// Names the directory of a process that is going to be killed.
 const CRASHING: &str = "WHARF_NET_TEST_CRASHING";
@@ -25,27 +26,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the test's body in a process whose network and mounts are its own.
 fn on_own_host<F: Future<Output = ()>>(name: &str, body: impl FnOnce(HostNetworkConfig) -> F) {
-    if std::env::var_os(INNER).is_some() {
+    if let Some(state) = std::env::var_os(INNER) {
         if let Some(state) = std::env::var_os(CRASHING) {
             return attach_and_detach_until_killed(config(Path::new(&state)));
         }
-        let state = tempfile::tempdir().unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         Rtnl::open().unwrap().set_link(LinkUnspec::new_with_index(1).up().build()).unwrap();
-        return runtime.block_on(body(config(state.path())));
+        return runtime.block_on(body(config(Path::new(&state))));
     }
-    let namespaces = ["--net", "--mount", "--propagation", "private"];
-    let probe = Command::new("unshare").args(namespaces).arg("true").output();
-    if !probe.is_ok_and(|probe| probe.status.success()) {
-        eprintln!("SKIPPED {name}: making network namespaces needs root");
-        return;
-    }
+    assert!(nix::unistd::geteuid().is_root(), "{name} makes network namespaces: it needs root");
+    // Removed out here, where the mounts that a test leaves are gone with its namespace.
+    let state = tempfile::tempdir().unwrap();
     let output = Command::new("unshare")
-        .args(namespaces)
+        .args(["--net", "--mount", "--propagation", "private"])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("tests::{name}"), "--nocapture"])
-        .env(INNER, "1")
+        .args(["--exact", &format!("tests::needs_root::{name}"), "--nocapture"])
+        .env(INNER, state.path())
         .env("RUST_BACKTRACE", "0")
         .output()
         .unwrap();
@@ -150,10 +147,13 @@ fn tasks_reach_each_other_across_subnets_and_the_host_reaches_them() {
 #[test]
 fn traffic_that_leaves_the_block_is_translated() {
     on_own_host("traffic_that_leaves_the_block_is_translated", async |config| {
-        if Command::new("nft").arg("--version").output().is_err() {
-            eprintln!("SKIPPED: nft is not installed");
-            return;
-        }
+        let nft = |args: &[&str]| {
+            Command::new("nft")
+                .args(args)
+                .output()
+                .expect("nft is missing: install the Debian package nftables")
+        };
+        nft(&["--version"]);
         let outside = config.state_dir.with_file_name("outside");
         let mut beyond = netns::create(&outside).unwrap();
         let mut host = Rtnl::open().unwrap();
@@ -178,7 +178,7 @@ fn traffic_that_leaves_the_block_is_translated() {
         drop(network);
         HostNetwork::teardown(config).await.unwrap();
         assert_eq!(fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap(), before);
-        let tables = Command::new("nft").args(["list", "tables"]).output().unwrap();
+        let tables = nft(&["list", "tables"]);
         assert_eq!(String::from_utf8_lossy(&tables.stdout), "");
         netns::remove(&outside).unwrap();
     });
@@ -278,7 +278,7 @@ fn kill_9_at_any_moment_leaves_nothing_that_cannot_be_adopted_or_removed() {
         let before = Rtnl::open().unwrap().links().unwrap();
         for round in 0..25 {
             let mut victim = Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", &format!("tests::{NAME}"), "--nocapture"])
+                .args(["--exact", &format!("tests::needs_root::{NAME}"), "--nocapture"])
                 .env(CRASHING, state)
                 .stdout(Stdio::piped())
                 .spawn()
