@@ -69,17 +69,13 @@ impl Upstream for AwsUpstream {
         let attributes = registration.attributes.iter().map(|(name, value)| Attribute {
             name: name.clone(),
             value: value.clone(),
-            ..Attribute::default()
         });
         let request = RegisterContainerInstanceRequest {
             cluster: Some(registration.cluster.clone()),
             container_instance_arn: registration.instance_arn.clone(),
             attributes: Some(attributes.collect()),
             total_resources: Some(total_resources(&registration.resources)),
-            version_info: Some(VersionInfo {
-                agent_version: Some(crate::VERSION.to_owned()),
-                ..VersionInfo::default()
-            }),
+            version_info: Some(VersionInfo { agent_version: Some(crate::VERSION.to_owned()) }),
             ..RegisterContainerInstanceRequest::default()
         };
         let answer = self.client.ecs().register_container_instance(&request).await?;

@@ -153,8 +153,14 @@ fn settings(settings: Vec<ClusterSetting>) -> Result<BTreeMap<String, String>, R
     let mut parsed = default_settings();
     for setting in settings {
         let name = setting.name.ok_or(Refusal::ClusterSetting("name"))?;
-        let value = setting.value.filter(|v| matches!(v.as_str(), "enabled" | "disabled" | "enhanced"));
-        parsed.insert(name.to_string(), value.ok_or(Refusal::ClusterSetting("value"))?);
+        let value = match setting.value.as_deref() {
+            Some(value @ "disabled") => value.to_owned(),
+            Some(value @ ("enabled" | "enhanced")) => {
+                return Err(Refusal::unsupported(&format!("{name} '{value}'")));
+            }
+            _ => return Err(Refusal::ClusterSetting("value")),
+        };
+        parsed.insert(name.to_string(), value);
     }
     Ok(parsed)
 }

@@ -122,7 +122,6 @@ fn config(definition: &ContainerDefinition) -> Config {
         user: definition.user.clone(),
         working_dir: definition.working_directory.clone(),
         hostname: None,
-        labels: definition.docker_labels.clone(),
     }
 }
 

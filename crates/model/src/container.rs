@@ -41,8 +41,6 @@ pub struct ContainerDefinition {
     pub start_timeout_secs: Option<u32>,
     /// Where output goes; `None` discards it.
     pub log: Option<LogConfiguration>,
-    /// Docker labels.
-    pub docker_labels: BTreeMap<String, String>,
 }
 
 /// SIGTERM to SIGKILL when a definition says nothing (Amazon ECS task definition parameters: `stopTimeout`).

@@ -126,7 +126,6 @@ pub fn definition(containers: &[&str]) -> TaskDefinition {
         stop_timeout_secs: None,
         start_timeout_secs: None,
         log: None,
-        docker_labels: Default::default(),
     };
     TaskDefinition {
         scope: scope(),

@@ -20,11 +20,8 @@ pub(crate) fn instance(
 ) -> ecs::ContainerInstance {
     let tasks = || state.active_tasks_on(&instance.id).map(|task| &**task);
     let count = |of: fn(&Task) -> bool| tasks().filter(|t| t.launch_type == LaunchType::Ec2 && of(t)).count();
-    let attribute = |(name, value): (&String, &Option<String>)| Attribute {
-        name: name.clone(),
-        value: value.clone(),
-        ..Attribute::default()
-    };
+    let attribute =
+        |(name, value): (&String, &Option<String>)| Attribute { name: name.clone(), value: value.clone() };
     ecs::ContainerInstance {
         container_instance_arn: Some(arn::container_instance(
             &instance.scope,
@@ -37,7 +34,6 @@ pub(crate) fn instance(
         version: Some(instance.version.try_into().unwrap_or(i64::MAX)),
         version_info: Some(VersionInfo {
             agent_version: Some(instance.agent_version.clone()).filter(|v| !v.is_empty()),
-            ..VersionInfo::default()
         }),
         registered_resources: Some(resources(&instance.registered)),
         remaining_resources: Some(resources(&remaining(instance, tasks()))),

@@ -95,7 +95,6 @@ fn container(mode: NetworkMode, container: &ContainerDefinition) -> ecs::Contain
         stop_timeout: c.stop_timeout_secs.and_then(int),
         start_timeout: c.start_timeout_secs.and_then(int),
         log_configuration,
-        docker_labels: Some(c.docker_labels.clone()).filter(|l| !l.is_empty()),
     }
 }
 

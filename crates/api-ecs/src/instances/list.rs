@@ -14,9 +14,6 @@ impl Ecs {
         cx: &Cx,
         input: ListContainerInstancesRequest,
     ) -> Result<ListContainerInstancesResponse, Refusal> {
-        if input.filter.is_some_and(|filter| !filter.is_empty()) {
-            return Err(Refusal::unsupported("filter"));
-        }
         let cluster = names::cluster(&cx.scope, input.cluster.as_deref())?;
         let query = ("instances", &cx.scope, &cluster, input.status);
         let page = Page::open(query, input.next_token.as_deref(), input.max_results)?;

@@ -58,9 +58,6 @@ impl Registration {
         cluster: &ClusterName,
         input: RegisterContainerInstanceRequest,
     ) -> Result<Registration, Refusal> {
-        if input.platform_devices.is_some_and(|devices| !devices.is_empty()) {
-            return Err(Refusal::unsupported("platformDevices"));
-        }
         let document = Document::parse(input.instance_identity_document.as_deref());
         let mut attributes = attributes(input.attributes.unwrap_or_default());
         let zone = document.availability_zone.unwrap_or_else(|| format!("{}a", scope.region));
@@ -70,7 +67,7 @@ impl Registration {
             instance: arn.map(|arn| names::instance(scope, cluster, &arn)).transpose()?,
             ec2_instance_id: document.instance_id,
             agent_version: input.version_info.and_then(|v| v.agent_version),
-            resources: resources(&input.total_resources.unwrap_or_default())?,
+            resources: resources(input.total_resources.unwrap_or_default())?,
             attributes,
             tags: input.tags.map(|t| tags::parse(Some(t))).transpose()?,
         })
@@ -144,25 +141,40 @@ fn attributes(attributes: Vec<Attribute>) -> BTreeMap<String, Option<String>> {
     attributes.into_iter().map(|a| (a.name, a.value.filter(|v| !v.is_empty()))).collect()
 }
 
-fn resources(resources: &[Resource]) -> Result<Resources, Refusal> {
-    let named = |name: &str| resources.iter().find(|r| r.name.as_deref() == Some(name));
-    let number = |name: &str| {
-        let value = named(name).and_then(|r| r.integer_value).unwrap_or(0);
-        u32::try_from(value)
-            .map_err(|_| Refusal::parameter(format!("Invalid value for the resource {name}.")))
-    };
-    let ports = |name: &str| {
-        let values = named(name).and_then(|r| r.string_set_value.as_deref()).unwrap_or_default();
-        let port = |text: &String| {
-            let refused = |_| Refusal::parameter(format!("Invalid port '{text}' in the resource {name}."));
-            text.parse::<u16>().map_err(refused)
-        };
-        values.iter().map(port).collect::<Result<BTreeSet<_>, _>>()
-    };
-    Ok(Resources {
-        cpu_units: number("CPU")?,
-        memory_mib: number("MEMORY")?,
-        ports_tcp: ports("PORTS")?,
-        ports_udp: ports("PORTS_UDP")?,
-    })
+/// The resources that hosts have. Of one's values, its `type` says which counts.
+fn resources(resources: Vec<Resource>) -> Result<Resources, Refusal> {
+    let mut registered = Resources::default();
+    for resource in resources {
+        match resource.name.as_deref().unwrap_or_default() {
+            "CPU" => registered.cpu_units = number(resource)?,
+            "MEMORY" => registered.memory_mib = number(resource)?,
+            "PORTS" => registered.ports_tcp = ports(resource)?,
+            "PORTS_UDP" => registered.ports_udp = ports(resource)?,
+            other => return Err(Refusal::unsupported(&format!("the resource '{other}'"))),
+        }
+    }
+    Ok(registered)
+}
+
+fn number(resource: Resource) -> Result<u32, Refusal> {
+    let value = resource.integer_value.unwrap_or(0);
+    let value = u32::try_from(value).ok().filter(|_| has_type(&resource, "INTEGER"));
+    value.ok_or_else(|| invalid(&resource))
+}
+
+fn ports(resource: Resource) -> Result<BTreeSet<u16>, Refusal> {
+    if !has_type(&resource, "STRINGSET") {
+        return Err(invalid(&resource));
+    }
+    let ports = resource.string_set_value.iter().flatten().map(|text| text.parse::<u16>());
+    ports.collect::<Result<_, _>>().map_err(|_| invalid(&resource))
+}
+
+fn has_type(resource: &Resource, expected: &str) -> bool {
+    resource.r#type.as_deref().is_none_or(|given| given == expected)
+}
+
+fn invalid(resource: &Resource) -> Refusal {
+    let name = resource.name.as_deref().unwrap_or_default();
+    Refusal::parameter(format!("Invalid value for the resource {name}."))
 }

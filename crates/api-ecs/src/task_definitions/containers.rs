@@ -95,6 +95,9 @@ fn check_timeouts(container: &ContainerDefinition) -> Result<(), Invalid> {
 
 fn check_ports(mode: NetworkMode, container: &ContainerDefinition) -> Result<(), Invalid> {
     let mappings = &container.port_mappings;
+    if mappings.iter().filter_map(|m| m.name.as_deref()).any(|name| !is_port_name(name)) {
+        return Err(Invalid::PortName(container.name.to_string()));
+    }
     match mode {
         NetworkMode::None if !mappings.is_empty() => Err(Invalid::PortsWithoutNetwork),
         NetworkMode::Awsvpc | NetworkMode::Host
@@ -104,4 +107,10 @@ fn check_ports(mode: NetworkMode, container: &ContainerDefinition) -> Result<(),
         }
         _ => Ok(()),
     }
+}
+
+/// ECS API Reference: `PortMapping.name`. It is for services to refer to; by itself it does nothing.
+fn is_port_name(name: &str) -> bool {
+    let valid = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
+    name.len() <= 64 && name.bytes().all(valid) && !name.starts_with('-')
 }

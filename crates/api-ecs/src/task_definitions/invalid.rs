@@ -68,6 +68,10 @@ pub(crate) enum Invalid {
     TimeoutTooShort { container: String, which: &'static str },
     #[error("Invalid setting for container '{container}'. '{setting}' must be between {least} and 65535.")]
     Port { container: String, setting: &'static str, least: u16 },
+    #[error(
+        "Invalid setting for container '{0}'. The name of a port mapping must have at most 64 lower-case letters, digits, underscores and hyphens, and cannot start with a hyphen."
+    )]
+    PortName(String),
     #[error("When networkMode={0}, the host ports and container ports in port mappings must match.")]
     HostPort(&'static str),
     #[error("Port mappings are not supported when networkMode=none.")]

@@ -98,7 +98,6 @@ fn container(c: ecs::ContainerDefinition) -> Result<ContainerDefinition, Invalid
             driver: log.log_driver.to_string(),
             options: log.options.unwrap_or_default(),
         }),
-        docker_labels: c.docker_labels.unwrap_or_default(),
         name: name.clone().into(),
     })
 }
@@ -115,7 +114,7 @@ fn port_mapping(container: &str, mapping: ecs::PortMapping) -> Result<PortMappin
             Some(TransportProtocol::Udp) => Protocol::Udp,
             Some(TransportProtocol::Tcp) | None => Protocol::Tcp,
         },
-        name: mapping.name,
+        name: mapping.name.filter(|name| !name.is_empty()),
     })
 }
 

@@ -19,8 +19,7 @@ fn a_cluster_is_created_once_and_described() {
     w.check("CreateCluster", json!({ "clusterName": "web", "tags": tags }), created.clone());
     w.check("CreateCluster", json!({ "clusterName": "web" }), created.clone());
     w.check("CreateCluster", json!({ "clusterName": "web", "tags": tags }), created);
-    let other =
-        json!({ "clusterName": "web", "settings": [{ "name": "containerInsights", "value": "enabled" }] });
+    let other = json!({ "clusterName": "web", "tags": [] });
     assert_eq!(
         w.err("CreateCluster", other),
         "InvalidParameterException: Arguments on this idempotent request are inconsistent with arguments used in \
@@ -87,11 +86,16 @@ fn the_counts_are_those_of_the_tasks_and_instances() {
 fn settings_are_updated_and_checked() {
     let w = World::new();
     let settings = |value: &str| json!({ "cluster": "web", "settings": [{ "name": "containerInsights", "value": value }] });
-    assert_eq!(w.err("UpdateCluster", settings("enabled")), NOT_FOUND);
+    assert_eq!(w.err("UpdateCluster", settings("disabled")), NOT_FOUND);
     w.ok("CreateCluster", json!({ "clusterName": "web" }));
     let expected =
-        json!({ "cluster": { "settings": [{ "name": "containerInsights", "value": "enhanced" }] } });
-    w.check("UpdateCluster", settings("enhanced"), expected);
+        json!({ "cluster": { "settings": [{ "name": "containerInsights", "value": "disabled" }] } });
+    w.check("UpdateCluster", settings("disabled"), expected);
+    for value in ["enabled", "enhanced"] {
+        let expected =
+            format!("InvalidParameterException: Wharf does not support containerInsights '{value}' yet.");
+        assert_eq!(w.err("UpdateCluster", settings(value)), expected);
+    }
     assert_eq!(w.err("UpdateCluster", settings("on")), "InvalidParameterException: Invalid setting 'value'.");
 }
 

@@ -88,11 +88,19 @@ fn registrations_are_checked() {
         ),
         (
             json!({ "totalResources": [{ "name": "PORTS", "stringSetValue": ["70000"] }] }),
-            "InvalidParameterException: Invalid port '70000' in the resource PORTS.",
+            "InvalidParameterException: Invalid value for the resource PORTS.",
+        ),
+        (
+            json!({ "totalResources": [{ "name": "MEMORY", "type": "LONG", "longValue": 1024 }] }),
+            "InvalidParameterException: Invalid value for the resource MEMORY.",
+        ),
+        (
+            json!({ "totalResources": [{ "name": "GPU", "type": "STRINGSET", "stringSetValue": ["0"] }] }),
+            "InvalidParameterException: Wharf does not support the resource 'GPU' yet.",
         ),
         (
             json!({ "platformDevices": [{ "id": "0", "type": "GPU" }] }),
-            "InvalidParameterException: Wharf does not support platformDevices yet.",
+            "InvalidParameterException: platformDevices is not supported by Wharf yet. See docs/coverage/ecs.md.",
         ),
         (
             json!({ "containerInstanceArn": "arn:aws:ecs:us-east-1:000000000000:container-instance/default/x" }),
@@ -171,7 +179,7 @@ fn what_is_not_there_is_said() {
         (
             "ListContainerInstances",
             json!({ "filter": "attribute:a == b" }),
-            "InvalidParameterException: Wharf does not support filter yet.",
+            "InvalidParameterException: filter is not supported by Wharf yet. See docs/coverage/ecs.md.",
         ),
     ] {
         assert_eq!(w.err(operation, input.clone()), expected, "{operation} {input}");

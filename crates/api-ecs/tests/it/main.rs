@@ -3,6 +3,7 @@
 
 mod clusters;
 mod definitions;
+mod honoured;
 mod instances;
 mod lists;
 mod odd_input;

@@ -189,6 +189,13 @@ fn containers_are_checked() {
         json!({ "portMappings": [{ "containerPort": 65536 }] }),
         "Invalid setting for container 'app'. 'containerPort' must be between 1 and 65535.",
     );
+    for name in ["-web", "Web", "w eb", &"x".repeat(65)] {
+        container_refused(
+            json!({ "portMappings": [{ "containerPort": 80, "name": name }] }),
+            "Invalid setting for container 'app'. The name of a port mapping must have at most 64 lower-case letters, \
+             digits, underscores and hyphens, and cannot start with a hyphen.",
+        );
+    }
     container_refused(
         json!({ "portMappings": [{ "containerPort": 80, "hostPort": 8080 }] }),
         "When networkMode=awsvpc, the host ports and container ports in port mappings must match.",
@@ -270,6 +277,14 @@ fn what_is_not_honoured_is_refused_by_name() {
         (
             host("a", json!({ "requiresCompatibilities": ["EXTERNAL"] })),
             "ClientException: Wharf does not support the compatibility EXTERNAL yet.",
+        ),
+        (
+            fargate(
+                "a",
+                json!({ "containerDefinitions": [container(json!({ "dockerLabels": { "a": "b" } }))] }),
+            ),
+            "InvalidParameterException: containerDefinitions[0].dockerLabels is not supported by Wharf yet. See \
+             docs/coverage/ecs.md.",
         ),
         (
             fargate("a", json!({ "runtimePlatform": { "cpuArchitecture": "ARM64" } })),

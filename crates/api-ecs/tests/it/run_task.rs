@@ -192,6 +192,10 @@ fn what_is_run_and_where_is_checked() {
             "InvalidParameterException: clientToken contains invalid characters.",
         ),
         (
+            json!({ "referenceId": "x" }),
+            "InvalidParameterException: referenceId is not supported by Wharf yet. See docs/coverage/ecs.md.",
+        ),
+        (
             json!({ "propagateTags": "SERVICE" }),
             "InvalidParameterException: propagateTags should be one of [TASK_DEFINITION,NONE] when running a task.",
         ),

@@ -8,7 +8,6 @@ use model::container::{Dependency, DependencyCondition, LogConfiguration, PortMa
 use model::network::{DefaultVpc, mac_for};
 use model::task::{ContainerOverride, Interface, Overrides, Task};
 use model::task_definition::{NetworkMode, TaskDefinition};
-use std::collections::BTreeMap;
 
 fn rich(mode: NetworkMode) -> TaskDefinition {
     let mut web = container_definition("web");
@@ -22,7 +21,6 @@ fn rich(mode: NetworkMode) -> TaskDefinition {
     web.readonly_root_filesystem = true;
     web.stop_timeout_secs = Some(2);
     web.start_timeout_secs = Some(60);
-    web.docker_labels = BTreeMap::from([("team".into(), "web".into())]);
     let port =
         |container_port, host_port, protocol| PortMapping { container_port, host_port, protocol, name: None };
     web.port_mappings = vec![port(80, None, Protocol::Tcp), port(53, Some(5353), Protocol::Udp)];
@@ -76,7 +74,7 @@ fn an_awsvpc_task_brings_its_interface_and_maps_no_ports() {
                 }
               ],
               "dockerConfig": {
-                "config": "{\"User\":\"1000:1000\",\"WorkingDir\":\"/srv\",\"Labels\":{\"team\":\"web\"}}",
+                "config": "{\"User\":\"1000:1000\",\"WorkingDir\":\"/srv\"}",
                 "hostConfig": "{\"LogConfig\":{\"Type\":\"awslogs\",\"Config\":{\"awslogs-group\":\"/ecs/web\",\"awslogs-region\":\"us-east-1\",\"awslogs-stream\":\"ecs/web/0123\"}},\"ReadonlyRootfs\":true,\"MemoryReservation\":67108864}",
                 "version": "1.17"
               },

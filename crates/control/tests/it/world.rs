@@ -211,7 +211,6 @@ pub fn container_definition(name: &str) -> ContainerDefinition {
         stop_timeout_secs: None,
         start_timeout_secs: None,
         log: None,
-        docker_labels: BTreeMap::new(),
     }
 }
 

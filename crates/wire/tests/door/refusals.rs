@@ -193,9 +193,9 @@ fn kinds() {
             ],
         ),
         (
-            json!({ "dockerLabels": ["a"] }),
+            json!({ "logConfiguration": { "logDriver": "awslogs", "options": ["a"] } }),
             expect![
-                "SerializationException: START_ARRAY at containerDefinitions[0].dockerLabels can not be converted to a map"
+                "SerializationException: START_ARRAY at containerDefinitions[0].logConfiguration.options can not be converted to a map"
             ],
         ),
         (

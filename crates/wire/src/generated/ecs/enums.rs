@@ -157,10 +157,6 @@ Host = "host",
 Task = "task",
 } }
 
-crate::string_enum! { PlatformDeviceType {
-Gpu = "GPU",
-} }
-
 crate::string_enum! { PropagateTags {
 TaskDefinition = "TASK_DEFINITION",
 Service = "SERVICE",
@@ -179,10 +175,6 @@ Shared = "shared",
 crate::string_enum! { SortOrder {
 Asc = "ASC",
 Desc = "DESC",
-} }
-
-crate::string_enum! { TargetType {
-ContainerInstance = "container-instance",
 } }
 
 crate::string_enum! { TaskDefinitionFamilyStatus {

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     AttachmentStateChange, Attribute, ClusterField, ClusterSetting, Compatibility, ContainerDefinition,
     ContainerInstanceField, ContainerInstanceStatus, ContainerStateChange, DesiredStatus, LaunchType,
-    ManagedAgentStateChange, NetworkBinding, NetworkConfiguration, NetworkMode, PlatformDevice,
-    PropagateTags, Resource, RuntimePlatform, SortOrder, Tag, TaskDefinitionFamilyStatus,
-    TaskDefinitionField, TaskDefinitionStatus, TaskField, TaskOverride, VersionInfo,
+    ManagedAgentStateChange, NetworkBinding, NetworkConfiguration, NetworkMode, PropagateTags, Resource,
+    RuntimePlatform, SortOrder, Tag, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus,
+    TaskField, TaskOverride, VersionInfo,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -111,8 +111,6 @@ pub struct ListContainerInstancesRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub filter: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_results: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
@@ -191,8 +189,6 @@ pub struct RegisterContainerInstanceRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_identity_document_signature: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub platform_devices: Option<Vec<PlatformDevice>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<Tag>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_resources: Option<Vec<Resource>>,
@@ -240,8 +236,6 @@ pub struct RunTaskRequest {
     pub platform_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub propagate_tags: Option<PropagateTags>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reference_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

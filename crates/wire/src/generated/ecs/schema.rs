@@ -25,8 +25,8 @@ pub static ATTRIBUTE: Shape = Shape::Structure(Structure {
     name: "Attribute",
     members: &[
         Member::required("name", &STRING),
-        Member::optional("targetId", &STRING),
-        Member::optional("targetType", &TARGET_TYPE),
+        Member::refused("targetId", &[]),
+        Member::refused("targetType", &[]),
         Member::optional("value", &STRING),
     ],
 });
@@ -98,7 +98,7 @@ pub static CONTAINER_DEFINITION: Shape = Shape::Structure(Structure {
         Member::refused("disableNetworking", &[]),
         Member::refused("dnsSearchDomains", &[]),
         Member::refused("dnsServers", &[]),
-        Member::optional("dockerLabels", &DOCKER_LABELS_MAP),
+        Member::refused("dockerLabels", &[]),
         Member::refused("dockerSecurityOptions", &[]),
         Member::optional("entryPoint", &STRING_LIST),
         Member::optional("environment", &ENVIRONMENT_VARIABLES),
@@ -292,13 +292,6 @@ pub static DISCOVER_POLL_ENDPOINT_REQUEST: Shape = Shape::Structure(Structure {
     members: &[Member::optional("cluster", &STRING), Member::optional("containerInstance", &STRING)],
 });
 
-pub static DOCKER_LABELS_MAP: Shape = Shape::Map(Map {
-    length: Range { min: None, max: None },
-    key: &STRING,
-    value: &STRING,
-    flattened: false,
-});
-
 pub static DOUBLE: Shape = Shape::Double(Range { min: None, max: None });
 
 pub static ENVIRONMENT_VARIABLES: Shape =
@@ -326,7 +319,7 @@ pub static LIST_CONTAINER_INSTANCES_REQUEST: Shape = Shape::Structure(Structure 
     name: "ListContainerInstancesRequest",
     members: &[
         Member::optional("cluster", &STRING),
-        Member::optional("filter", &STRING),
+        Member::refused("filter", &[]),
         Member::optional("maxResults", &BOXED_INTEGER),
         Member::optional("nextToken", &STRING),
         Member::optional("status", &CONTAINER_INSTANCE_STATUS),
@@ -464,17 +457,6 @@ pub static OS_FAMILY: Shape = Shape::Text(Text {
     ],
 });
 
-pub static PLATFORM_DEVICE: Shape = Shape::Structure(Structure {
-    name: "PlatformDevice",
-    members: &[Member::required("id", &STRING), Member::required("type", &PLATFORM_DEVICE_TYPE)],
-});
-
-pub static PLATFORM_DEVICE_TYPE: Shape =
-    Shape::Text(Text { length: Range { min: None, max: None }, pattern: None, values: &["GPU"] });
-
-pub static PLATFORM_DEVICES: Shape =
-    Shape::List(List { length: Range { min: None, max: None }, member: &PLATFORM_DEVICE, flattened: false });
-
 pub static PORT_MAPPING: Shape = Shape::Structure(Structure {
     name: "PortMapping",
     members: &[
@@ -504,7 +486,7 @@ pub static REGISTER_CONTAINER_INSTANCE_REQUEST: Shape = Shape::Structure(Structu
         Member::optional("containerInstanceArn", &STRING),
         Member::optional("instanceIdentityDocument", &STRING),
         Member::optional("instanceIdentityDocumentSignature", &STRING),
-        Member::optional("platformDevices", &PLATFORM_DEVICES),
+        Member::refused("platformDevices", &[]),
         Member::optional("tags", &TAGS),
         Member::optional("totalResources", &RESOURCES),
         Member::optional("versionInfo", &VERSION_INFO),
@@ -567,7 +549,7 @@ pub static RUN_TASK_REQUEST: Shape = Shape::Structure(Structure {
         Member::refused("placementStrategy", &[]),
         Member::optional("platformVersion", &STRING),
         Member::optional("propagateTags", &PROPAGATE_TAGS),
-        Member::optional("referenceId", &STRING),
+        Member::refused("referenceId", &[]),
         Member::optional("startedBy", &STRING),
         Member::optional("tags", &TAGS),
         Member::required("taskDefinition", &STRING),
@@ -667,12 +649,6 @@ pub static TAG_VALUE: Shape = Shape::Text(Text {
 pub static TAGS: Shape =
     Shape::List(List { length: Range { min: Some(0), max: Some(50) }, member: &TAG, flattened: false });
 
-pub static TARGET_TYPE: Shape = Shape::Text(Text {
-    length: Range { min: None, max: None },
-    pattern: None,
-    values: &["container-instance"],
-});
-
 pub static TASK_DEFINITION_FAMILY_STATUS: Shape = Shape::Text(Text {
     length: Range { min: None, max: None },
     pattern: None,
@@ -736,8 +712,8 @@ pub static UPDATE_CLUSTER_REQUEST: Shape = Shape::Structure(Structure {
 pub static VERSION_INFO: Shape = Shape::Structure(Structure {
     name: "VersionInfo",
     members: &[
-        Member::optional("agentHash", &STRING),
+        Member::refused("agentHash", &[]),
         Member::optional("agentVersion", &STRING),
-        Member::optional("dockerVersion", &STRING),
+        Member::refused("dockerVersion", &[]),
     ],
 });

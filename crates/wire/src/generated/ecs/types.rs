@@ -9,8 +9,8 @@ use super::{
     AgentUpdateStatus, AssignPublicIp, CPUArchitecture, ClusterSettingName, Compatibility, Connectivity,
     ContainerCondition, EFSAuthorizationConfigIAM, EFSTransitEncryption, ExecuteCommandLogging, HealthStatus,
     InstanceHealthCheckState, InstanceHealthCheckType, IpcMode, LaunchType, LogDriver, ManagedAgentName,
-    NetworkMode, OSFamily, PidMode, PlatformDeviceType, ProxyConfigurationType, Scope, TargetType,
-    TaskDefinitionPlacementConstraintType, TaskDefinitionStatus, TaskStopCode, TransportProtocol,
+    NetworkMode, OSFamily, PidMode, ProxyConfigurationType, Scope, TaskDefinitionPlacementConstraintType,
+    TaskDefinitionStatus, TaskStopCode, TransportProtocol,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,10 +37,6 @@ pub struct AttachmentStateChange {
 #[serde(rename_all = "camelCase")]
 pub struct Attribute {
     pub name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target_type: Option<TargetType>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
 }
@@ -176,8 +172,6 @@ pub struct ContainerDefinition {
     pub cpu: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depends_on: Option<Vec<ContainerDependency>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub docker_labels: Option<BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry_point: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -519,13 +513,6 @@ pub struct NetworkInterface {
     pub private_ipv4_address: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PlatformDevice {
-    pub id: String,
-    pub r#type: PlatformDeviceType,
-}
-
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PortMapping {
@@ -767,11 +754,7 @@ pub struct TaskOverride {
 #[serde(rename_all = "camelCase")]
 pub struct VersionInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub agent_hash: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_version: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub docker_version: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

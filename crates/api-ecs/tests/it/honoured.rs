@@ -1,0 +1,316 @@
+//! Nothing is accepted and ignored: a member that `operations.toml` honours makes a difference. A request that has the
+//! member is sent once as it is and once with another value, to worlds that are the same; the answers or the states
+//! after them have to differ.
+
+use crate::world::{World, fargate, host, lay_over};
+use model::network::DefaultVpc;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use wire::ecs::SERVICE;
+use wire::schema::{Shape, Use};
+
+/// Members that make no difference, and why none is due.
+const WITHOUT_EFFECT: &[(&str, &str)] = &[
+    ("DiscoverPollEndpoint.cluster", "there is one endpoint"),
+    ("DiscoverPollEndpoint.containerInstance", "there is one endpoint"),
+    (
+        "RegisterContainerInstance.instanceIdentityDocumentSignature",
+        "the request's own signature is proof enough",
+    ),
+    ("RegisterContainerInstance.totalResources[].doubleValue", "the type says which value counts"),
+    ("RegisterContainerInstance.totalResources[].longValue", "the type says which value counts"),
+    ("SubmitAttachmentStateChanges.", "nothing is ever attached to an instance itself"),
+    ("SubmitContainerStateChange.cluster", "the task's ARN says it"),
+    ("SubmitContainerStateChange.networkBindings[].", "no network mode has bindings yet"),
+    ("SubmitTaskStateChange.cluster", "the task's ARN says it"),
+    ("SubmitTaskStateChange.containers[].networkBindings[].", "no network mode has bindings yet"),
+    ("SubmitTaskStateChange.managedAgents[].", "no task has managed agents yet"),
+];
+
+#[test]
+fn nothing_is_accepted_and_ignored() {
+    let mut ignored = BTreeSet::new();
+    for operation in SERVICE.operations {
+        let leaves = leaves(operation.name, operation.input, &Value::Null);
+        ignored.extend(leaves.into_iter().map(|leaf| leaf.path));
+    }
+    for (operation, request) in requests(&world()) {
+        let shape = SERVICE.operation(operation).expect("an operation").input;
+        let (answer, state) = outcome(operation, request.clone());
+        let expected = (Ok(answer.unwrap_or_else(|e| panic!("{operation} {request}: {e}"))), state);
+        for leaf in leaves(operation, shape, &request) {
+            let differs = |request| outcome(operation, request) != expected;
+            if ignored.contains(&leaf.path) && leaf.changes(&request).into_iter().any(differs) {
+                ignored.remove(&leaf.path);
+            }
+        }
+    }
+    let excused = |path: &String| WITHOUT_EFFECT.iter().any(|(without, _)| path.starts_with(without));
+    let (excused, ignored): (Vec<_>, Vec<_>) = ignored.into_iter().partition(excused);
+    assert_eq!(ignored, Vec::<String>::new(), "accepted, and of no effect");
+    for (path, _) in WITHOUT_EFFECT {
+        assert!(excused.iter().any(|e| e.starts_with(path)), "{path} has an effect now");
+    }
+}
+
+/// A world with something of everything.
+fn world() -> World {
+    let w = World::with_agent();
+    for cluster in ["empty", "other"] {
+        w.register_agent("default", 2048, 4096);
+        w.ok("CreateCluster", json!({ "clusterName": cluster }));
+    }
+    let tags = json!([{ "key": "a", "value": "b" }]);
+    w.ok("RegisterTaskDefinition", fargate("web", json!({ "tags": tags })));
+    for family in ["api", "api", "old"] {
+        w.ok("RegisterTaskDefinition", host(family, json!({})));
+    }
+    w.ok("DeregisterTaskDefinition", json!({ "taskDefinition": "old:1" }));
+    let arn = first(&w, "ListContainerInstances", "containerInstanceArns");
+    w.ok("TagResource", json!({ "resourceArn": arn, "tags": tags }));
+    let run = json!({ "taskDefinition": "api", "count": 6, "startedBy": "me", "tags": tags });
+    w.ok("RunTask", run);
+    w.run_fargate("web");
+    w.reconcile();
+    w
+}
+
+/// Requests that are answered, and that together have every honoured member.
+fn requests(w: &World) -> Vec<(&'static str, Value)> {
+    let mut requests = cluster_requests(w);
+    requests.extend(definition_requests(w));
+    requests.extend(task_requests(w));
+    requests.extend(instance_requests(w));
+    requests.extend(report_requests(w));
+    requests
+}
+
+fn cluster_requests(w: &World) -> Vec<(&'static str, Value)> {
+    let settings = json!([{ "name": "containerInsights", "value": "disabled" }]);
+    let tags = json!([{ "key": "a", "value": "b" }]);
+    let arn = "arn:aws:ecs:us-east-1:000000000000:task-definition/web:1";
+    vec![
+        ("CreateCluster", json!({ "clusterName": "new", "settings": settings, "tags": tags })),
+        ("UpdateCluster", json!({ "cluster": "default", "settings": settings })),
+        ("DeleteCluster", json!({ "cluster": "empty" })),
+        ("DescribeClusters", json!({ "clusters": ["default"], "include": ["TAGS"] })),
+        ("ListClusters", second_page(w, "ListClusters", json!({}))),
+        ("TagResource", json!({ "resourceArn": arn, "tags": [{ "key": "c", "value": "d" }] })),
+        ("UntagResource", json!({ "resourceArn": arn, "tagKeys": ["a"] })),
+        ("ListTagsForResource", json!({ "resourceArn": arn })),
+    ]
+}
+
+fn definition_requests(w: &World) -> Vec<(&'static str, Value)> {
+    let options = json!({ "awslogs-group": "g", "awslogs-region": "r", "awslogs-stream-prefix": "p" });
+    let first = json!({
+        "name": "app", "image": "app:latest", "cpu": 10, "memory": 100, "memoryReservation": 90, "essential": true,
+        "entryPoint": ["sh"], "command": ["-c"], "environment": [{ "name": "A", "value": "1" }],
+        "workingDirectory": "/", "user": "root", "readonlyRootFilesystem": true, "startTimeout": 5, "stopTimeout": 5,
+        "portMappings": [{ "containerPort": 80, "hostPort": 80, "protocol": "tcp", "name": "web" }],
+        "dependsOn": [{ "containerName": "init", "condition": "SUCCESS" }],
+        "logConfiguration": { "logDriver": "awslogs", "options": options },
+    });
+    let definition = json!({
+        "containerDefinitions": [first, { "name": "init", "image": "i", "essential": false }],
+        "tags": [{ "key": "a", "value": "b" }],
+        "runtimePlatform": { "cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX" },
+    });
+    let page = |operation, query: Value| (operation, second_page(w, operation, query));
+    vec![
+        ("RegisterTaskDefinition", fargate("new", definition)),
+        ("DescribeTaskDefinition", json!({ "taskDefinition": "web", "include": ["TAGS"] })),
+        ("DeregisterTaskDefinition", json!({ "taskDefinition": "web:1" })),
+        ("DeleteTaskDefinitions", json!({ "taskDefinitions": ["old:1"] })),
+        ("ListTaskDefinitionFamilies", json!({ "familyPrefix": "o", "status": "INACTIVE", "maxResults": 1 })),
+        page("ListTaskDefinitionFamilies", json!({})),
+        ("ListTaskDefinitions", json!({ "familyPrefix": "api", "sort": "DESC", "status": "ACTIVE" })),
+        page("ListTaskDefinitions", json!({})),
+    ]
+}
+
+fn task_requests(w: &World) -> Vec<(&'static str, Value)> {
+    let task = first(w, "ListTasks", "taskArns");
+    let instance = first(w, "ListContainerInstances", "containerInstanceArns");
+    let mut network = w.network();
+    lay_over(
+        &mut network["awsvpcConfiguration"],
+        json!({ "securityGroups": [DefaultVpc::of(&w.scope).security_group], "assignPublicIp": "ENABLED" }),
+    );
+    let over = json!({
+        "name": "app", "command": ["x"], "environment": [{ "name": "A", "value": "1" }], "cpu": 10, "memory": 100,
+        "memoryReservation": 90,
+    });
+    let run = json!({
+        "cluster": "default", "taskDefinition": "web", "count": 2, "launchType": "FARGATE", "startedBy": "x",
+        "networkConfiguration": network, "propagateTags": "TASK_DEFINITION", "group": "g", "platformVersion": "1.4.0",
+        "tags": [{ "key": "c", "value": "d" }],
+        "overrides": { "containerOverrides": [over], "cpu": "512", "memory": "1024" },
+    });
+    let list = json!({
+        "cluster": "default", "containerInstance": instance, "family": "api", "desiredStatus": "RUNNING",
+        "startedBy": "me", "serviceName": "", "launchType": "EC2",
+    });
+    vec![
+        ("RunTask", run),
+        // By itself: with a token, the tasks keep a digest of the whole request.
+        ("RunTask", json!({ "taskDefinition": "api", "clientToken": "t" })),
+        ("DescribeTasks", json!({ "cluster": "default", "tasks": [task], "include": ["TAGS"] })),
+        ("ListTasks", list),
+        ("ListTasks", second_page(w, "ListTasks", json!({}))),
+        ("StopTask", json!({ "cluster": "default", "task": task, "reason": "enough" })),
+    ]
+}
+
+fn instance_requests(w: &World) -> Vec<(&'static str, Value)> {
+    let arn = first(w, "ListContainerInstances", "containerInstanceArns");
+    let register = |resource: Value| {
+        json!({
+            "cluster": "default", "containerInstanceArn": arn, "totalResources": [
+                resource, { "name": "CPU", "integerValue": 2048 },
+            ],
+            "instanceIdentityDocument": "{\"instanceId\":\"i-1\"}", "instanceIdentityDocumentSignature": "s",
+            "versionInfo": { "agentVersion": "1" }, "attributes": [{ "name": "a", "value": "1" }],
+            "tags": [{ "key": "c", "value": "d" }],
+        })
+    };
+    let number = json!({ "name": "MEMORY", "type": "INTEGER", "integerValue": 4096, "longValue": 0, "doubleValue": 0 });
+    let ports = json!({ "name": "PORTS", "type": "STRINGSET", "stringSetValue": ["1"] });
+    vec![
+        ("RegisterContainerInstance", register(number)),
+        ("RegisterContainerInstance", register(ports)),
+        (
+            "DeregisterContainerInstance",
+            json!({ "cluster": "default", "containerInstance": arn, "force": true }),
+        ),
+        (
+            "DescribeContainerInstances",
+            json!({ "cluster": "default", "containerInstances": [arn], "include": ["TAGS"] }),
+        ),
+        ("ListContainerInstances", json!({ "cluster": "default", "status": "ACTIVE" })),
+        ("ListContainerInstances", second_page(w, "ListContainerInstances", json!({}))),
+        ("DiscoverPollEndpoint", json!({ "cluster": "default", "containerInstance": arn })),
+    ]
+}
+
+fn report_requests(w: &World) -> Vec<(&'static str, Value)> {
+    let state = w.store.snapshot();
+    let task = state.all_tasks().find(|t| t.eni.is_some()).expect("a task with an interface");
+    let (arn, eni) = (model::arn::task(&task.scope, &task.cluster, &task.id), task.eni.as_ref());
+    let attachment = eni.map(|e| format!("arn:aws:ecs:us-east-1:000000000000:attachment/{}", e.id));
+    let bindings = json!([{ "bindIP": "0.0.0.0", "containerPort": 80, "hostPort": 80, "protocol": "tcp",
+        "containerPortRange": "1-2", "hostPortRange": "1-2" }]);
+    let container = json!({
+        "containerName": "app", "status": "STOPPED", "exitCode": 1, "reason": "r", "runtimeId": "id",
+        "imageDigest": "sha256:1", "networkBindings": bindings,
+    });
+    let report = |status: &str| {
+        json!({
+            "cluster": "default", "task": arn, "status": status, "reason": "r", "containers": [container],
+            "attachments": [{ "attachmentArn": attachment, "status": "ATTACHED" }],
+            "pullStartedAt": 1_700_000_001, "pullStoppedAt": 1_700_000_002, "executionStoppedAt": 1_700_000_003,
+            "managedAgents": [{
+                "containerName": "app", "managedAgentName": "ExecuteCommandAgent", "status": "RUNNING", "reason": "r",
+            }],
+        })
+    };
+    let mut one = container.clone();
+    lay_over(&mut one, json!({ "cluster": "default", "task": arn, "imageDigest": null }));
+    let attachments = json!([{ "attachmentArn": attachment, "status": "ATTACHED" }]);
+    vec![
+        ("SubmitTaskStateChange", json!({ "task": arn, "attachments": attachments })),
+        ("SubmitTaskStateChange", json!({ "task": arn, "status": "STOPPED", "reason": "r" })),
+        ("SubmitTaskStateChange", report("RUNNING")),
+        ("SubmitTaskStateChange", report("STOPPED")),
+        ("SubmitContainerStateChange", one),
+        ("SubmitAttachmentStateChanges", json!({ "cluster": "default", "attachments": attachments })),
+    ]
+}
+
+fn first(w: &World, operation: &str, list: &str) -> Value {
+    w.ok(operation, json!({}))[list][0].clone()
+}
+
+/// The query with the token of its second page of one result.
+fn second_page(w: &World, operation: &str, mut query: Value) -> Value {
+    query["maxResults"] = json!(1);
+    query["nextToken"] = w.ok(operation, query.clone())["nextToken"].clone();
+    query
+}
+
+/// What a new world answers, and what it is afterwards.
+fn outcome(operation: &str, request: Value) -> (Result<Value, String>, String) {
+    let w = world();
+    let answer = w.call(operation, request).map_err(|error| error.to_string());
+    (answer, format!("{:?}", *w.store.snapshot()))
+}
+
+/// An honoured member without members of its own.
+struct Leaf {
+    /// As one writes it: `RunTask.overrides.cpu`.
+    path: String,
+    /// As a JSON pointer.
+    pointer: String,
+    shape: &'static Shape,
+    /// What can be left out to be without it, as a JSON pointer.
+    omitted: Option<String>,
+}
+
+fn leaves(operation: &str, shape: &'static Shape, request: &Value) -> Vec<Leaf> {
+    let mut leaves = Vec::new();
+    let root = Leaf { path: operation.to_owned(), pointer: String::new(), shape, omitted: None };
+    root.walk(request, &mut leaves);
+    leaves
+}
+
+impl Leaf {
+    fn walk(self, request: &Value, leaves: &mut Vec<Leaf>) {
+        let part = |path: &str, step: &str, shape| Leaf {
+            path: format!("{}{path}", self.path),
+            pointer: format!("{}/{step}", self.pointer),
+            shape,
+            omitted: self.omitted.clone(),
+        };
+        match self.shape {
+            Shape::Structure(structure) => {
+                for member in structure.members {
+                    if let Use::Honoured(shape) = member.use_ {
+                        let mut leaf = part(&format!(".{}", member.name), member.name, shape);
+                        leaf.omitted = (!member.required).then(|| leaf.pointer.clone());
+                        leaf.walk(request, leaves);
+                    }
+                }
+            }
+            Shape::List(list) => part("[]", "0", list.member).walk(request, leaves),
+            Shape::Map(map) => {
+                let entries = request.pointer(&self.pointer).and_then(Value::as_object);
+                let key = entries.and_then(|entries| entries.keys().next()).map_or("", |key| key);
+                part("[]", key, map.value).walk(request, leaves);
+            }
+            _ => leaves.push(self),
+        }
+    }
+
+    /// The request with other values of this member, and without it where that is allowed; none when it has it not.
+    fn changes(&self, request: &Value) -> Vec<Value> {
+        let Some(value) = request.pointer(&self.pointer) else { return Vec::new() };
+        let others: Vec<Value> = match (self.shape, value) {
+            (Shape::Text(text), Value::String(value)) if text.values.is_empty() => {
+                vec![json!(format!("{value}x"))]
+            }
+            (Shape::Text(text), value) => {
+                text.values.iter().map(|v| json!(v)).filter(|v| v != value).collect()
+            }
+            (Shape::Boolean, Value::Bool(value)) => vec![json!(!value)],
+            (_, value) => vec![json!(value.as_i64().expect("a number") + 1)],
+        };
+        let with = |pointer: &str, other: Value| {
+            let mut request = request.clone();
+            *request.pointer_mut(pointer).expect("it is there") = other;
+            request
+        };
+        // A null in a structure is a member that is not there.
+        let without = self.omitted.iter().map(|pointer| with(pointer, Value::Null));
+        others.into_iter().map(|other| with(&self.pointer, other)).chain(without).collect()
+    }
+}
