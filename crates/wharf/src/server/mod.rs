@@ -102,10 +102,13 @@ impl Server {
 
     /// Serves until `shutdown`; tasks go on without it.
     pub async fn run(self, shutdown: watch::Receiver<bool>) {
-        tokio::join!(
-            self.control.run(until(shutdown.clone())),
-            self.listener.serve(self.routes, until(shutdown)),
-        );
+        let control = self.control.clone();
+        tokio::join!(control.run(until(shutdown.clone())), self.run_apis(shutdown));
+    }
+
+    /// Serves the APIs alone: what is asked for is written down, and nothing comes of it.
+    pub async fn run_apis(self, shutdown: watch::Receiver<bool>) {
+        self.listener.serve(self.routes, until(shutdown)).await;
     }
 }
 

@@ -1,5 +1,5 @@
-//! DescribeTasks and RunTask a second with 100 and with many tasks stored: the whole control plane over HTTP in this
-//! process, one client with several connections, a container instance that is only registered. Nothing runs.
+//! DescribeTasks and RunTask a second with 100 and with many tasks stored: the APIs over HTTP on a durable store, one
+//! client with several connections in the same process, a container instance that is only registered, no controllers.
 
 use super::Figure;
 use crate::clock::SystemClock;
@@ -33,7 +33,7 @@ pub async fn measure(many: usize) -> Result<Vec<Figure>> {
     let endpoint = server.endpoint.clone();
     let store = server.store.clone();
     let (stop, stopping) = watch::channel(false);
-    let serving = tokio::spawn(server.run(stopping));
+    let serving = tokio::spawn(server.run_apis(stopping));
     let credentials = Credentials {
         access_key: endpoint.access_key_id,
         secret_key: endpoint.secret_access_key,
