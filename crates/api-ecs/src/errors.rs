@@ -1,6 +1,7 @@
 //! Refusals, and the one place where they become AWS's errors: code, HTTP status and message as ECS gives them.
 
 use crate::task_definitions::Invalid;
+use model::InstanceId;
 use store::StoreError;
 use wire::ApiError;
 use wire::ecs::error;
@@ -111,6 +112,10 @@ pub(crate) enum Refusal {
     InstanceNotFound,
     #[error("Found running tasks on the instance.")]
     InstanceHasTasks,
+    #[error(
+        "Container instance type changes are not supported. The tasks on container instance {0} hold more than it registers now."
+    )]
+    InstanceTooSmall(InstanceId),
 
     /// The journal failed.
     #[error("The service could not save your request. Try again later.")]
@@ -174,7 +179,8 @@ impl From<Refusal> for ApiError {
             | Refusal::DefinitionNotDeregistered
             | Refusal::DefinitionBeingDeleted
             | Refusal::DefinitionNotFound
-            | Refusal::InstancesEmpty => error::client_exception(message),
+            | Refusal::InstancesEmpty
+            | Refusal::InstanceTooSmall(_) => error::client_exception(message),
             Refusal::ClusterNotFound | Refusal::ClusterInactive => {
                 error::cluster_not_found_exception(message)
             }

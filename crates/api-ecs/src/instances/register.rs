@@ -2,8 +2,10 @@
 
 use crate::{Ecs, Refusal, convert, lookup, names, tags};
 use model::instance::{ContainerInstance, InstanceStatus, Resources};
+use model::task::Task;
 use model::{ClusterName, InstanceId, Scope, Tags, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use store::State;
 use wire::Cx;
 use wire::ecs::{Attribute, RegisterContainerInstanceRequest, RegisterContainerInstanceResponse, Resource};
@@ -22,7 +24,8 @@ struct Registration {
 
 impl Ecs {
     /// RegisterContainerInstance. An agent that names its instance gets it back, with what it says now; an agent that
-    /// names none, or one that is no more, gets a new one.
+    /// names none, or one that is no more, gets a new one. AWS refuses another instance type; here the host may change
+    /// as long as what its tasks hold is there (INV-PLACE-1).
     pub(crate) async fn register_container_instance(
         &self,
         cx: &Cx,
@@ -40,6 +43,7 @@ impl Ecs {
                     Some(before) => registration.renew(before),
                     None => registration.create(fresh, &cx.scope, &cluster, now),
                 };
+                check_room(&after, tx.active_tasks_on(&after.id))?;
                 if before != Some(&after) {
                     let version = after.version + u64::from(before.is_some());
                     tx.put(ContainerInstance { version, ..after.clone() });
@@ -79,7 +83,7 @@ impl Registration {
         state: &'a State,
         scope: &Scope,
         cluster: &ClusterName,
-    ) -> Option<&'a std::sync::Arc<ContainerInstance>> {
+    ) -> Option<&'a Arc<ContainerInstance>> {
         let instance = state.instance(scope, self.instance.as_ref()?)?;
         (instance.cluster == *cluster && instance.status != InstanceStatus::Inactive).then_some(instance)
     }
@@ -120,6 +124,26 @@ impl Registration {
             ..known.clone()
         }
     }
+}
+
+/// Whether what the tasks on the instance hold is there.
+fn check_room<'a>(
+    instance: &ContainerInstance,
+    tasks: impl Iterator<Item = &'a Arc<Task>>,
+) -> Result<(), Refusal> {
+    let mut held = Resources::default();
+    for demand in tasks.filter(|task| task.holds_resources()).map(|task| task.demand()) {
+        held.cpu_units = held.cpu_units.saturating_add(demand.cpu_units);
+        held.memory_mib = held.memory_mib.saturating_add(demand.memory_mib);
+        held.ports_tcp.extend(demand.ports_tcp);
+        held.ports_udp.extend(demand.ports_udp);
+    }
+    let has = &instance.registered;
+    let fits = held.cpu_units <= has.cpu_units
+        && held.memory_mib <= has.memory_mib
+        && held.ports_tcp.is_disjoint(&has.ports_tcp)
+        && held.ports_udp.is_disjoint(&has.ports_udp);
+    if fits { Ok(()) } else { Err(Refusal::InstanceTooSmall(instance.id.clone())) }
 }
 
 /// What is of use in the identity document; agents outside EC2 send an empty one.

@@ -164,21 +164,21 @@ fn task_requests(w: &World) -> Vec<(&'static str, Value)> {
 
 fn instance_requests(w: &World) -> Vec<(&'static str, Value)> {
     let arn = first(w, "ListContainerInstances", "containerInstanceArns");
-    let register = |resource: Value| {
+    let register = |resources: Value| {
         json!({
-            "cluster": "default", "containerInstanceArn": arn, "totalResources": [
-                resource, { "name": "CPU", "integerValue": 2048 },
-            ],
+            "cluster": "default", "containerInstanceArn": arn, "totalResources": resources,
             "instanceIdentityDocument": "{\"instanceId\":\"i-1\"}", "instanceIdentityDocumentSignature": "s",
             "versionInfo": { "agentVersion": "1" }, "attributes": [{ "name": "a", "value": "1" }],
             "tags": [{ "key": "c", "value": "d" }],
         })
     };
-    let number = json!({ "name": "MEMORY", "type": "INTEGER", "integerValue": 4096, "longValue": 0, "doubleValue": 0 });
+    let cpu =
+        json!({ "name": "CPU", "type": "INTEGER", "integerValue": 2048, "longValue": 0, "doubleValue": 0 });
+    let memory = json!({ "name": "MEMORY", "integerValue": 4096 });
     let ports = json!({ "name": "PORTS", "type": "STRINGSET", "stringSetValue": ["1"] });
     vec![
-        ("RegisterContainerInstance", register(number)),
-        ("RegisterContainerInstance", register(ports)),
+        ("RegisterContainerInstance", register(json!([cpu, memory]))),
+        ("RegisterContainerInstance", register(json!([ports, cpu, memory]))),
         (
             "DeregisterContainerInstance",
             json!({ "cluster": "default", "containerInstance": arn, "force": true }),

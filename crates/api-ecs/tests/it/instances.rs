@@ -77,6 +77,45 @@ fn an_instance_that_names_itself_stays_the_same() {
 }
 
 #[test]
+fn an_instance_keeps_what_its_tasks_hold() {
+    let w = World::new();
+    w.ok("CreateCluster", json!({}));
+    let arn = w.register_agent("default", 1024, 2048);
+    let app = json!([{ "name": "app", "image": "i", "portMappings": [{ "containerPort": 80 }] }]);
+    let size = json!({ "containerDefinitions": app, "cpu": "512", "memory": "1024" });
+    w.ok("RegisterTaskDefinition", host("api", size));
+    let task = w.ok("RunTask", json!({ "taskDefinition": "api" }))["tasks"][0]["taskArn"].clone();
+    let resize = |cpu_units: u32, memory_mib: u32, port: &str| {
+        let resources = json!([
+            { "name": "CPU", "integerValue": cpu_units }, { "name": "MEMORY", "integerValue": memory_mib },
+            { "name": "PORTS", "stringSetValue": [port] },
+        ]);
+        w.call(
+            "RegisterContainerInstance",
+            json!({ "containerInstanceArn": arn, "totalResources": resources }),
+        )
+        .map(|answer| resource(&answer["containerInstance"], "registeredResources", "CPU"))
+        .map_err(|error| error.to_string())
+    };
+    let id = arn.rsplit('/').next().expect("an ARN");
+    let refused = Err(format!(
+        "ClientException: Container instance type changes are not supported. The tasks on container instance {id} \
+         hold more than it registers now."
+    ));
+    assert_eq!(resize(511, 2048, "22"), refused);
+    assert_eq!(resize(1024, 1023, "22"), refused);
+    assert_eq!(resize(1024, 2048, "80"), refused);
+    let instance = w.ok("DescribeContainerInstances", json!({ "containerInstances": [arn] }));
+    assert_eq!(resource(&instance["containerInstances"][0], "registeredResources", "CPU"), 1024);
+    assert_eq!(resize(512, 1024, "443"), Ok(json!(512)));
+    assert_eq!(resize(4096, 4096, "22"), Ok(json!(4096)));
+    w.ok("StopTask", json!({ "task": task }));
+    assert_eq!(resize(511, 1, "80"), refused, "it holds them until its containers have stopped");
+    w.report(&crate::world::task_id(&json!({ "taskArn": task })), "STOPPED", Some(0));
+    assert_eq!(resize(1, 1, "80"), Ok(json!(1)));
+}
+
+#[test]
 fn registrations_are_checked() {
     let w = World::new();
     assert_eq!(w.err("RegisterContainerInstance", json!({})), "ClusterNotFoundException: Cluster not found.");

@@ -38,7 +38,7 @@ fn act(w: &World, rng: &mut fastrand::Rng) -> String {
         }
         json!({})
     };
-    let (operation, input) = match rng.u32(0..14) {
+    let (operation, input) = match rng.u32(0..15) {
         0 => ("RegisterTaskDefinition", fargate(&family, json!({}))),
         1 => ("RegisterTaskDefinition", host(&family, json!({}))),
         2 => ("DeregisterTaskDefinition", json!({ "taskDefinition": format!("{family}:{revision}") })),
@@ -53,6 +53,7 @@ fn act(w: &World, rng: &mut fastrand::Rng) -> String {
         10 => ("report", report(w, "STOPPED", Some(rng.i32(0..3)))),
         11 => ("TagResource", tag(w, rng, task)),
         12 => ("DeleteCluster", json!({ "cluster": "default" })),
+        13 => ("RegisterContainerInstance", resize(w, rng)),
         _ => (
             "UntagResource",
             json!({ "resourceArn": "arn:aws:ecs:us-east-1:000000000000:cluster/default", "tagKeys": ["a"] }),
@@ -80,6 +81,16 @@ fn run(w: &World, rng: &mut fastrand::Rng, family: &str) -> Value {
         request["clientToken"] = json!(format!("t{}", rng.u32(0..5)));
     }
     request
+}
+
+/// The agent's host comes back with more or less than it had.
+fn resize(w: &World, rng: &mut fastrand::Rng) -> Value {
+    let state = w.store.snapshot();
+    let instance = state.all_instances().next().expect("the agent's");
+    let arn = model::arn::container_instance(&instance.scope, &instance.cluster, &instance.id);
+    let resource = |name: &str, value: u32| json!({ "name": name, "integerValue": value });
+    let resources = json!([resource("CPU", rng.u32(0..4096)), resource("MEMORY", rng.u32(0..8192))]);
+    json!({ "containerInstanceArn": arn, "totalResources": resources })
 }
 
 fn tag(w: &World, rng: &mut fastrand::Rng, task: Option<TaskId>) -> Value {
