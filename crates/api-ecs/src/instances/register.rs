@@ -71,7 +71,7 @@ impl Registration {
             instance: arn.map(|arn| names::instance(scope, cluster, &arn)).transpose()?,
             ec2_instance_id: document.instance_id,
             agent_version: input.version_info.and_then(|v| v.agent_version),
-            resources: resources(input.total_resources.unwrap_or_default())?,
+            resources: resources(&input.total_resources.unwrap_or_default())?,
             attributes,
             tags: input.tags.map(|t| tags::parse(Some(t))).transpose()?,
         })
@@ -165,8 +165,8 @@ fn attributes(attributes: Vec<Attribute>) -> BTreeMap<String, Option<String>> {
     attributes.into_iter().map(|a| (a.name, a.value.filter(|v| !v.is_empty()))).collect()
 }
 
-/// The resources that hosts have. Of one's values, its `type` says which counts.
-fn resources(resources: Vec<Resource>) -> Result<Resources, Refusal> {
+/// CPU, memory and the reserved ports; of the values of each, `type` says which counts.
+fn resources(resources: &[Resource]) -> Result<Resources, Refusal> {
     let mut registered = Resources::default();
     for resource in resources {
         match resource.name.as_deref().unwrap_or_default() {
@@ -180,18 +180,15 @@ fn resources(resources: Vec<Resource>) -> Result<Resources, Refusal> {
     Ok(registered)
 }
 
-fn number(resource: Resource) -> Result<u32, Refusal> {
-    let value = resource.integer_value.unwrap_or(0);
-    let value = u32::try_from(value).ok().filter(|_| has_type(&resource, "INTEGER"));
-    value.ok_or_else(|| invalid(&resource))
+fn number(resource: &Resource) -> Result<u32, Refusal> {
+    let value = u32::try_from(resource.integer_value.unwrap_or(0)).ok();
+    value.filter(|_| has_type(resource, "INTEGER")).ok_or_else(|| invalid(resource))
 }
 
-fn ports(resource: Resource) -> Result<BTreeSet<u16>, Refusal> {
-    if !has_type(&resource, "STRINGSET") {
-        return Err(invalid(&resource));
-    }
-    let ports = resource.string_set_value.iter().flatten().map(|text| text.parse::<u16>());
-    ports.collect::<Result<_, _>>().map_err(|_| invalid(&resource))
+fn ports(resource: &Resource) -> Result<BTreeSet<u16>, Refusal> {
+    let ports = resource.string_set_value.iter().flatten().map(|text| text.parse::<u16>().ok());
+    let ports = ports.collect::<Option<_>>().filter(|_| has_type(resource, "STRINGSET"));
+    ports.ok_or_else(|| invalid(resource))
 }
 
 fn has_type(resource: &Resource, expected: &str) -> bool {
