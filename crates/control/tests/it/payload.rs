@@ -56,6 +56,7 @@ fn render(task: &Task) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one payload, compared whole")]
 fn an_awsvpc_task_brings_its_interface_and_maps_no_ports() {
     expect![[r#"
         {
