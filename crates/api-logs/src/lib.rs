@@ -21,6 +21,8 @@ mod read;
 mod registry;
 mod scan;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use api::{Logs, OpenError};
