@@ -9,16 +9,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 say() { printf '\n\033[1m==> %s\033[0m\n' "$*"; }
 
-data=$(mktemp -d)
+temporary=$(mktemp -d)
 unset AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_REGION AWS_DEFAULT_REGION
-export WHARF_DATA_DIR="$data" RUST_LOG="${RUST_LOG:-warn}"
+export WHARF_DATA_DIR="$temporary/wharf" RUST_LOG="${RUST_LOG:-warn}"
 
 say "wharf up --ephemeral"
-mkfifo "$data/ready"
-"$wharf" up --ephemeral --listen 127.0.0.1:0 >"$data/ready" &
+mkfifo "$temporary/ready"
+"$wharf" up --ephemeral --listen 127.0.0.1:0 >"$temporary/ready" &
 server=$!
-trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null || true; rm -rf "$data"' EXIT
-exec 3<"$data/ready"
+trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null || true; rm -rf "$temporary"' EXIT
+exec 3<"$temporary/ready"
 read -r -t 30 line <&3 || { echo "Wharf did not become ready" >&2; exit 1; }
 echo "$line"
 eval "$("$wharf" env)"
@@ -53,5 +53,5 @@ say "What ran"
 say "Stopping"
 kill "$server"
 wait "$server"
-trap 'rm -rf "$data"' EXIT
+trap 'rm -rf "$temporary"' EXIT
 echo "Nothing is left behind."

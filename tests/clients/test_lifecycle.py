@@ -46,6 +46,14 @@ def test_ephemeral_leaves_nothing(tmp_path):
         assert not wharf.data.exists()
 
 
+def test_ephemeral_takes_no_directory_that_is_used(tmp_path):
+    (tmp_path / "precious").write_text("keep me")
+    command = [BIN, "up", "--ephemeral", "--data-dir", str(tmp_path), "--listen", "127.0.0.1:0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "not empty" in done.stderr
+    assert (tmp_path / "precious").exists()
+
+
 def test_two_wharfs_do_not_share_a_directory(tmp_path):
     with Wharf(tmp_path, ["server"]) as wharf:
         second = subprocess.run([BIN, "server", "--data-dir", str(wharf.data)], capture_output=True, text=True)

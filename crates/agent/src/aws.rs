@@ -66,10 +66,10 @@ impl AwsUpstream {
 #[async_trait]
 impl Upstream for AwsUpstream {
     async fn register(&self, registration: &Registration) -> Result<String, UpstreamError> {
-        let attributes = registration.attributes.iter().map(|(name, value)| Attribute {
-            name: name.clone(),
-            value: value.clone(),
-        });
+        let attributes = registration
+            .attributes
+            .iter()
+            .map(|(name, value)| Attribute { name: name.clone(), value: value.clone() });
         let request = RegisterContainerInstanceRequest {
             cluster: Some(registration.cluster.clone()),
             container_instance_arn: registration.instance_arn.clone(),

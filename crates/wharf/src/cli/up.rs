@@ -6,6 +6,7 @@ use crate::host;
 use crate::server::{Server, ServerConfig, until};
 use agent::Agent;
 use anyhow::{Context, Result, bail};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,17 +37,33 @@ pub fn up(common: &Common, options: super::Up, parts: Parts) -> Result<ExitCode>
         );
     }
     let temporary = (options.ephemeral && common.data_dir.is_none()).then(tempfile::tempdir).transpose()?;
+    if let (true, Some(dir)) = (options.ephemeral, &common.data_dir) {
+        refuse_used(dir)?;
+    }
     let data = match &temporary {
         Some(dir) => DataDir::open(Some(dir.path()))?,
         None => common.data_dir()?,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(serve(&data, &options, parts))?;
-    drop(runtime);
+    let served = runtime.block_on(serve(&data, &options, parts));
     if options.ephemeral {
+        if parts.agent {
+            runtime.block_on(host::sweep(&data))?;
+        }
         std::fs::remove_dir_all(data.root()).context("removing the temporary data directory")?;
     }
-    Ok(ExitCode::SUCCESS)
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+/// An ephemeral Wharf removes its data directory, so it takes none that holds something already.
+fn refuse_used(dir: &Path) -> Result<()> {
+    let is_used = std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+    match is_used {
+        true => {
+            bail!("--ephemeral removes its data directory at the end, and {} is not empty", dir.display())
+        }
+        false => Ok(()),
+    }
 }
 
 /// How tasks fare when this process ends.
@@ -83,8 +100,14 @@ async fn serve(data: &DataDir, options: &super::Up, parts: Parts) -> Result<()> 
     };
     if let (Some(agent), Some(run), Ending::StopTasks) = (&agent, &mut agent_run, how) {
         agent.leave();
-        run.await??;
-        agent_run = None;
+        tokio::select! {
+            ended = run => {
+                ended??;
+                agent_run = None;
+            }
+            // Whoever cannot wait for the tasks' stopTimeout asks twice.
+            _ = self::ending(true)? => tracing::warn!("tasks are left as they are"),
+        }
     }
     stop.send_replace(true);
     if let Some(run) = agent_run {
@@ -92,10 +115,6 @@ async fn serve(data: &DataDir, options: &super::Up, parts: Parts) -> Result<()> 
     }
     if let Some(server) = server {
         server.await?;
-    }
-    drop(agent);
-    if options.ephemeral && parts.agent {
-        host::sweep(data).await?;
     }
     Ok(())
 }
@@ -126,7 +145,11 @@ async fn announce_and_wait(
             how = &mut *ending => return Ok(how),
         }
     }
-    println!("Wharf is ready at {}; for the AWS clients: eval \"$(wharf env{})\"", endpoint.url, data.option());
+    println!(
+        "Wharf is ready at {}; for the AWS clients: eval \"$(wharf env{})\"",
+        endpoint.url,
+        data.option()
+    );
     Ok(ending.await)
 }
 

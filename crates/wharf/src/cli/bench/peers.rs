@@ -39,8 +39,15 @@ impl Docker {
     /// afterwards.
     pub fn run_detached(&self) -> Result<Duration> {
         let began = Instant::now();
-        let id =
-            run(Command::new("docker").args(["run", "--detach", "--network=none", DOCKER_IMAGE, "/hello", "sleep", "3600"]))?;
+        let id = run(Command::new("docker").args([
+            "run",
+            "--detach",
+            "--network=none",
+            DOCKER_IMAGE,
+            "/hello",
+            "sleep",
+            "3600",
+        ]))?;
         let took = began.elapsed();
         run(Command::new("docker").args(["rm", "--force", id.trim()]))?;
         Ok(took)
