@@ -31,6 +31,11 @@ def test_ps_logs_and_stop(wharf):
     assert (row["status"], row["reason"]) == ("STOPPED", "seen enough")
 
 
+def test_logs_follow_a_task_to_its_end(wharf):
+    task = wharf.cli("run", "--detach", "busybox", "--", "sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.3; done").stdout.strip()
+    assert wharf.cli("logs", "--follow", task).stdout == "1\n2\n3\n"
+
+
 def test_images_are_loaded_and_listed(wharf):
     rows = json.loads(wharf.cli("image", "ls", "--output", "json").stdout)
     names = {row["reference"] for row in rows}

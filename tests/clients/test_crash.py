@@ -1,6 +1,6 @@
 """kill -9 the control plane, the agent, or both, at random moments while tasks start and stop.
 
-WHARF_CRASH_ROUNDS says how often (12 in CI, 100 with ./x test-long); WHARF_CRASH_SEED repeats a failure.
+WHARF_CRASH_ROUNDS says how often (1,000 with ./x test-long); WHARF_CRASH_SEED repeats a failure.
 """
 
 import os
@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from wharf import Wharf, eventually
 
-ROUNDS = int(os.environ.get("WHARF_CRASH_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("WHARF_CRASH_ROUNDS", "100"))
 SEED = int(os.environ.get("WHARF_CRASH_SEED", str(random.randrange(1 << 32))))
 CLUSTER, GROUP = "crash", "/ecs/crash"
 
