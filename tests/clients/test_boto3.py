@@ -68,8 +68,8 @@ def test_waiters_and_the_whole_life_of_a_task(ecs, client, network):
     details = {d["name"]: d["value"] for d in running["attachments"][0]["details"]}
     assert details["privateIPv4Address"].startswith("172.31.")
     assert running["containers"][0]["networkInterfaces"][0]["privateIpv4Address"] == details["privateIPv4Address"]
-    # A line is visible within a second while the task runs.
-    eventually("the first line", 1, lambda: messages(client, arn) == ["up"])
+    # Lines are visible while the task runs; `wharf bench lines` says how soon.
+    eventually("the first line", 10, lambda: messages(client, arn) == ["up"])
 
     stopping = ecs.stop_task(cluster="boto3", task=arn, reason="enough")["task"]
     assert stopping["desiredStatus"] == "STOPPED"

@@ -2,6 +2,7 @@
 //! different runs do not compare; the ratios in one run do.
 
 mod density;
+mod lines;
 mod peers;
 mod rates;
 mod runtime;
@@ -38,6 +39,8 @@ enum What {
     Start,
     /// create, start, exit, delete, beside `crun run` and `runc run`
     Runtime,
+    /// A container writes a line to GetLogEvents shows it
+    Lines,
     /// Memory of the idle control plane and agent, and of each idle container
     Memory,
     /// DescribeTasks and RunTask a second with few and many tasks stored
@@ -89,6 +92,9 @@ impl Bench {
         }
         if wants(What::Start) {
             figures.extend(start::measure(self.rounds).await?);
+        }
+        if wants(What::Lines) {
+            figures.extend(lines::measure(self.rounds).await?);
         }
         if wants(What::Memory) {
             figures.extend(density::measure(self.containers).await?);

@@ -14,11 +14,16 @@ use wire::ecs::{
 };
 
 const MEASURED: &str = "RunTask to RUNNING";
+const FAMILY: &str = "bench-start";
+/// Where the tasks of the benchmarks log to.
+pub const LOG_GROUP: &str = "/bench";
+/// Begins the names of their streams.
+pub const LOG_PREFIX: &str = "bench";
 
 pub async fn measure(rounds: usize) -> Result<Vec<Figure>> {
     let subject = Subject::start().await?;
     let docker = Docker::find()?;
-    subject.register(&definition()).await?;
+    subject.register(&definition(FAMILY, &["sleep", "3600"])).await?;
     let (mut wharf, mut peer) = (Series::default(), Series::default());
     one_round(&subject, &mut Series::default()).await?; // the first one unpacks the image
     for _ in 0..rounds {
@@ -38,33 +43,35 @@ pub async fn measure(rounds: usize) -> Result<Vec<Figure>> {
 
 async fn one_round(subject: &Subject, series: &mut Series) -> Result<()> {
     let began = Instant::now();
-    let tasks = subject.run_task(&request()).await?;
+    let tasks = subject.run_task(&request(FAMILY)).await?;
     let arns: Vec<String> = tasks.into_iter().filter_map(|t| t.task_arn).collect();
     subject.wait_for(&arns, "RUNNING", Duration::from_secs(30)).await?;
     series.push(began.elapsed());
     subject.stop(&arns).await
 }
 
-fn request() -> RunTaskRequest {
+/// One task of a definition, on Fargate.
+pub fn request(family: &str) -> RunTaskRequest {
     RunTaskRequest {
-        task_definition: "bench-start".into(),
+        task_definition: family.into(),
         launch_type: Some(LaunchType::Fargate),
         network_configuration: Some(default_network()),
         ..Default::default()
     }
 }
 
-fn definition() -> RegisterTaskDefinitionRequest {
+/// A task of the built-in image that logs.
+pub fn definition(family: &str, command: &[&str]) -> RegisterTaskDefinitionRequest {
     let options = [
-        ("awslogs-group", "/bench"),
+        ("awslogs-group", LOG_GROUP),
         ("awslogs-region", "us-east-1"),
-        ("awslogs-stream-prefix", "bench"),
+        ("awslogs-stream-prefix", LOG_PREFIX),
         ("awslogs-create-group", "true"),
     ];
     let container = ContainerDefinition {
         name: Some("main".into()),
         image: Some("wharf/hello".into()),
-        command: Some(vec!["sleep".into(), "3600".into()]),
+        command: Some(command.iter().map(|word| (*word).to_owned()).collect()),
         log_configuration: Some(LogConfiguration {
             log_driver: LogDriver::Awslogs,
             options: Some(
@@ -74,7 +81,7 @@ fn definition() -> RegisterTaskDefinitionRequest {
         ..Default::default()
     };
     RegisterTaskDefinitionRequest {
-        family: "bench-start".into(),
+        family: family.into(),
         network_mode: Some(NetworkMode::Awsvpc),
         requires_compatibilities: Some(vec![Compatibility::Fargate]),
         cpu: Some("256".into()),
