@@ -112,7 +112,9 @@ pub enum RuntimeState {
     Running,
     /// It has exited.
     Exited(Exit),
-    /// It was being made when its maker died, or its shim was killed: there is no exit code to be had.
+    /// Its maker died before its program was executed: it can be started as if it had never been.
+    Unstarted,
+    /// Its shim was killed, or the host went down: it may have run, and there is no exit code to be had.
     Lost,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! STATE/ID/lock         held by the shim
+//!          begun        made by the shim just before it makes init: from here on the program may have run
 //!          state.json   process ids; written by the shim
 //!          exit.json    how it ended; written by the shim
 //!          rootfs/      where init mounts the root file system, in its own mount namespace
@@ -19,6 +20,13 @@ use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long what should take a moment may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How soon to look again at something that gives no sign.
+pub(crate) const RECHECK: Duration = Duration::from_millis(2);
 
 /// What the shim needs to know.
 #[derive(Debug, Serialize, Deserialize)]
@@ -90,9 +98,34 @@ impl ContainerDir {
         // The shim may have come to its end between the two looks.
         Ok(match self.read_exit()? {
             Some(exit) => Some(RuntimeState::Exited(exit)),
-            None if self.state.exists() || self.data.exists() => Some(RuntimeState::Lost),
+            None if self.has_begun() => Some(RuntimeState::Lost),
+            None if self.state.exists() => Some(RuntimeState::Unstarted),
+            // What a reboot leaves when STATE is on tmpfs.
+            None if self.data.exists() => Some(RuntimeState::Lost),
             None => None,
         })
+    }
+
+    /// As [`observe`](Self::observe), but waits for a shim that is held back to begin or to end: one whose agent died
+    /// is about to.
+    pub(crate) fn observe_settled(&self) -> io::Result<Option<RuntimeState>> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.observe()? {
+                Some(RuntimeState::Running) if !self.has_begun() && Instant::now() < deadline => {
+                    sleep(RECHECK)
+                }
+                settled => return Ok(settled),
+            }
+        }
+    }
+
+    fn has_begun(&self) -> bool {
+        self.state.join("begun").exists()
+    }
+
+    pub(crate) fn mark_begun(&self) -> io::Result<()> {
+        File::create(self.state.join("begun")).map(drop)
     }
 
     pub(crate) fn write_launch(&self, launch: &Launch) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! The agent's side: starts shims, and reads what they left.
 
 use crate::cgroup::Hierarchies;
-use crate::dir::{ContainerDir, Launch, Pids, remove_tree};
+use crate::dir::{ContainerDir, Launch, PATIENCE, Pids, RECHECK, remove_tree};
 use crate::{init, rootfs, shim, sys};
 use agent_driver::{
     ContainerSpec, Exit, Runtime, RuntimeError, RuntimeId, RuntimeState, Seen, StopSignal, TaskLimits,
@@ -19,15 +19,10 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a killed container may take to be gone, and a started shim to say who it is.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Between two looks at something that the kernel does not announce.
-const RECHECK: Duration = Duration::from_millis(2);
 /// In the data directory; no id has a dot.
 const SKELETON: &str = ".skeleton";
 /// Longer names do not fit where they are used as a directory's name with a suffix.
@@ -195,7 +190,7 @@ impl Runtime for OciRuntime {
         let dir = self.0.dir(id)?;
         match dir.observe().map_err(host("observe"))? {
             None => Err(RuntimeError::NotFound(id.clone())),
-            Some(RuntimeState::Exited(_)) => Ok(()),
+            Some(RuntimeState::Exited(_) | RuntimeState::Unstarted) => Ok(()),
             Some(RuntimeState::Lost) => Err(lost(id)),
             Some(RuntimeState::Running) => {
                 let number = match stop_signal {
@@ -216,7 +211,7 @@ impl Runtime for OciRuntime {
             match dir.observe().map_err(host("observe"))? {
                 None => return Err(RuntimeError::NotFound(id.clone())),
                 Some(RuntimeState::Exited(exit)) => return Ok(exit),
-                Some(RuntimeState::Lost) => return Err(lost(id)),
+                Some(RuntimeState::Unstarted | RuntimeState::Lost) => return Err(lost(id)),
                 Some(RuntimeState::Running) => {}
             }
             if let Some(pids) = self.pids(&dir).await?
@@ -272,12 +267,7 @@ impl Host {
     fn start(&self, spec: ContainerSpec) -> Result<(), RuntimeError> {
         let id = spec.id.clone();
         let dir = self.dir(&id)?;
-        let Some(lock) = dir.create().map_err(create("make the container's directory"))? else {
-            return match dir.observe().map_err(host("observe"))? {
-                Some(RuntimeState::Running | RuntimeState::Exited(_)) => Ok(()),
-                Some(RuntimeState::Lost) | None => Err(lost(&id)),
-            };
-        };
+        let Some(lock) = self.make(&dir, &id)? else { return Ok(()) };
         // The shim comes up while its container's files and groups are made.
         let mut shim = self.spawn_shim(&dir, lock).map_err(create("start the shim"))?;
         let outcome = match self.prepare(&dir, spec) {
@@ -292,6 +282,22 @@ impl Host {
             let _ = shim.wait();
         }
         outcome
+    }
+
+    /// Makes a container's directory and takes its lock; `None` when the container is there already.
+    fn make(&self, dir: &ContainerDir, id: &RuntimeId) -> Result<Option<File>, RuntimeError> {
+        let make = || dir.create().map_err(create("make the container's directory"));
+        if let Some(lock) = make()? {
+            return Ok(Some(lock));
+        }
+        match dir.observe_settled().map_err(host("observe"))? {
+            Some(RuntimeState::Running | RuntimeState::Exited(_)) => Ok(None),
+            Some(RuntimeState::Unstarted) => {
+                remove_tree(&dir.state).map_err(create("remove what was left half-made"))?;
+                make()?.map(Some).ok_or_else(|| lost(id))
+            }
+            Some(RuntimeState::Lost) | None => Err(lost(id)),
+        }
     }
 
     fn spawn_shim(&self, dir: &ContainerDir, lock: File) -> io::Result<Child> {
@@ -328,7 +334,7 @@ impl Host {
         for id in ids.into_iter().map(RuntimeId) {
             let Ok(dir) = self.dir(&id) else { continue };
             let task = dir.read_launch()?.map_or_else(|| task_of(&id).to_owned(), |launch| launch.spec.task);
-            seen.extend(dir.observe()?.map(|state| Seen { id, task, state }));
+            seen.extend(dir.observe_settled()?.map(|state| Seen { id, task, state }));
         }
         Ok(seen)
     }

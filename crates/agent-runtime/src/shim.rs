@@ -75,6 +75,7 @@ fn start(dir: &ContainerDir) -> Result<Supervised, RuntimeError> {
     };
     let (output, inherited, report) = connect(output).map_err(host("pipes"))?;
     let group = launch.hierarchies.open_v2(&launch.cgroup).map_err(host("cgroup"))?;
+    dir.mark_begun().map_err(host("begun"))?;
     let cloned =
         sys::clone_process(namespaces(&launch), group.as_ref().map(AsFd::as_fd)).map_err(host("clone"))?;
     let (pid, pidfd) = match cloned {

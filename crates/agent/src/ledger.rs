@@ -30,7 +30,7 @@ pub struct Record {
     pub task: acs::payload::Task,
     /// How far it is.
     pub state: State,
-    /// [`Ledger::boot_id`] of the agent that wrote this.
+    /// [`Ledger::boot_id`] when this was written.
     pub boot_id: String,
     /// When nothing was left of it. It is remembered for a while, because its payload may come again.
     pub over_at: Option<Timestamp>,

@@ -87,11 +87,15 @@ impl Tasks {
         Ok(())
     }
 
-    fn adopt_one(self: &Arc<Self>, blueprint: Blueprint, record: Record, seen: &[&Seen]) {
+    fn adopt_one(self: &Arc<Self>, blueprint: Blueprint, mut record: Record, seen: &[&Seen]) {
         tracing::info!(task = blueprint.id, containers = seen.len(), "task adopted");
+        // Of what ran before a reboot the host may know nothing.
+        let is_same_boot = record.boot_id == self.host.ledger.boot_id();
+        record.boot_id = self.host.ledger.boot_id().to_owned();
         let fact = |n: usize| match seen.iter().find(|s| s.id == blueprint.containers[n].id).map(|s| s.state)
         {
-            None => Fact::Absent(n),
+            None | Some(RuntimeState::Unstarted) if is_same_boot => Fact::Absent(n),
+            None | Some(RuntimeState::Unstarted) => Fact::Lost(n),
             Some(RuntimeState::Running) => Fact::Started(n),
             Some(RuntimeState::Exited(exit)) => Fact::Exited(n, exit_of(exit)),
             Some(RuntimeState::Lost) => Fact::Lost(n),

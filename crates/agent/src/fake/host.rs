@@ -214,7 +214,7 @@ impl Runtime for FakeHost {
         let ended = state.wait_for(|s| *s != RuntimeState::Running).await.map_err(|_| not_found())?;
         match *ended {
             RuntimeState::Exited(exit) => Ok(exit),
-            RuntimeState::Running | RuntimeState::Lost => Err(not_found()),
+            RuntimeState::Running | RuntimeState::Unstarted | RuntimeState::Lost => Err(not_found()),
         }
     }
 

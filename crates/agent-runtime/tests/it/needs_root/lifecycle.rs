@@ -96,10 +96,25 @@ fn states_are_listed() {
         let expected = [
             seen(1, RuntimeState::Exited(exit)),
             seen(2, RuntimeState::Running),
-            seen(3, RuntimeState::Lost),
+            seen(3, RuntimeState::Unstarted),
             seen(4, RuntimeState::Lost),
         ];
         assert_eq!(stage.runtime.list().await.unwrap(), expected);
+    });
+}
+
+/// The agent was killed between making the directory and telling the shim to begin.
+#[test]
+fn what_was_never_begun_is_started_as_if_it_had_not_been() {
+    play("unbegun", TaskLimits::default(), async |stage| {
+        let place = &stage.place;
+        let spec = place.shell("a", "exit 3");
+        let state = place.root.join("state").join(&spec.id.0);
+        fs::create_dir(&state).unwrap();
+        fs::write(state.join("lock"), "").unwrap();
+        stage.runtime.stop(&spec.id, StopSignal::Kill).await.unwrap();
+        stage.runtime.start(spec.clone()).await.unwrap();
+        assert_eq!(stage.runtime.wait(&spec.id).await.unwrap().code, 3);
     });
 }
 
