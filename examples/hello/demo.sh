@@ -45,10 +45,12 @@ task=$(ecs RunTask '{
 echo "$task"
 
 say "What the container printed"
-"$wharf" logs --follow "$task"
+lines=$("$wharf" logs --follow "$task")
+echo "$lines"
 
 say "What ran"
 "$wharf" ps --all
+[ -n "$lines" ] || { echo "The container did not print its line." >&2; exit 1; }
 
 say "Stopping"
 kill "$server"
