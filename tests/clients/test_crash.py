@@ -141,6 +141,8 @@ def check_tasks(wharf, load):
     for arn, code in load.ran.items():
         container = tasks[arn]["containers"][0]
         starts = started(logs, arn)
+        if [a["status"] for a in tasks[arn]["attachments"]] != ["DELETED"]:
+            wrong.append(f"{arn} still holds its address")
         if len(starts) > 1:
             wrong.append(f"{arn} was started {len(starts)} times")
         if arn in load.stopped:

@@ -24,6 +24,8 @@ pub struct Routes {
     pub control: control::Control,
 }
 
+/// How long a request's body may take to come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long open requests may take to end once the listener has stopped.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -98,10 +100,13 @@ impl Routes {
             return self.open_session(request).map(Full::new);
         }
         let (parts, body) = request.into_parts();
-        match Limited::new(body, wire::BODY_LIMIT).collect().await {
-            Ok(body) => self.door.handle(parts, body.to_bytes()).await.map(Full::new),
-            Err(_) => self.door.refuse(&wire::ecs::SERVICE, &wire::error::request_too_large()).map(Full::new),
-        }
+        let body = Limited::new(body, wire::BODY_LIMIT).collect();
+        let refusal = match tokio::time::timeout(BODY_TIMEOUT, body).await {
+            Ok(Ok(body)) => return self.door.handle(parts, body.to_bytes()).await.map(Full::new),
+            Ok(Err(_)) => wire::error::request_too_large(),
+            Err(_) => wire::ApiError::new("RequestTimeout", 408, "The request's body did not come in time."),
+        };
+        self.door.refuse(&wire::ecs::SERVICE, &refusal).map(Full::new)
     }
 
     /// An agent's websocket: signed like every request, with an empty body.
