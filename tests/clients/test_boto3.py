@@ -117,6 +117,16 @@ def test_what_is_not_honoured_is_refused_by_name(ecs):
     assert "CreateService" in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("service", "call"),
+    [("ec2", "describe_subnets"), ("ecr", "describe_repositories"), ("s3", "list_buckets"), ("iam", "list_users")],
+)
+def test_services_that_are_not_there_say_so(client, service, call):
+    with pytest.raises(ClientError) as refusal:
+        getattr(client(service), call)()
+    assert f"Wharf does not serve the {service} API yet" in str(refusal.value)
+
+
 def test_the_same_client_token_runs_one_task(ecs, network):
     ecs.register_task_definition(**definition("once", ["true"]))
     token = str(uuid.uuid4())

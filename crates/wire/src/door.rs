@@ -12,7 +12,7 @@ use crate::generated::Backends;
 use crate::route::Route;
 use crate::service::{Encoding, Protocol, Service};
 use crate::sigv4::{Keys, sha256_hex};
-use crate::{ApiError, BODY_LIMIT, Cx, auth, check, error, json, xml};
+use crate::{ApiError, BODY_LIMIT, Cx, auth, check, error, json, stranger, xml};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
@@ -54,7 +54,7 @@ impl Door {
         }
         let route = match Route::find(&parts, &body) {
             Ok(route) => route,
-            Err(error) => return refuse(None, &error, &request_id),
+            Err(error) => return refuse_stranger(&parts, &error, &request_id),
         };
         match self.answer(&parts, &body, &route, &request_id).await {
             Ok(output) => respond(Some(route.service), StatusCode::OK, output, &request_id),
@@ -139,6 +139,15 @@ fn refuse(service: Option<&Service>, error: &ApiError, request_id: &str) -> Resp
         _ => json::error(error),
     };
     respond(service, status, body, request_id)
+}
+
+/// A request that names no service of ours.
+fn refuse_stranger(parts: &Parts, error: &ApiError, request_id: &str) -> Response<Bytes> {
+    let (content_type, body) = stranger::body(parts, error, request_id);
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut response = respond(None, status, body, request_id);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
 }
 
 fn respond(service: Option<&Service>, status: StatusCode, body: Bytes, request_id: &str) -> Response<Bytes> {

@@ -31,6 +31,7 @@ mod route;
 pub mod schema;
 pub mod service;
 pub mod sigv4;
+mod stranger;
 mod string_enum;
 pub mod timestamp;
 mod xml;

@@ -6,7 +6,7 @@ use http::request::Parts;
 use crate::error::unknown_operation;
 use crate::query::Form;
 use crate::service::{Operation, Protocol, Service};
-use crate::{ApiError, SERVICES};
+use crate::{ApiError, SERVICES, stranger};
 
 /// A request's target. Whether it is implemented is decided after the signature is verified.
 #[derive(Debug)]
@@ -26,17 +26,17 @@ impl Route {
             let target = target.to_str().unwrap_or_default();
             let (prefix, operation) = target.rsplit_once('.').unwrap_or(("", target));
             let service = SERVICES.iter().find(|service| service.target_prefix() == Some(prefix));
-            let service = service.ok_or_else(|| unknown_operation(target))?;
+            let service = service.ok_or_else(|| unknown(parts, target))?;
             return Ok(Self { service, operation: operation.to_owned(), form: None });
         }
         let form = Self::form(parts, body)?;
         let (action, version) =
             (form.get("Action").unwrap_or_default(), form.get("Version").unwrap_or_default());
-        let named = signing_name(parts);
+        let named = stranger::signing_name(parts);
         let queries = SERVICES.iter().filter(|service| matches!(service.protocol, Protocol::Query { .. }));
         let mut services = queries.filter(|service| named.is_none_or(|name| name == service.signing_name));
         let service = services.find(|service| service.api_version == version);
-        let service = service.filter(|_| !action.is_empty()).ok_or_else(|| unknown_operation(action))?;
+        let service = service.filter(|_| !action.is_empty()).ok_or_else(|| unknown(parts, action))?;
         Ok(Self { service, operation: action.to_owned(), form: Some(form) })
     }
 
@@ -68,9 +68,7 @@ impl Route {
     }
 }
 
-/// The service's name in the credential scope of a request that may or may not be validly signed.
-fn signing_name(parts: &Parts) -> Option<&str> {
-    let authorization = parts.headers.get("authorization")?.to_str().ok()?;
-    let credential = authorization.split_once("Credential=")?.1.split(',').next()?;
-    credential.split('/').rev().nth(1)
+/// A service that is not served, or an operation that none has.
+fn unknown(parts: &Parts, operation: &str) -> ApiError {
+    stranger::refusal(parts).unwrap_or_else(|| unknown_operation(operation))
 }

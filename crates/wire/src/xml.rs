@@ -39,6 +39,25 @@ pub fn error(error: &ApiError, namespace: &str, request_id: &str) -> Bytes {
     ))
 }
 
+/// An error as EC2 writes it.
+pub fn ec2_error(error: &ApiError, request_id: &str) -> Bytes {
+    Bytes::from(format!(
+        "<Response><Errors><Error><Code>{}</Code><Message>{}</Message></Error></Errors>\
+         <RequestID>{request_id}</RequestID></Response>",
+        error.code,
+        text(&error.message)
+    ))
+}
+
+/// An error as S3 writes it.
+pub fn rest_error(error: &ApiError, request_id: &str) -> Bytes {
+    Bytes::from(format!(
+        "<Error><Code>{}</Code><Message>{}</Message><RequestId>{request_id}</RequestId></Error>",
+        error.code,
+        text(&error.message)
+    ))
+}
+
 /// Text that XML 1.0 can carry: markup escaped, control characters replaced.
 fn text(raw: &str) -> String {
     let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..);
