@@ -1,10 +1,9 @@
 //! `wharf down`: ask the running parts to end with their tasks, then sweep the host.
 
-use super::Common;
+use super::{Common, output::spinner};
 use crate::data_dir::{DataDir, Part};
 use crate::host;
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::process::ExitCode;
@@ -24,9 +23,7 @@ impl Down {
             bail!("removing containers and networks needs root; use sudo");
         }
         let data = common.data_dir()?;
-        let progress =
-            ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {msg}")?);
-        progress.enable_steady_tick(Duration::from_millis(120));
+        let progress = spinner("looking for what runs");
         // The agent first: it stops its tasks while there is a control plane to report to.
         for (part, end) in [(Part::Agent, Signal::SIGUSR1), (Part::Server, Signal::SIGTERM)] {
             if let Some(pid) = data.running(part) {

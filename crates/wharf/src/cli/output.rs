@@ -1,7 +1,17 @@
 //! How results are printed: a table for people, JSON for programs.
 
 use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use std::time::Duration;
+
+/// Shows on a terminal that something is being waited for, and for what.
+pub fn spinner(message: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg}").expect("the template is constant");
+    let spinner = ProgressBar::new_spinner().with_style(style).with_message(message.to_owned());
+    spinner.enable_steady_tick(Duration::from_millis(120));
+    spinner
+}
 
 /// `--output`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

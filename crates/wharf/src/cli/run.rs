@@ -1,9 +1,9 @@
 //! `wharf run`: register a definition, run it, print its logs, return its exit code.
 
 use super::logs::{FoundTask, Stream, follow};
-use super::{Common, client, output::Output};
+use super::output::{Output, spinner};
+use super::{Common, client};
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -133,8 +133,7 @@ impl Run {
 
 /// Shows where the task is until it runs, then its output until it has stopped.
 async fn watch(client: &Client, found: &FoundTask, output: Output) -> Result<ExitCode> {
-    let progress = ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {msg}")?);
-    progress.enable_steady_tick(Duration::from_millis(120));
+    let progress = spinner("");
     loop {
         let status = found.describe(client).await?.last_status.unwrap_or_default();
         progress.set_message(format!("task {} is {status}", found.id));

@@ -1,6 +1,6 @@
 //! `wharf stop`: StopTask, then wait until it has stopped.
 
-use super::{Common, client, logs};
+use super::{Common, client, logs, output::spinner};
 use anyhow::Result;
 use std::process::ExitCode;
 use wire::ecs::StopTaskRequest;
@@ -32,7 +32,9 @@ impl Stop {
         };
         client.ecs().stop_task(&request).await?;
         if !self.no_wait {
+            let progress = spinner(&format!("waiting until task {} has stopped", found.id));
             found.wait_until_stopped(&client).await?;
+            progress.finish_and_clear();
         }
         common.output.one(&found.id, &serde_json::json!({ "taskArn": found.arn }));
         Ok(ExitCode::SUCCESS)
