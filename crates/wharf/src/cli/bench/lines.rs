@@ -1,4 +1,4 @@
-//! From the moment that a container's output is read to the moment that GetLogEvents shows it.
+//! From the moment that a line of a running container is read to the moment that GetLogEvents shows it.
 
 use super::Figure;
 use super::start::{LOG_GROUP, LOG_PREFIX, definition, request};
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub async fn measure(rounds: usize) -> Result<Vec<Figure>> {
     let subject = Subject::start().await?;
-    subject.register(&definition(FAMILY, &["echo", "a line"])).await?;
+    subject.register(&definition(FAMILY, &["serve", "8080"])).await?;
     let mut series = Series::default();
     for _ in 0..rounds {
         series.push(one_round(&subject).await?);
@@ -48,7 +48,7 @@ async fn one_round(subject: &Subject) -> Result<Duration> {
         // The stream is made just before its container starts.
         let written = answer.ok().and_then(|a| a.events?.first()?.timestamp);
         if let Some(written) = written {
-            subject.wait_for(&[task], "STOPPED", PATIENCE).await?;
+            subject.stop(&[task]).await?;
             return Ok(Duration::from_millis(u64::try_from(seen - written).unwrap_or_default()));
         }
         if Instant::now() > deadline {
