@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Digest of an image's configuration: `sha256:…`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ImageId(pub String);
 
@@ -18,7 +19,7 @@ pub struct Image {
     pub digest: Option<String>,
     /// What its configuration says of a container.
     pub config: ImageConfig,
-    /// Unpacked layers, the topmost first: `lowerdir` of an overlay.
+    /// Unpacked layers, the topmost first: `lowerdir` of an overlay. Empty when the runtime keeps images itself.
     pub layers: Vec<PathBuf>,
 }
 
@@ -35,6 +36,15 @@ pub struct ImageConfig {
     pub working_dir: String,
     /// `User`.
     pub user: String,
+    /// `StopSignal`.
+    #[serde(default)]
+    pub stop_signal: String,
+    /// `Volumes`.
+    #[serde(default)]
+    pub volumes: Vec<String>,
+    /// `Labels`.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// When to ask the registry (the agent's `ECS_IMAGE_PULL_BEHAVIOR`).

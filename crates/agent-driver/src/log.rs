@@ -1,10 +1,36 @@
-//! The log driver: from a container's output to CloudWatch Logs. The shim writes a spool on disk, so that no line is
+//! The log drivers: from a container's output to CloudWatch Logs, Fluentd or a file. The shim writes a spool on disk, so that no line is
 //! lost while no agent runs; the driver ships the spool and deletes what was acknowledged.
 
 use crate::RuntimeId;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+/// Where a container's output goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogOutput {
+    /// Nowhere (Docker's driver `none`).
+    #[default]
+    Discard,
+    /// A spool, which a [`Logs`] driver ships.
+    Spool(SpoolSpec),
+    /// A file in the form of Docker's driver `json-file`, gone with the container.
+    JsonFile(JsonFileSpec),
+}
+
+/// Docker's driver `json-file`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JsonFileSpec {
+    /// The file; older ones have `.1`, `.2` … after its name.
+    pub path: PathBuf,
+    /// `max-size`; `None` is unlimited.
+    pub max_bytes: Option<u64>,
+    /// `max-file`, at least 1.
+    pub max_files: u32,
+    /// `attrs` of every line: the labels and variables that `labels` and `env` name.
+    pub attributes: BTreeMap<String, String>,
+}
 
 /// Where and how the shim writes a container's output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,11 +58,27 @@ pub enum SpoolMode {
 
 /// Where one container's lines go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AwslogsSpec {
+pub struct LogSpec {
     /// The container.
     pub id: RuntimeId,
     /// The spool that its shim writes.
     pub spool: SpoolSpec,
+    /// Who takes the lines.
+    pub destination: LogDestination,
+}
+
+/// Who takes a container's lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogDestination {
+    /// CloudWatch Logs.
+    Awslogs(AwslogsSpec),
+    /// Fluentd or Fluent Bit, over the forward protocol.
+    Fluentd(FluentdSpec),
+}
+
+/// The driver `awslogs`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwslogsSpec {
     /// The account whose group it is.
     pub account: String,
     /// `awslogs-region`.
@@ -47,6 +89,35 @@ pub struct AwslogsSpec {
     pub stream: String,
     /// `awslogs-create-group`.
     pub create_group: bool,
+    /// What begins an event of several lines; `None` makes every line one.
+    pub multiline: Option<Multiline>,
+}
+
+/// What the first line of an event looks like; the lines up to the next such line belong to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Multiline {
+    /// `awslogs-multiline-pattern`: a regular expression.
+    Pattern(String),
+    /// `awslogs-datetime-format`: in the form of Python's `strftime`.
+    DatetimeFormat(String),
+}
+
+/// The driver `fluentd`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FluentdSpec {
+    /// `fluentd-address`: `HOST:PORT`, `tcp://…`, or `unix:///path`.
+    pub address: String,
+    /// `tag`, with its template filled in.
+    pub tag: String,
+    /// `fluentd-async`: the container starts even if nobody listens.
+    pub connect_async: bool,
+    /// `fluentd-sub-second-precision`.
+    pub sub_second: bool,
+    /// `fluentd-request-ack`.
+    pub request_ack: bool,
+    /// Fields of every record beside `log` and `source`: `container_id`, `container_name`, and what `labels` and `env`
+    /// name.
+    pub fields: BTreeMap<String, String>,
 }
 
 /// One line.
@@ -56,6 +127,8 @@ pub struct LogEvent {
     pub at_unix_ms: i64,
     /// Without its newline; invalid UTF-8 is replaced.
     pub message: String,
+    /// The container wrote it to standard error.
+    pub is_stderr: bool,
 }
 
 /// Why a line could not be delivered.
@@ -86,11 +159,11 @@ pub trait LogSink: Send + Sync {
 /// Follows spools.
 #[async_trait]
 pub trait Logs: Send + Sync {
-    /// Makes sure that the stream exists. Called before the container starts.
-    async fn prepare(&self, spec: &AwslogsSpec) -> Result<(), LogError>;
+    /// Makes sure that there is somebody to take the lines: that the stream exists, that Fluentd answers. Called before the container starts.
+    async fn prepare(&self, spec: &LogSpec) -> Result<(), LogError>;
     /// Follows the spool until [`Logs::finish`]. Called after the container has started, and again after a restart of
     /// the agent. Idempotent.
-    async fn follow(&self, spec: &AwslogsSpec) -> Result<(), LogError>;
+    async fn follow(&self, spec: &LogSpec) -> Result<(), LogError>;
     /// The container has exited: answers when every line of the spool was delivered, or was given up on for good.
     async fn finish(&self, id: &RuntimeId) -> Result<(), LogError>;
 }

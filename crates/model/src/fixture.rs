@@ -28,6 +28,9 @@ pub fn task(containers: &[&str]) -> Task {
         reason: None,
         runtime_id: None,
         image_digest: None,
+        network_bindings: Vec::new(),
+        health: None,
+        gpu_ids: Vec::new(),
     };
     Task {
         scope: definition.scope.clone(),
@@ -111,21 +114,9 @@ pub fn definition(containers: &[&str]) -> TaskDefinition {
     let container = |text: &&str| ContainerDefinition {
         name: text.trim_end_matches('!').into(),
         image: "wharf/hello".to_owned(),
-        cpu_units: 0,
         memory_mib: Some(64),
-        memory_mib_reserved: None,
         essential: text.ends_with('!'),
-        entry_point: None,
-        command: None,
-        environment: vec![],
-        working_directory: None,
-        user: None,
-        readonly_root_filesystem: false,
-        port_mappings: vec![],
-        depends_on: vec![],
-        stop_timeout_secs: None,
-        start_timeout_secs: None,
-        log: None,
+        ..ContainerDefinition::default()
     };
     TaskDefinition {
         scope: scope(),
@@ -139,6 +130,10 @@ pub fn definition(containers: &[&str]) -> TaskDefinition {
         memory_mib: Some(512),
         containers: containers.iter().map(container).collect(),
         runtime_platform: None,
+        volumes: vec![],
+        pid_mode: None,
+        ipc_mode: None,
+        ephemeral_storage_gib: None,
         tags: Default::default(),
         registered_at: Timestamp(1),
         registered_by: "arn:aws:iam::000000000000:root".to_owned(),

@@ -65,4 +65,7 @@ pub struct Resources {
     pub ports_tcp: BTreeSet<u16>,
     /// UDP ports taken on the host.
     pub ports_udp: BTreeSet<u16>,
+    /// GPUs by id: the host's (`platformDevices` of the registration), or those that placed tasks hold.
+    #[serde(default)]
+    pub gpus: BTreeSet<String>,
 }

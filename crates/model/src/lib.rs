@@ -23,6 +23,7 @@ pub mod tag;
 pub mod task;
 pub mod task_definition;
 pub mod time;
+pub mod volume;
 
 pub use id::*;
 pub use scope::{AccountId, Region, Scope};

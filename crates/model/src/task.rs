@@ -1,5 +1,6 @@
 //! Tasks: the record, its ordered states and the one table of transitions between them.
 
+use crate::container::Protocol;
 use crate::task_definition::{LaunchType, TaskDefinition};
 use crate::{
     AttachmentId, ClusterName, ContainerId, ContainerName, EniId, InstanceId, Scope, SecurityGroupId,
@@ -209,6 +210,54 @@ pub struct Container {
     pub runtime_id: Option<String>,
     /// Digest of the image's manifest, once known.
     pub image_digest: Option<String>,
+    /// Ports of the host that lead to it, as the agent reported them.
+    #[serde(default)]
+    pub network_bindings: Vec<NetworkBinding>,
+    /// What its health checks say; `None` when it has none.
+    #[serde(default)]
+    pub health: Option<HealthStatus>,
+    /// The GPUs that it was given.
+    #[serde(default)]
+    pub gpu_ids: Vec<String>,
+}
+
+/// `networkBindings[]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkBinding {
+    /// The host's address.
+    pub bind_ip: String,
+    /// The container's port; `None` with ranges.
+    pub container_port: Option<u16>,
+    /// The host's port; `None` with ranges.
+    pub host_port: Option<u16>,
+    /// `FIRST-LAST` in the container.
+    pub container_port_range: Option<String>,
+    /// `FIRST-LAST` on the host.
+    pub host_port_range: Option<String>,
+    /// The protocol.
+    pub protocol: Protocol,
+}
+
+/// `healthStatus`. The order is that of badness, so a task's is the greatest of its essential containers'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum HealthStatus {
+    /// The last check passed.
+    Healthy,
+    /// Not known yet, or no longer.
+    Unknown,
+    /// As many checks in a row have failed as `retries` allows.
+    Unhealthy,
+}
+
+impl HealthStatus {
+    /// As the API and the agent protocol write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "HEALTHY",
+            Self::Unknown => "UNKNOWN",
+            Self::Unhealthy => "UNHEALTHY",
+        }
+    }
 }
 
 /// `containers[].lastStatus`. It never goes back.
@@ -304,6 +353,9 @@ pub struct Overrides {
     pub cpu_units: Option<u32>,
     /// Task-level memory.
     pub memory_mib: Option<u32>,
+    /// Replaces the definition's ephemeral storage.
+    #[serde(default)]
+    pub ephemeral_storage_gib: Option<u32>,
     /// By container.
     pub containers: Vec<ContainerOverride>,
 }
@@ -323,6 +375,9 @@ pub struct ContainerOverride {
     pub memory_mib: Option<u32>,
     /// Replaces the definition's soft limit.
     pub memory_mib_reserved: Option<u32>,
+    /// Replaces the definition's GPUs.
+    #[serde(default)]
+    pub gpus: Option<u32>,
 }
 
 impl Task {

@@ -1,6 +1,7 @@
 //! Task definitions: immutable revisions of a family.
 
 use crate::container::ContainerDefinition;
+use crate::volume::Volume;
 use crate::{Family, Scope, Tags, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,18 @@ pub struct TaskDefinition {
     pub containers: Vec<ContainerDefinition>,
     /// `runtimePlatform` as given, `(cpuArchitecture, operatingSystemFamily)`.
     pub runtime_platform: Option<RuntimePlatform>,
+    /// `volumes`.
+    #[serde(default)]
+    pub volumes: Vec<Volume>,
+    /// `pidMode`; `None` is a namespace for each container.
+    #[serde(default)]
+    pub pid_mode: Option<PidMode>,
+    /// `ipcMode`; `None` is a namespace for each container.
+    #[serde(default)]
+    pub ipc_mode: Option<IpcMode>,
+    /// `ephemeralStorage.sizeInGiB`.
+    #[serde(default)]
+    pub ephemeral_storage_gib: Option<u32>,
     /// User tags.
     pub tags: Tags,
     /// When it was registered.
@@ -81,6 +94,47 @@ impl NetworkMode {
             Self::Awsvpc => "awsvpc",
             Self::Host => "host",
             Self::Bridge => "bridge",
+            Self::None => "none",
+        }
+    }
+}
+
+/// `pidMode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PidMode {
+    /// The host's processes.
+    Host,
+    /// One namespace for the task's containers.
+    Task,
+}
+
+impl PidMode {
+    /// As the API and the agent protocol write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Task => "task",
+        }
+    }
+}
+
+/// `ipcMode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IpcMode {
+    /// The host's.
+    Host,
+    /// One namespace for the task's containers.
+    Task,
+    /// Private, and not shareable.
+    None,
+}
+
+impl IpcMode {
+    /// As the API and the agent protocol write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Task => "task",
             Self::None => "none",
         }
     }

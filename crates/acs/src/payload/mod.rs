@@ -2,12 +2,14 @@
 
 mod container;
 mod docker;
+mod volume;
 
 pub use container::{
-    Container, ContainerDependency, DependencyCondition, LOGS_AUTH_EXECUTION_ROLE, PortMapping,
-    TransportProtocol,
+    Container, ContainerDependency, DependencyCondition, HEALTH_CHECK_DOCKER, LOGS_AUTH_EXECUTION_ROLE,
+    MountPoint, PortMapping, RestartPolicy, TransportProtocol, VolumeFrom,
 };
-pub use docker::{Config, DockerConfig, HostConfig, LogConfig};
+pub use docker::{Config, DeviceMapping, DockerConfig, Healthcheck, HostConfig, LogConfig, Ulimit};
+pub use volume::{DockerVolume, HostVolume, Volume};
 
 use crate::{ElasticNetworkInterface, RoleCredentials};
 use serde::{Deserialize, Serialize};
@@ -56,6 +58,18 @@ pub struct Task {
     /// In the definition's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<Container>,
+    /// In the definition's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<Volume>,
+    /// `host` or `task`; empty is a namespace for each container.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pid_mode: String,
+    /// `host`, `task` or `none`; empty is a namespace for each container.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ipc_mode: String,
+    /// What the task's containers were given of the host: GPUs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub associations: Vec<Association>,
     /// Hard limit on the sum of the containers, in vCPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<f64>,
@@ -78,4 +92,21 @@ impl Task {
     pub fn stop(arn: String) -> Self {
         Self { arn, desired_status: DesiredStatus::Stopped, ..Self::default() }
     }
+}
+
+/// The value of [`Association::kind`] for a GPU.
+pub const ASSOCIATION_GPU: &str = "gpu";
+
+/// One of `associations[]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Association {
+    /// [`ASSOCIATION_GPU`].
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The GPU's id.
+    pub name: String,
+    /// The containers that may use it.
+    #[serde(default)]
+    pub containers: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! What an agent says of a task: SubmitTaskStateChange without its wire shape.
 
-use model::task::{AttachmentStatus, ContainerStatus};
+use model::task::{AttachmentStatus, ContainerStatus, NetworkBinding};
 use model::{AttachmentId, ContainerName, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -79,4 +79,6 @@ pub struct ContainerReport {
     pub runtime_id: Option<String>,
     /// Digest of the image's manifest.
     pub image_digest: Option<String>,
+    /// Ports of the host that lead to it; none is no news.
+    pub network_bindings: Vec<NetworkBinding>,
 }

@@ -1,11 +1,24 @@
 //! Container definitions: what a task definition says of one container.
 
+mod health_check;
+mod linux;
+mod mount;
+mod network;
+mod restart;
+
+pub use health_check::HealthCheck;
+pub use linux::{Capabilities, Device, DevicePermission, LinuxParameters, SystemControl, Tmpfs, Ulimit};
+pub use mount::{MountPoint, VolumesFrom};
+pub use network::{ExtraHost, Link, PortMapping, Ports, Protocol};
+pub use restart::RestartPolicy;
+
 use crate::ContainerName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// `containerDefinitions[]`, the members that Wharf honours. A member that is not here is refused at registration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ContainerDefinition {
     /// Unique in the task definition.
     pub name: ContainerName,
@@ -39,44 +52,52 @@ pub struct ContainerDefinition {
     pub stop_timeout_secs: Option<u32>,
     /// Seconds that containers depending on this one wait for it.
     pub start_timeout_secs: Option<u32>,
-    /// Where output goes; `None` discards it.
+    /// Where output goes; `None` discards it, as Fargate does.
     pub log: Option<LogConfiguration>,
+    /// Host name; refused in awsvpc mode.
+    pub hostname: Option<String>,
+    /// `links`, in bridge mode.
+    pub links: Vec<Link>,
+    /// Replaces the host's name servers.
+    pub dns_servers: Vec<String>,
+    /// Replaces the host's search domains.
+    pub dns_search_domains: Vec<String>,
+    /// Lines of `/etc/hosts`.
+    pub extra_hosts: Vec<ExtraHost>,
+    /// No network but loopback.
+    pub disable_networking: bool,
+    /// Labels of the container, in the order given.
+    pub docker_labels: BTreeMap<String, String>,
+    /// `dockerSecurityOptions`, as given.
+    pub docker_security_options: Vec<String>,
+    /// All capabilities, all devices, no seccomp.
+    pub privileged: bool,
+    /// A terminal for standard output.
+    pub pseudo_terminal: bool,
+    /// Standard input stays open.
+    pub interactive: bool,
+    /// Resource limits.
+    pub ulimits: Vec<Ulimit>,
+    /// Kernel parameters of the container's namespaces.
+    pub system_controls: Vec<SystemControl>,
+    /// `linuxParameters`.
+    pub linux: Option<LinuxParameters>,
+    /// `mountPoints`.
+    pub mount_points: Vec<MountPoint>,
+    /// `volumesFrom`.
+    pub volumes_from: Vec<VolumesFrom>,
+    /// `healthCheck`.
+    pub health_check: Option<HealthCheck>,
+    /// `restartPolicy`.
+    pub restart_policy: Option<RestartPolicy>,
+    /// `versionConsistency`: whether a service resolves the image's tag once; `None` when absent, which means enabled.
+    pub version_consistency: Option<bool>,
+    /// GPUs of `resourceRequirements`; 0 is none.
+    pub gpus: u32,
 }
 
 /// SIGTERM to SIGKILL when a definition says nothing (Amazon ECS task definition parameters: `stopTimeout`).
 pub const STOP_TIMEOUT_SECS_DEFAULT: u32 = 30;
-
-/// `portMappings[]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PortMapping {
-    /// The port that the container listens on.
-    pub container_port: u16,
-    /// The host's port; equal to the container's in awsvpc and host mode.
-    pub host_port: Option<u16>,
-    /// TCP when absent.
-    pub protocol: Protocol,
-    /// `name`, for Service Connect.
-    pub name: Option<String>,
-}
-
-/// `protocol` of a port mapping.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Protocol {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-}
-
-impl Protocol {
-    /// `tcp` or `udp`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-        }
-    }
-}
 
 /// `dependsOn[]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +124,7 @@ pub enum DependencyCondition {
 /// `logConfiguration`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogConfiguration {
-    /// `awslogs`, the only driver in this release.
+    /// `awslogs`, `json-file`, `fluentd` or `none`.
     pub driver: String,
     /// The driver's options, as given.
     pub options: BTreeMap<String, String>,

@@ -1,0 +1,1 @@
+//! The task metadata endpoint and the agent's introspection, over HTTP.

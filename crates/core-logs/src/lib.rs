@@ -1,0 +1,1 @@
+//! CloudWatch Logs, pure: filter patterns and metric filters.
