@@ -55,6 +55,6 @@ impl<T> Step<T> for io::Result<T> {
 
 impl From<HostError> for NetworkError {
     fn from(error: HostError) -> Self {
-        Self(error.to_string())
+        Self::Host(error.to_string())
     }
 }

@@ -7,7 +7,7 @@ use crate::rtnl::Rtnl;
 use crate::task::Place;
 use crate::turns::Turns;
 use crate::{bridge, nat};
-use agent_driver::{Attached, Network, NetworkError, NetworkSpec};
+use agent_driver::{Attached, AwsvpcSpec, Namespace, Network, NetworkError, NetworkSpec};
 use async_trait::async_trait;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, File};
@@ -64,14 +64,16 @@ impl HostNetwork {
     ) -> Result<T, NetworkError> {
         let host = self.host.clone();
         let done = tokio::task::spawn_blocking(move || work(&host)).await;
-        Ok(done.map_err(|e| NetworkError(e.to_string()))??)
+        Ok(done.map_err(|e| NetworkError::Host(e.to_string()))??)
     }
 }
 
 #[async_trait]
 impl Network for HostNetwork {
     async fn attach(&self, spec: &NetworkSpec) -> Result<Attached, NetworkError> {
-        let spec = spec.clone();
+        let NetworkSpec::Awsvpc(spec) = spec.clone() else {
+            return Err(NetworkError::Host("the network mode bridge is not available on this host".into()));
+        };
         self.blocking(move |host| host.attach(&spec)).await
     }
 
@@ -99,7 +101,7 @@ impl Host {
         Ok(Self { config, bridge, pool, turns: Turns::default(), _lock: lock })
     }
 
-    fn attach(&self, spec: &NetworkSpec) -> Result<Attached, HostError> {
+    fn attach(&self, spec: &AwsvpcSpec) -> Result<Attached, HostError> {
         let place = Place::of(&self.config, &spec.task)?;
         let _turn = self.turns.take(&spec.task);
         if !place.observe_complete(spec)? {
@@ -111,7 +113,7 @@ impl Host {
                 return Err(error);
             }
         }
-        Ok(Attached { netns: place.netns() })
+        Ok(Attached::Task(Namespace::Path(place.netns())))
     }
 
     fn detach(&self, task: &str) -> Result<(), HostError> {

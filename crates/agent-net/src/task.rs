@@ -5,7 +5,7 @@ use crate::error::{HostError, Step};
 use crate::netns;
 use crate::pool::{self, NETNS_FILE, Pool, Spare};
 use crate::rtnl::Rtnl;
-use agent_driver::NetworkSpec;
+use agent_driver::AwsvpcSpec;
 use rtnetlink::LinkUnspec;
 use rtnetlink::packet_route::link::LinkMessage;
 use std::fs;
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Holds the [`NetworkSpec`] of a network that is complete: written last, deleted first.
+/// Holds the [`AwsvpcSpec`] of a network that is complete: written last, deleted first.
 const SPEC_FILE: &str = "spec.json";
 
 /// It takes about a millisecond; a host that is this slow is not to be trusted with the task.
@@ -52,7 +52,7 @@ impl Place {
     }
 
     /// Whether the whole network of this spec is there.
-    pub fn observe_complete(&self, spec: &NetworkSpec) -> Result<bool, HostError> {
+    pub fn observe_complete(&self, spec: &AwsvpcSpec) -> Result<bool, HostError> {
         let Ok(written) = fs::read(self.dir.join(SPEC_FILE)) else { return Ok(false) };
         if serde_json::from_slice(&written).ok().as_ref() != Some(spec) || !netns::is_bound(&self.netns()) {
             return Ok(false);
@@ -62,7 +62,7 @@ impl Place {
     }
 
     /// Makes the network out of a spare. Nothing of it is there before.
-    pub fn build(&self, spec: &NetworkSpec, bridge: u32, pool: &Pool) -> Result<(), HostError> {
+    pub fn build(&self, spec: &AwsvpcSpec, bridge: u32, pool: &Pool) -> Result<(), HostError> {
         let mac = parse_mac(&spec.mac).step(|| format!("use {:?} as a MAC address", spec.mac))?;
         let mut spare = pool.take().step(|| self.step("make the namespace"))?;
         // First of all the namespace becomes the task's: from here on detach finds it.
@@ -113,7 +113,7 @@ impl Place {
         }
     }
 
-    fn write_spec(&self, spec: &NetworkSpec) -> io::Result<()> {
+    fn write_spec(&self, spec: &AwsvpcSpec) -> io::Result<()> {
         let fresh = self.dir.join("spec.new");
         fs::write(&fresh, serde_json::to_vec(spec)?)?;
         fs::rename(fresh, self.dir.join(SPEC_FILE))
@@ -124,7 +124,7 @@ impl Place {
     }
 }
 
-fn configure_inside(spare: &mut Spare, spec: &NetworkSpec, mac: [u8; 6]) -> io::Result<()> {
+fn configure_inside(spare: &mut Spare, spec: &AwsvpcSpec, mac: [u8; 6]) -> io::Result<()> {
     let (inside, eth0) = (&mut spare.inside, spare.inside_link);
     inside.set_link(LinkUnspec::new_with_index(eth0).address(mac.to_vec()).up().build())?;
     inside.ensure_address(eth0, spec.address, spec.prefix_len)?;

@@ -5,7 +5,7 @@ use crate::netns;
 use crate::pool::NETNS_FILE;
 use crate::rtnl::Rtnl;
 use crate::{HostNetwork, HostNetworkConfig, OpenError};
-use agent_driver::{Network, NetworkSpec};
+use agent_driver::{Attached, AwsvpcSpec, Namespace, Network, NetworkSpec};
 use nix::sched::{CloneFlags, setns};
 use rtnetlink::packet_route::link::{InfoData, InfoVeth};
 use rtnetlink::{LinkUnspec, LinkVeth};
@@ -59,13 +59,21 @@ fn config(state: &Path) -> HostNetworkConfig {
     config
 }
 
-fn spec(task: &str, subnet: u8, host: u8) -> NetworkSpec {
-    NetworkSpec {
+fn spec(task: &str, subnet: u8, host: u8) -> AwsvpcSpec {
+    AwsvpcSpec {
+        sandbox: None,
         task: task.into(),
         address: Ipv4Addr::new(172, 31, subnet, host),
         prefix_len: 20,
         gateway: Ipv4Addr::new(172, 31, subnet, 1),
         mac: format!("02:77:ac:1f:{subnet:02x}:{host:02x}"),
+    }
+}
+
+async fn attach(network: &HostNetwork, spec: &AwsvpcSpec) -> PathBuf {
+    match network.attach(&NetworkSpec::Awsvpc(spec.clone())).await.unwrap() {
+        Attached::Task(Namespace::Path(path)) => path,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -121,9 +129,9 @@ fn tasks_reach_each_other_across_subnets_and_the_host_reaches_them() {
     on_own_host("tasks_reach_each_other_across_subnets_and_the_host_reaches_them", async |config| {
         let network = HostNetwork::open(config).await.unwrap();
         let (a, b, c) = (spec("task-a", 0, 4), spec("task-b", 16, 4), spec("task-c", 0, 5));
-        let netns_a = network.attach(&a).await.unwrap().netns;
-        let netns_b = network.attach(&b).await.unwrap().netns;
-        let netns_c = network.attach(&c).await.unwrap().netns;
+        let netns_a = attach(&network, &a).await;
+        let netns_b = attach(&network, &b).await;
+        let netns_c = attach(&network, &c).await;
 
         for (server, at, client, from) in [(&netns_b, &b, &netns_a, &a), (&netns_a, &a, &netns_c, &c)] {
             let served = serve(server);
@@ -170,7 +178,7 @@ fn traffic_that_leaves_the_block_is_translated() {
 
         let before = fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap();
         let network = HostNetwork::open(config.clone()).await.unwrap();
-        let netns = network.attach(&spec("task-a", 0, 4)).await.unwrap().netns;
+        let netns = attach(&network, &spec("task-a", 0, 4)).await;
         let served = serve(&outside);
         assert_eq!(inside(&netns, || greeting([198, 51, 100, 1].into())).join().unwrap(), "hello");
         assert_eq!(served.join().unwrap().ip(), Ipv4Addr::new(198, 51, 100, 2));
@@ -189,21 +197,21 @@ fn attach_and_detach_are_idempotent_and_an_address_is_free_at_once() {
     on_own_host("attach_and_detach_are_idempotent_and_an_address_is_free_at_once", async |config| {
         let network = HostNetwork::open(config).await.unwrap();
         let spec = spec("task-a", 0, 4);
-        let attached = network.attach(&spec).await.unwrap();
+        let attached = attach(&network, &spec).await;
         let before = our_links();
-        assert_eq!(network.attach(&spec).await.unwrap(), attached);
+        assert_eq!(attach(&network, &spec).await, attached);
         eventually("the pool is full again", || network.spares() == 4);
         assert!(before.iter().all(|link| our_links().contains(link)), "nothing was made anew");
 
         for round in 0..5 {
             network.detach("task-a").await.unwrap();
             network.detach("task-a").await.unwrap();
-            assert!(!attached.netns.exists());
+            assert!(!attached.exists());
             assert_eq!(network.list().await.unwrap(), [""; 0]);
             // Another task gets the address right away.
             let mut next = spec.clone();
             next.task = format!("next-{round}");
-            let netns = network.attach(&next).await.unwrap().netns;
+            let netns = attach(&network, &next).await;
             let served = serve(&netns);
             assert_eq!(greeting(spec.address), "hello");
             served.join().unwrap();
@@ -213,7 +221,7 @@ fn attach_and_detach_are_idempotent_and_an_address_is_free_at_once() {
             let (network, spec) = (network.clone(), self::spec("task-b", 0, 9));
             tokio::spawn(async move {
                 let done = if n % 2 == 0 {
-                    network.attach(&spec).await.map(drop)
+                    network.attach(&NetworkSpec::Awsvpc(spec.clone())).await.map(drop)
                 } else {
                     network.detach("task-b").await
                 };
@@ -250,9 +258,9 @@ fn remains_of_a_crash_are_replaced() {
             }),
         ];
         for (what, damage) in damage {
-            network.attach(&spec).await.unwrap();
+            network.attach(&NetworkSpec::Awsvpc(spec.clone())).await.unwrap();
             damage();
-            let netns = network.attach(&spec).await.unwrap().netns;
+            let netns = attach(&network, &spec).await;
             let served = serve(&netns);
             assert_eq!(greeting(spec.address), "hello", "{what}");
             served.join().unwrap();
@@ -261,9 +269,9 @@ fn remains_of_a_crash_are_replaced() {
             assert!(!dir.exists() && Rtnl::open().unwrap().link(&link).unwrap().is_none(), "{what}");
         }
         let mut moved = spec.clone();
-        network.attach(&spec).await.unwrap();
+        network.attach(&NetworkSpec::Awsvpc(spec.clone())).await.unwrap();
         moved.address = [172, 31, 0, 77].into();
-        let netns = network.attach(&moved).await.unwrap().netns;
+        let netns = attach(&network, &moved).await;
         let served = serve(&netns);
         assert_eq!(greeting(moved.address), "hello");
         served.join().unwrap();
@@ -296,7 +304,7 @@ fn kill_9_at_any_moment_leaves_nothing_that_cannot_be_adopted_or_removed() {
             let network = HostNetwork::open(config.clone()).await.unwrap();
             for (n, spec) in crash_specs().enumerate() {
                 if (n + round) % 2 == 0 {
-                    let netns = network.attach(&spec).await.unwrap().netns;
+                    let netns = attach(&network, &spec).await;
                     let served = serve(&netns);
                     assert_eq!(greeting(spec.address), "hello");
                     served.join().unwrap();
@@ -312,7 +320,7 @@ fn kill_9_at_any_moment_leaves_nothing_that_cannot_be_adopted_or_removed() {
     });
 }
 
-fn crash_specs() -> impl Iterator<Item = NetworkSpec> {
+fn crash_specs() -> impl Iterator<Item = AwsvpcSpec> {
     (0..4).map(|n| spec(&format!("task-{n}"), 0, 10 + n))
 }
 
@@ -322,7 +330,7 @@ fn attach_and_detach_until_killed(config: HostNetworkConfig) {
         let network = HostNetwork::open(config).await.unwrap();
         loop {
             for spec in crash_specs() {
-                network.attach(&spec).await.unwrap();
+                network.attach(&NetworkSpec::Awsvpc(spec.clone())).await.unwrap();
                 println!("did");
             }
             for spec in crash_specs() {
@@ -341,7 +349,7 @@ fn a_restart_keeps_tasks_and_leaks_no_spares_and_teardown_leaves_nothing() {
         let mut netns = PathBuf::new();
         for _ in 0..3 {
             let network = HostNetwork::open(config.clone()).await.unwrap();
-            netns = network.attach(&spec("task-a", 0, 4)).await.unwrap().netns;
+            netns = attach(&network, &spec("task-a", 0, 4)).await;
             eventually("the pool is full", || network.spares() == 4);
             assert_eq!(our_links().len(), 1 + 1 + 4);
             let refused = HostNetwork::teardown(config.clone()).await;
@@ -391,15 +399,15 @@ fn an_attach_that_fails_leaves_nothing() {
         let network = HostNetwork::open(config.clone()).await.unwrap();
         let mut bad = spec("task-a", 0, 4);
         bad.gateway = [10, 0, 0, 1].into();
-        let error = network.attach(&bad).await.unwrap_err().to_string();
+        let error = network.attach(&NetworkSpec::Awsvpc(bad.clone())).await.unwrap_err().to_string();
         assert!(error.starts_with("cannot configure the interface of task task-a: "), "{error}");
         bad.mac = "nonsense".into();
-        let error = network.attach(&bad).await.unwrap_err().to_string();
+        let error = network.attach(&NetworkSpec::Awsvpc(bad.clone())).await.unwrap_err().to_string();
         assert!(error.starts_with("cannot use \"nonsense\" as a MAC address"), "{error}");
         bad.task = "../up".into();
         assert!(
             network
-                .attach(&bad)
+                .attach(&NetworkSpec::Awsvpc(bad))
                 .await
                 .unwrap_err()
                 .to_string()
@@ -423,7 +431,7 @@ fn figures() {
             for _ in 0..20 {
                 eventually("the pool is full", || network.spares() == pool_size);
                 let begin = Instant::now();
-                network.attach(&spec("task-a", 0, 4)).await.unwrap();
+                network.attach(&NetworkSpec::Awsvpc(spec("task-a", 0, 4))).await.unwrap();
                 attach.push(begin.elapsed());
                 let served = serve(&config.tasks_dir().join("task-a").join(NETNS_FILE));
                 let begin = Instant::now();
