@@ -49,7 +49,7 @@ pub enum SpoolMode {
         /// Bytes on disk.
         max_bytes: u64,
     },
-    /// The oldest unshipped bytes are dropped.
+    /// Once this many bytes are unshipped, what the container writes is dropped.
     NonBlocking {
         /// Bytes on disk.
         max_bytes: u64,
@@ -125,7 +125,7 @@ pub struct FluentdSpec {
 pub struct LogEvent {
     /// When the shim read it, in milliseconds since the epoch.
     pub at_unix_ms: i64,
-    /// Without its newline; invalid UTF-8 is replaced.
+    /// Without its newline, unless it may have several lines; invalid UTF-8 is replaced.
     pub message: String,
     /// The container wrote it to standard error.
     pub is_stderr: bool,
@@ -151,9 +151,10 @@ pub struct LogError(pub String);
 #[async_trait]
 pub trait LogSink: Send + Sync {
     /// CreateLogStream, and CreateLogGroup before it when the spec says so. Existing ones are no error.
-    async fn ensure_stream(&self, spec: &AwslogsSpec) -> Result<(), SinkError>;
+    /// `id` is the container whose task signs.
+    async fn ensure_stream(&self, id: &RuntimeId, spec: &AwslogsSpec) -> Result<(), SinkError>;
     /// PutLogEvents: at most 10,000 events and 1 MiB, sorted by time. They are durable when this answers.
-    async fn put(&self, spec: &AwslogsSpec, events: &[LogEvent]) -> Result<(), SinkError>;
+    async fn put(&self, id: &RuntimeId, spec: &AwslogsSpec, events: &[LogEvent]) -> Result<(), SinkError>;
 }
 
 /// Follows spools.

@@ -1,7 +1,7 @@
 //! CloudWatch Logs for the awslogs driver: signed with each task's execution role.
 
 use crate::vault::Vault;
-use agent_driver::{AwslogsSpec, LogEvent, LogSink, SinkError};
+use agent_driver::{AwslogsSpec, LogEvent, LogSink, RuntimeId, SinkError};
 use async_trait::async_trait;
 use model::time::Clock;
 use std::collections::BTreeMap;
@@ -28,8 +28,8 @@ impl WireSink {
         Self { endpoint: endpoint.to_owned(), vault, clock, clients: Mutex::default() }
     }
 
-    async fn client(&self, spec: &AwslogsSpec) -> Result<Client, SinkError> {
-        let task = spec.id.0.rsplit_once('-').map_or(spec.id.0.as_str(), |(task, _)| task);
+    async fn client(&self, id: &RuntimeId, spec: &AwslogsSpec) -> Result<Client, SinkError> {
+        let task = id.0.rsplit_once('-').map_or(id.0.as_str(), |(task, _)| task);
         let credentials = tokio::time::timeout(CREDENTIALS_WAIT, self.vault.wait_for(task));
         let missing =
             |_| SinkError::Retry("the task's execution role credentials have not arrived".to_owned());
@@ -58,8 +58,8 @@ const CLIENTS_MAX: usize = 64;
 
 #[async_trait]
 impl LogSink for WireSink {
-    async fn ensure_stream(&self, spec: &AwslogsSpec) -> Result<(), SinkError> {
-        let client = self.client(spec).await?;
+    async fn ensure_stream(&self, id: &RuntimeId, spec: &AwslogsSpec) -> Result<(), SinkError> {
+        let client = self.client(id, spec).await?;
         if spec.create_group {
             let request = CreateLogGroupRequest { log_group_name: spec.group.clone(), tags: None };
             existing_is_fine(client.logs().create_log_group(&request).await)?;
@@ -71,8 +71,8 @@ impl LogSink for WireSink {
         existing_is_fine(client.logs().create_log_stream(&request).await)
     }
 
-    async fn put(&self, spec: &AwslogsSpec, events: &[LogEvent]) -> Result<(), SinkError> {
-        let client = self.client(spec).await?;
+    async fn put(&self, id: &RuntimeId, spec: &AwslogsSpec, events: &[LogEvent]) -> Result<(), SinkError> {
+        let client = self.client(id, spec).await?;
         let event = |e: &LogEvent| InputLogEvent { message: e.message.clone(), timestamp: e.at_unix_ms };
         let request = PutLogEventsRequest {
             log_events: events.iter().map(event).collect(),
