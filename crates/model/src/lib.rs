@@ -18,6 +18,7 @@ pub mod identity;
 pub mod instance;
 pub mod logs;
 pub mod network;
+pub mod reason;
 pub mod scope;
 pub mod tag;
 pub mod task;
