@@ -24,13 +24,13 @@ pub(crate) const NAMES: [&str; 3] = ["hosts", "hostname", "resolv.conf"];
 /// The host's `resolv.conf` cannot be read.
 pub(crate) fn files(spec: &ContainerSpec) -> io::Result<impl Iterator<Item = (&'static str, Vec<u8>)>> {
     let contents =
-        [hosts(spec).into_bytes(), format!("{}\n", spec.hostname).into_bytes(), resolv_conf(spec)?];
+        [hosts(spec).into_bytes(), format!("{}\n", spec.network.hostname).into_bytes(), resolv_conf(spec)?];
     Ok(NAMES.into_iter().zip(contents))
 }
 
 fn hosts(spec: &ContainerSpec) -> String {
     let mut file = LOCAL_NAMES.to_owned();
-    for (address, names) in &spec.hosts {
+    for (address, names) in &spec.network.hosts {
         let _ = writeln!(file, "{address}\t{names}");
     }
     file
@@ -38,13 +38,14 @@ fn hosts(spec: &ContainerSpec) -> String {
 
 /// The host's own when the spec names no servers; a host without one has none to give.
 fn resolv_conf(spec: &ContainerSpec) -> io::Result<Vec<u8>> {
-    if spec.dns_servers.is_empty() {
+    if spec.network.dns_servers.is_empty() {
         return match fs::read("/etc/resolv.conf") {
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
             other => other,
         };
     }
     Ok(spec
+        .network
         .dns_servers
         .iter()
         .map(|server| format!("nameserver {server}\n"))

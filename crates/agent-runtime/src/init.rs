@@ -121,7 +121,7 @@ fn leave_shim(launch: &Launch) -> Result<(), String> {
         .map_err(|e| format!("signals: {e}"))?;
     setsid().map_err(|e| format!("new session: {e}"))?;
     launch.hierarchies.join_v1(&launch.cgroup).map_err(fail("join cgroup"))?;
-    match &launch.spec.network {
+    match &launch.spec.network.namespace {
         Namespace::Host => {}
         Namespace::Isolated => sys::raise_loopback().map_err(fail("bring up loopback"))?,
         Namespace::Path(path) => {
@@ -129,8 +129,11 @@ fn leave_shim(launch: &Launch) -> Result<(), String> {
             setns(namespace, CloneFlags::CLONE_NEWNET)
                 .map_err(|e| format!("join {}: {e}", path.display()))?;
         }
+        Namespace::Sandbox | Namespace::RuntimeBridge { .. } => {
+            return Err("this runtime makes no networks".to_owned());
+        }
     }
-    sys::set_hostname(&launch.spec.hostname).map_err(fail("set host name"))?;
+    sys::set_hostname(&launch.spec.network.hostname).map_err(fail("set host name"))?;
     // Without keys in the kernel there are none to protect.
     let _ = sys::join_session_keyring(c"_container");
     // The shim made itself hard to kill; when it could not, neither is there anything to undo.
@@ -220,7 +223,8 @@ fn execute(spec: &ContainerSpec, identity: &Identity, report: &mut File) -> Resu
 /// What Docker adds when it is missing.
 fn complete_env(spec: &ContainerSpec, home: &str) -> Vec<String> {
     let mut env = spec.env.clone();
-    let defaults = [DEFAULT_PATH.to_owned(), format!("HOSTNAME={}", spec.hostname), format!("HOME={home}")];
+    let defaults =
+        [DEFAULT_PATH.to_owned(), format!("HOSTNAME={}", spec.network.hostname), format!("HOME={home}")];
     for default in defaults {
         let name = default.split_inclusive('=').next().unwrap_or_default();
         if !env.iter().any(|var| var.starts_with(name)) {

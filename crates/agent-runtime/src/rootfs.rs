@@ -89,7 +89,7 @@ pub(crate) fn enter(dir: &ContainerDir, launch: &Launch) -> Result<(), String> {
     for (name, contents) in etc {
         place_etc_file(name, &contents)?;
     }
-    if launch.spec.network != Namespace::Host {
+    if launch.spec.network.namespace != Namespace::Host {
         for (path, value) in NETWORK_SYSCTLS {
             // Missing on kernels without IPv4's ping sockets, and read-only in nested containers.
             let _ = fs::write(path, value);
@@ -105,7 +105,7 @@ pub(crate) fn enter(dir: &ContainerDir, launch: &Launch) -> Result<(), String> {
 
 /// Makes the root file system read-only when it shall be; the mounts in it stay as they are.
 pub(crate) fn seal(launch: &Launch) -> Result<(), String> {
-    if launch.spec.readonly_rootfs { remount_read_only("/", MsFlags::empty()) } else { Ok(()) }
+    if launch.spec.storage.readonly_rootfs { remount_read_only("/", MsFlags::empty()) } else { Ok(()) }
 }
 
 /// The container's own groups, for version 1 with the names that their trees have on the host.

@@ -4,7 +4,8 @@ use crate::cgroup::Hierarchies;
 use crate::dir::{ContainerDir, Launch, PATIENCE, Pids, RECHECK, remove_tree};
 use crate::{init, rootfs, shim, sys};
 use agent_driver::{
-    ContainerSpec, Exit, Runtime, RuntimeError, RuntimeId, RuntimeState, Seen, StopSignal, TaskLimits,
+    ContainerSpec, ExecEnd, ExecSpec, Exit, LogOutput, Runtime, RuntimeError, RuntimeId, RuntimeState,
+    Sandbox, Seen, Stats, StopSignal, TaskSpec,
 };
 use async_trait::async_trait;
 use nix::libc;
@@ -166,13 +167,26 @@ impl OciRuntime {
 
 #[async_trait]
 impl Runtime for OciRuntime {
-    async fn ensure_task(&self, task: &str, limits: &TaskLimits) -> Result<(), RuntimeError> {
-        check_name(task)?;
-        let (task, limits) = (task.to_owned(), limits.clone());
+    async fn ensure_task(&self, task: &TaskSpec) -> Result<Sandbox, RuntimeError> {
+        check_name(&task.id)?;
+        let task = task.clone();
         self.blocking(move |at| {
-            at.hierarchies.ensure_task(&at.config.cgroup_parent, &task, &limits).map_err(create("cgroup"))
+            at.hierarchies.ensure_task(&at.config.cgroup_parent, &task).map_err(create("cgroup"))
         })
-        .await
+        .await?;
+        Ok(Sandbox::default())
+    }
+
+    async fn restart(&self, _id: &RuntimeId, _attempt: u32) -> Result<(), RuntimeError> {
+        Err(RuntimeError::Host("restarting is not there yet".to_owned()))
+    }
+
+    async fn exec(&self, _id: &RuntimeId, _spec: &ExecSpec) -> Result<ExecEnd, RuntimeError> {
+        Err(RuntimeError::Host("exec is not there yet".to_owned()))
+    }
+
+    async fn stats(&self, _id: &RuntimeId) -> Result<Stats, RuntimeError> {
+        Err(RuntimeError::Host("figures are not there yet".to_owned()))
     }
 
     async fn start(&self, spec: ContainerSpec) -> Result<(), RuntimeError> {
@@ -230,7 +244,10 @@ impl Runtime for OciRuntime {
         self.end(&dir).await?;
         self.remove_group(&self.0.group(id, launch.as_ref())).await?;
         self.blocking(move |_| {
-            let spool = launch.and_then(|launch| launch.spec.log).map(|spool| spool.dir);
+            let spool = launch.and_then(|launch| match launch.spec.log {
+                LogOutput::Spool(spool) => Some(spool.dir),
+                _ => None,
+            });
             // The launch record goes after the spool that only it knows.
             for tree in spool.iter().chain([&dir.data, &dir.state]) {
                 remove_tree(tree)

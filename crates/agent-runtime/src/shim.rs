@@ -8,7 +8,7 @@ use crate::dir::{ContainerDir, Launch, Pids};
 use crate::init::{self, IGNORED_BY_SHIM, Inherited};
 use crate::supervise::{self, Output, Supervised};
 use crate::sys::{self, Cloned};
-use agent_driver::{Namespace, RuntimeError};
+use agent_driver::{LogOutput, Namespace, RuntimeError};
 use agent_log::spool::Writer;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
@@ -70,8 +70,8 @@ fn start(dir: &ContainerDir) -> Result<Supervised, RuntimeError> {
     let launch = dir.read_launch().map_err(host("launch.json"))?;
     let launch = launch.ok_or_else(|| RuntimeError::Create("launch.json is not whole".to_owned()))?;
     let output = match &launch.spec.log {
-        Some(spool) => Some(Writer::create(spool).map_err(host("log spool"))?),
-        None => None,
+        LogOutput::Spool(spool) => Some(Writer::create(spool).map_err(host("log spool"))?),
+        _ => None,
     };
     let (output, inherited, report) = connect(output).map_err(host("pipes"))?;
     let group = launch.hierarchies.open_v2(&launch.cgroup).map_err(host("cgroup"))?;
@@ -98,9 +98,9 @@ fn start(dir: &ContainerDir) -> Result<Supervised, RuntimeError> {
 
 fn namespaces(launch: &Launch) -> libc::c_int {
     let own = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
-    match launch.spec.network {
+    match launch.spec.network.namespace {
         Namespace::Isolated => own | libc::CLONE_NEWNET,
-        Namespace::Host | Namespace::Path(_) => own,
+        _ => own,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which files get which values. Pure.
 
-use agent_driver::{ContainerSpec, TaskLimits};
+use agent_driver::{ContainerSpec, TaskSpec};
 
 /// Length of a period of the CPU limit, in microseconds: the kernel's and Docker's default.
 const CPU_PERIOD_US: u64 = 100_000;
@@ -27,7 +27,7 @@ fn optional(controller: &'static str, file: &'static str, value: impl ToString) 
     Setting { optional: true, ..required(controller, file, value) }
 }
 
-pub(super) fn plan_task_v1(limits: &TaskLimits) -> Vec<Setting> {
+pub(super) fn plan_task_v1(limits: &TaskSpec) -> Vec<Setting> {
     // Before Linux 5.11 a parent's limit bound its children only when it was told to.
     let mut plan = vec![optional("memory", "memory.use_hierarchy", 1)];
     if let Some(units) = limits.cpu_units {
@@ -38,7 +38,7 @@ pub(super) fn plan_task_v1(limits: &TaskLimits) -> Vec<Setting> {
     plan
 }
 
-pub(super) fn plan_task_v2(limits: &TaskLimits) -> Vec<Setting> {
+pub(super) fn plan_task_v2(limits: &TaskSpec) -> Vec<Setting> {
     let mut plan = Vec::new();
     if let Some(units) = limits.cpu_units {
         plan.push(required("cpu", "cpu.max", format!("{} {CPU_PERIOD_US}", quota_us(units))));
@@ -52,8 +52,8 @@ pub(super) fn plan_container_v1(spec: &ContainerSpec) -> Vec<Setting> {
     if let Some(shares) = shares(spec) {
         plan.push(required("cpu", "cpu.shares", shares));
     }
-    plan.extend(spec.memory_mib.into_iter().flat_map(memory_v1));
-    if let Some(mib) = spec.memory_mib_reserved {
+    plan.extend(spec.limits.memory_mib.into_iter().flat_map(memory_v1));
+    if let Some(mib) = spec.limits.memory_mib_reserved {
         plan.push(required("memory", "memory.soft_limit_in_bytes", bytes(mib)));
     }
     plan
@@ -64,8 +64,8 @@ pub(super) fn plan_container_v2(spec: &ContainerSpec) -> Vec<Setting> {
     if let Some(shares) = shares(spec) {
         plan.push(required("cpu", "cpu.weight", weight(shares)));
     }
-    plan.extend(spec.memory_mib.into_iter().flat_map(memory_v2));
-    if let Some(mib) = spec.memory_mib_reserved {
+    plan.extend(spec.limits.memory_mib.into_iter().flat_map(memory_v2));
+    if let Some(mib) = spec.limits.memory_mib_reserved {
         plan.push(required("memory", "memory.low", bytes(mib)));
     }
     plan
@@ -93,7 +93,7 @@ fn quota_us(units: u32) -> u64 {
 }
 
 fn shares(spec: &ContainerSpec) -> Option<u32> {
-    (spec.cpu_shares > 0).then(|| spec.cpu_shares.clamp(*CPU_SHARES.start(), *CPU_SHARES.end()))
+    (spec.limits.cpu_shares > 0).then(|| spec.limits.cpu_shares.clamp(*CPU_SHARES.start(), *CPU_SHARES.end()))
 }
 
 /// Shares of 2..=262144 spread linearly over weights of 1..=10000, as container runtimes agreed on.
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_task_of_half_a_core_and_one_gib() {
-        let limits = TaskLimits { cpu_units: Some(512), memory_mib: Some(1024) };
+        let limits = TaskSpec { cpu_units: Some(512), memory_mib: Some(1024), ..TaskSpec::default() };
         assert_eq!(
             lines(&plan_task_v1(&limits)),
             [
@@ -126,7 +126,7 @@ mod tests {
             lines(&plan_task_v2(&limits)),
             ["cpu.max=50000 100000", "memory.max=1073741824", "memory.swap.max=1073741824?"]
         );
-        assert_eq!(lines(&plan_task_v2(&TaskLimits::default())), Vec::<String>::new());
+        assert_eq!(lines(&plan_task_v2(&TaskSpec::default())), Vec::<String>::new());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 mod devices;
 mod limits;
 
-use agent_driver::{ContainerSpec, TaskLimits};
+use agent_driver::{ContainerSpec, TaskSpec};
 use limits::Setting;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -101,17 +101,17 @@ impl Hierarchies {
     }
 
     /// Makes `parent` and `parent/task` with the task's limits. Idempotent.
-    pub(crate) fn ensure_task(&self, parent: &Path, task: &str, limits: &TaskLimits) -> io::Result<()> {
+    pub(crate) fn ensure_task(&self, parent: &Path, task: &TaskSpec) -> io::Result<()> {
         match self {
             Self::V1(trees) => {
                 for tree in trees {
                     ensure_v1_parent(tree, parent)?;
-                    ensure_dir(&tree.mount.join(parent).join(task))?;
+                    ensure_dir(&tree.mount.join(parent).join(&task.id))?;
                 }
             }
             Self::V2(tree) => {
                 let mut dir = tree.mount.clone();
-                for component in parent.join(task).components() {
+                for component in parent.join(&task.id).components() {
                     delegate_v2(&dir, &tree.controllers);
                     dir.push(component);
                     ensure_dir(&dir)?;
@@ -120,10 +120,10 @@ impl Hierarchies {
             }
         }
         let settings = match self {
-            Self::V1(_) => limits::plan_task_v1(limits),
-            Self::V2(_) => limits::plan_task_v2(limits),
+            Self::V1(_) => limits::plan_task_v1(task),
+            Self::V2(_) => limits::plan_task_v2(task),
         };
-        self.apply(&parent.join(task), &settings)
+        self.apply(&parent.join(&task.id), &settings)
     }
 
     /// Makes a container's group, below its task's, with its limits and the devices it may use. Idempotent.
