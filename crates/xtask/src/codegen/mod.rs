@@ -66,8 +66,9 @@ fn generate(root: &Path, config: &Config) -> Result<(Tree, Tree)> {
     for (name, service) in &config.services {
         let path = root.join(MODELS).join(format!("{name}.json"));
         let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        let model: Model =
+        let mut model: Model =
             serde_json::from_str(&text).with_context(|| format!("parsing {}", path.display()))?;
+        model.complete(&service.unlisted)?;
         let plan = Plan::new(name, service, &model).with_context(|| format!("service {name}"))?;
         for (file, text) in emit::service(&plan)? {
             generated.add(format!("{name}/{file}"), files::rustfmt(root, &text)?);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 /// One service.
@@ -110,6 +110,19 @@ impl Model {
     /// The shape called `name`.
     pub fn shape(&self, name: &str) -> Result<&Shape> {
         self.shapes.get(name).with_context(|| format!("no shape {name} in the model"))
+    }
+
+    /// Adds values to enums that exist and do not list them yet.
+    pub fn complete(&mut self, unlisted: &BTreeMap<String, Vec<String>>) -> Result<()> {
+        for (name, values) in unlisted {
+            let shape = self.shapes.get_mut(name).filter(|shape| !shape.values.is_empty());
+            let shape = shape.with_context(|| format!("unlisted.{name} is no enum of the model"))?;
+            if let Some(listed) = values.iter().find(|value| shape.values.contains(value)) {
+                bail!("unlisted.{name}: the model lists {listed} itself");
+            }
+            shape.values.extend(values.iter().cloned());
+        }
+        Ok(())
     }
 
     /// Keeps the names of all operations, the exceptions, and whatever `operations` reach.

@@ -66,6 +66,18 @@ fn the_two_files_must_fit_together() {
 }
 
 #[test]
+fn enums_are_completed() {
+    let complete = |name: &str, value: &str| {
+        let mut model = model();
+        let added = model.complete(&[(name.to_owned(), vec![value.to_owned()])].into());
+        added.map(|()| model.shapes[name].values.clone()).map_err(|error| error.to_string())
+    };
+    assert_eq!(complete("Mode", "none"), Ok(["FAST", "very-slow", "none"].map(str::to_owned).to_vec()));
+    assert_eq!(complete("Mode", "FAST"), Err("unlisted.Mode: the model lists FAST itself".to_owned()));
+    assert_eq!(complete("Text", "x"), Err("unlisted.Text is no enum of the model".to_owned()));
+}
+
+#[test]
 fn traits_that_would_be_lost_are_refused() {
     let service = service("DoRequest = [\"part\"]\nPart = \"*\"");
     for (change, expected) in [

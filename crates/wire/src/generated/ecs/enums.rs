@@ -9,6 +9,12 @@ Updated = "UPDATED",
 Failed = "FAILED",
 } }
 
+crate::string_enum! { ApplicationProtocol {
+Http = "http",
+Http2 = "http2",
+Grpc = "grpc",
+} }
+
 crate::string_enum! { AssignPublicIp {
 Enabled = "ENABLED",
 Disabled = "DISABLED",
@@ -69,14 +75,10 @@ Pending = "PENDING",
 Stopped = "STOPPED",
 } }
 
-crate::string_enum! { EFSAuthorizationConfigIAM {
-Enabled = "ENABLED",
-Disabled = "DISABLED",
-} }
-
-crate::string_enum! { EFSTransitEncryption {
-Enabled = "ENABLED",
-Disabled = "DISABLED",
+crate::string_enum! { DeviceCgroupPermission {
+Read = "read",
+Write = "write",
+Mknod = "mknod",
 } }
 
 crate::string_enum! { ExecuteCommandLogging {
@@ -126,6 +128,7 @@ Fluentd = "fluentd",
 Awslogs = "awslogs",
 Splunk = "splunk",
 Awsfirelens = "awsfirelens",
+None = "none",
 } }
 
 crate::string_enum! { ManagedAgentName {
@@ -165,6 +168,11 @@ None = "NONE",
 
 crate::string_enum! { ProxyConfigurationType {
 Appmesh = "APPMESH",
+} }
+
+crate::string_enum! { ResourceType {
+Gpu = "GPU",
+InferenceAccelerator = "InferenceAccelerator",
 } }
 
 crate::string_enum! { Scope {
@@ -213,4 +221,27 @@ TerminationNotice = "TerminationNotice",
 crate::string_enum! { TransportProtocol {
 Tcp = "tcp",
 Udp = "udp",
+} }
+
+crate::string_enum! { UlimitName {
+Core = "core",
+Cpu = "cpu",
+Data = "data",
+Fsize = "fsize",
+Locks = "locks",
+Memlock = "memlock",
+Msgqueue = "msgqueue",
+Nice = "nice",
+Nofile = "nofile",
+Nproc = "nproc",
+Rss = "rss",
+Rtprio = "rtprio",
+Rttime = "rttime",
+Sigpending = "sigpending",
+Stack = "stack",
+} }
+
+crate::string_enum! { VersionConsistency {
+Enabled = "enabled",
+Disabled = "disabled",
 } }

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AttachmentStateChange, Attribute, ClusterField, ClusterSetting, Compatibility, ContainerDefinition,
-    ContainerInstanceField, ContainerInstanceStatus, ContainerStateChange, DesiredStatus, LaunchType,
-    ManagedAgentStateChange, NetworkBinding, NetworkConfiguration, NetworkMode, PropagateTags, Resource,
-    RuntimePlatform, SortOrder, Tag, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus,
-    TaskField, TaskOverride, VersionInfo,
+    ContainerInstanceField, ContainerInstanceStatus, ContainerStateChange, DesiredStatus, EphemeralStorage,
+    IpcMode, LaunchType, ManagedAgentStateChange, NetworkBinding, NetworkConfiguration, NetworkMode, PidMode,
+    PropagateTags, Resource, RuntimePlatform, SortOrder, Tag, TaskDefinitionFamilyStatus,
+    TaskDefinitionField, TaskDefinitionStatus, TaskField, TaskOverride, VersionInfo, Volume,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -202,17 +202,25 @@ pub struct RegisterTaskDefinitionRequest {
     pub container_definitions: Vec<ContainerDefinition>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ephemeral_storage: Option<EphemeralStorage>,
     pub family: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipc_mode: Option<IpcMode>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_mode: Option<NetworkMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid_mode: Option<PidMode>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requires_compatibilities: Option<Vec<Compatibility>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime_platform: Option<RuntimePlatform>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<Tag>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volumes: Option<Vec<Volume>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

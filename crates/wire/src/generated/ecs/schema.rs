@@ -4,6 +4,12 @@
 
 use crate::schema::{List, Map, Member, Pattern, Range, Shape, Structure, Text};
 
+pub static APPLICATION_PROTOCOL: Shape = Shape::Text(Text {
+    length: Range { min: None, max: None },
+    pattern: None,
+    values: &["http", "http2", "grpc"],
+});
+
 pub static ASSIGN_PUBLIC_IP: Shape = Shape::Text(Text {
     length: Range { min: None, max: None },
     pattern: None,
@@ -95,43 +101,43 @@ pub static CONTAINER_DEFINITION: Shape = Shape::Structure(Structure {
         Member::optional("cpu", &INTEGER),
         Member::refused("credentialSpecs", &[]),
         Member::optional("dependsOn", &CONTAINER_DEPENDENCIES),
-        Member::refused("disableNetworking", &[]),
-        Member::refused("dnsSearchDomains", &[]),
-        Member::refused("dnsServers", &[]),
-        Member::refused("dockerLabels", &[]),
-        Member::refused("dockerSecurityOptions", &[]),
+        Member::optional("disableNetworking", &BOXED_BOOLEAN),
+        Member::optional("dnsSearchDomains", &STRING_LIST),
+        Member::optional("dnsServers", &STRING_LIST),
+        Member::optional("dockerLabels", &DOCKER_LABELS_MAP),
+        Member::optional("dockerSecurityOptions", &STRING_LIST),
         Member::optional("entryPoint", &STRING_LIST),
         Member::optional("environment", &ENVIRONMENT_VARIABLES),
         Member::refused("environmentFiles", &[]),
         Member::optional("essential", &BOXED_BOOLEAN),
-        Member::refused("extraHosts", &[]),
+        Member::optional("extraHosts", &HOST_ENTRY_LIST),
         Member::refused("firelensConfiguration", &[]),
-        Member::refused("healthCheck", &[]),
-        Member::refused("hostname", &[]),
+        Member::optional("healthCheck", &HEALTH_CHECK),
+        Member::optional("hostname", &STRING),
         Member::optional("image", &STRING),
-        Member::refused("interactive", &[]),
-        Member::refused("links", &[]),
-        Member::refused("linuxParameters", &[]),
+        Member::optional("interactive", &BOXED_BOOLEAN),
+        Member::optional("links", &STRING_LIST),
+        Member::optional("linuxParameters", &LINUX_PARAMETERS),
         Member::optional("logConfiguration", &LOG_CONFIGURATION),
         Member::optional("memory", &BOXED_INTEGER),
         Member::optional("memoryReservation", &BOXED_INTEGER),
-        Member::refused("mountPoints", &[]),
+        Member::optional("mountPoints", &MOUNT_POINT_LIST),
         Member::optional("name", &STRING),
         Member::optional("portMappings", &PORT_MAPPING_LIST),
-        Member::refused("privileged", &[]),
-        Member::refused("pseudoTerminal", &[]),
+        Member::optional("privileged", &BOXED_BOOLEAN),
+        Member::optional("pseudoTerminal", &BOXED_BOOLEAN),
         Member::optional("readonlyRootFilesystem", &BOXED_BOOLEAN),
         Member::refused("repositoryCredentials", &[]),
-        Member::refused("resourceRequirements", &[]),
-        Member::refused("restartPolicy", &[]),
+        Member::optional("resourceRequirements", &RESOURCE_REQUIREMENTS),
+        Member::optional("restartPolicy", &CONTAINER_RESTART_POLICY),
         Member::refused("secrets", &[]),
         Member::optional("startTimeout", &BOXED_INTEGER),
         Member::optional("stopTimeout", &BOXED_INTEGER),
-        Member::refused("systemControls", &[]),
-        Member::refused("ulimits", &[]),
+        Member::optional("systemControls", &SYSTEM_CONTROLS),
+        Member::optional("ulimits", &ULIMIT_LIST),
         Member::optional("user", &STRING),
-        Member::refused("versionConsistency", &[]),
-        Member::refused("volumesFrom", &[]),
+        Member::optional("versionConsistency", &VERSION_CONSISTENCY),
+        Member::optional("volumesFrom", &VOLUME_FROM_LIST),
         Member::optional("workingDirectory", &STRING),
     ],
 });
@@ -184,7 +190,7 @@ pub static CONTAINER_OVERRIDE: Shape = Shape::Structure(Structure {
         Member::optional("memory", &BOXED_INTEGER),
         Member::optional("memoryReservation", &BOXED_INTEGER),
         Member::optional("name", &STRING),
-        Member::refused("resourceRequirements", &[]),
+        Member::optional("resourceRequirements", &RESOURCE_REQUIREMENTS),
     ],
 });
 
@@ -192,6 +198,15 @@ pub static CONTAINER_OVERRIDES: Shape = Shape::List(List {
     length: Range { min: None, max: None },
     member: &CONTAINER_OVERRIDE,
     flattened: false,
+});
+
+pub static CONTAINER_RESTART_POLICY: Shape = Shape::Structure(Structure {
+    name: "ContainerRestartPolicy",
+    members: &[
+        Member::required("enabled", &BOXED_BOOLEAN),
+        Member::optional("ignoredExitCodes", &INTEGER_LIST),
+        Member::optional("restartAttemptPeriod", &BOXED_INTEGER),
+    ],
 });
 
 pub static CONTAINER_STATE_CHANGE: Shape = Shape::Structure(Structure {
@@ -287,9 +302,51 @@ pub static DESIRED_STATUS: Shape = Shape::Text(Text {
     values: &["RUNNING", "PENDING", "STOPPED"],
 });
 
+pub static DEVICE: Shape = Shape::Structure(Structure {
+    name: "Device",
+    members: &[
+        Member::optional("containerPath", &STRING),
+        Member::required("hostPath", &STRING),
+        Member::optional("permissions", &DEVICE_CGROUP_PERMISSIONS),
+    ],
+});
+
+pub static DEVICE_CGROUP_PERMISSION: Shape = Shape::Text(Text {
+    length: Range { min: None, max: None },
+    pattern: None,
+    values: &["read", "write", "mknod"],
+});
+
+pub static DEVICE_CGROUP_PERMISSIONS: Shape = Shape::List(List {
+    length: Range { min: None, max: None },
+    member: &DEVICE_CGROUP_PERMISSION,
+    flattened: false,
+});
+
+pub static DEVICES_LIST: Shape =
+    Shape::List(List { length: Range { min: None, max: None }, member: &DEVICE, flattened: false });
+
 pub static DISCOVER_POLL_ENDPOINT_REQUEST: Shape = Shape::Structure(Structure {
     name: "DiscoverPollEndpointRequest",
     members: &[Member::optional("cluster", &STRING), Member::optional("containerInstance", &STRING)],
+});
+
+pub static DOCKER_LABELS_MAP: Shape = Shape::Map(Map {
+    length: Range { min: None, max: None },
+    key: &STRING,
+    value: &STRING,
+    flattened: false,
+});
+
+pub static DOCKER_VOLUME_CONFIGURATION: Shape = Shape::Structure(Structure {
+    name: "DockerVolumeConfiguration",
+    members: &[
+        Member::optional("autoprovision", &BOXED_BOOLEAN),
+        Member::optional("driver", &STRING),
+        Member::optional("driverOpts", &STRING_MAP),
+        Member::optional("labels", &STRING_MAP),
+        Member::optional("scope", &SCOPE),
+    ],
 });
 
 pub static DOUBLE: Shape = Shape::Double(Range { min: None, max: None });
@@ -297,7 +354,50 @@ pub static DOUBLE: Shape = Shape::Double(Range { min: None, max: None });
 pub static ENVIRONMENT_VARIABLES: Shape =
     Shape::List(List { length: Range { min: None, max: None }, member: &KEY_VALUE_PAIR, flattened: false });
 
+pub static EPHEMERAL_STORAGE: Shape = Shape::Structure(Structure {
+    name: "EphemeralStorage",
+    members: &[Member::required("sizeInGiB", &INTEGER)],
+});
+
+pub static HEALTH_CHECK: Shape = Shape::Structure(Structure {
+    name: "HealthCheck",
+    members: &[
+        Member::required("command", &STRING_LIST),
+        Member::optional("interval", &BOXED_INTEGER),
+        Member::optional("retries", &BOXED_INTEGER),
+        Member::optional("startPeriod", &BOXED_INTEGER),
+        Member::optional("timeout", &BOXED_INTEGER),
+    ],
+});
+
+pub static HOST_ENTRY: Shape = Shape::Structure(Structure {
+    name: "HostEntry",
+    members: &[Member::required("hostname", &STRING), Member::required("ipAddress", &STRING)],
+});
+
+pub static HOST_ENTRY_LIST: Shape =
+    Shape::List(List { length: Range { min: None, max: None }, member: &HOST_ENTRY, flattened: false });
+
+pub static HOST_VOLUME_PROPERTIES: Shape = Shape::Structure(Structure {
+    name: "HostVolumeProperties",
+    members: &[Member::optional("sourcePath", &STRING)],
+});
+
 pub static INTEGER: Shape = Shape::Integer(Range { min: None, max: None });
+
+pub static INTEGER_LIST: Shape =
+    Shape::List(List { length: Range { min: None, max: None }, member: &BOXED_INTEGER, flattened: false });
+
+pub static IPC_MODE: Shape = Shape::Text(Text {
+    length: Range { min: None, max: None },
+    pattern: None,
+    values: &["host", "task", "none"],
+});
+
+pub static KERNEL_CAPABILITIES: Shape = Shape::Structure(Structure {
+    name: "KernelCapabilities",
+    members: &[Member::optional("add", &STRING_LIST), Member::optional("drop", &STRING_LIST)],
+});
 
 pub static KEY_VALUE_PAIR: Shape = Shape::Structure(Structure {
     name: "KeyValuePair",
@@ -308,6 +408,19 @@ pub static LAUNCH_TYPE: Shape = Shape::Text(Text {
     length: Range { min: None, max: None },
     pattern: None,
     values: &["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"],
+});
+
+pub static LINUX_PARAMETERS: Shape = Shape::Structure(Structure {
+    name: "LinuxParameters",
+    members: &[
+        Member::optional("capabilities", &KERNEL_CAPABILITIES),
+        Member::optional("devices", &DEVICES_LIST),
+        Member::optional("initProcessEnabled", &BOXED_BOOLEAN),
+        Member::optional("maxSwap", &BOXED_INTEGER),
+        Member::optional("sharedMemorySize", &BOXED_INTEGER),
+        Member::optional("swappiness", &BOXED_INTEGER),
+        Member::optional("tmpfs", &TMPFS_LIST),
+    ],
 });
 
 pub static LIST_CLUSTERS_REQUEST: Shape = Shape::Structure(Structure {
@@ -387,7 +500,17 @@ pub static LOG_CONFIGURATION_OPTIONS_MAP: Shape = Shape::Map(Map {
 pub static LOG_DRIVER: Shape = Shape::Text(Text {
     length: Range { min: None, max: None },
     pattern: None,
-    values: &["json-file", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "awsfirelens"],
+    values: &[
+        "json-file",
+        "syslog",
+        "journald",
+        "gelf",
+        "fluentd",
+        "awslogs",
+        "splunk",
+        "awsfirelens",
+        "none",
+    ],
 });
 
 pub static LONG: Shape = Shape::Long(Range { min: None, max: None });
@@ -413,6 +536,18 @@ pub static MANAGED_AGENT_STATE_CHANGES: Shape = Shape::List(List {
     member: &MANAGED_AGENT_STATE_CHANGE,
     flattened: false,
 });
+
+pub static MOUNT_POINT: Shape = Shape::Structure(Structure {
+    name: "MountPoint",
+    members: &[
+        Member::optional("containerPath", &STRING),
+        Member::optional("readOnly", &BOXED_BOOLEAN),
+        Member::optional("sourceVolume", &STRING),
+    ],
+});
+
+pub static MOUNT_POINT_LIST: Shape =
+    Shape::List(List { length: Range { min: None, max: None }, member: &MOUNT_POINT, flattened: false });
 
 pub static NETWORK_BINDING: Shape = Shape::Structure(Structure {
     name: "NetworkBinding",
@@ -457,12 +592,15 @@ pub static OS_FAMILY: Shape = Shape::Text(Text {
     ],
 });
 
+pub static PID_MODE: Shape =
+    Shape::Text(Text { length: Range { min: None, max: None }, pattern: None, values: &["host", "task"] });
+
 pub static PORT_MAPPING: Shape = Shape::Structure(Structure {
     name: "PortMapping",
     members: &[
-        Member::refused("appProtocol", &[]),
+        Member::optional("appProtocol", &APPLICATION_PROTOCOL),
         Member::optional("containerPort", &BOXED_INTEGER),
-        Member::refused("containerPortRange", &[]),
+        Member::optional("containerPortRange", &STRING),
         Member::optional("hostPort", &BOXED_INTEGER),
         Member::optional("name", &STRING),
         Member::optional("protocol", &TRANSPORT_PROTOCOL),
@@ -499,21 +637,21 @@ pub static REGISTER_TASK_DEFINITION_REQUEST: Shape = Shape::Structure(Structure 
         Member::required("containerDefinitions", &CONTAINER_DEFINITIONS),
         Member::optional("cpu", &STRING),
         Member::refused("enableFaultInjection", &[]),
-        Member::refused("ephemeralStorage", &[]),
+        Member::optional("ephemeralStorage", &EPHEMERAL_STORAGE),
         Member::refused("executionRoleArn", &[]),
         Member::required("family", &STRING),
         Member::refused("inferenceAccelerators", &[]),
-        Member::refused("ipcMode", &[]),
+        Member::optional("ipcMode", &IPC_MODE),
         Member::optional("memory", &STRING),
         Member::optional("networkMode", &NETWORK_MODE),
-        Member::refused("pidMode", &[]),
+        Member::optional("pidMode", &PID_MODE),
         Member::refused("placementConstraints", &[]),
         Member::refused("proxyConfiguration", &[]),
         Member::optional("requiresCompatibilities", &COMPATIBILITY_LIST),
         Member::optional("runtimePlatform", &RUNTIME_PLATFORM),
         Member::optional("tags", &TAGS),
         Member::refused("taskRoleArn", &[]),
-        Member::refused("volumes", &[]),
+        Member::optional("volumes", &VOLUME_LIST),
     ],
 });
 
@@ -527,6 +665,23 @@ pub static RESOURCE: Shape = Shape::Structure(Structure {
         Member::optional("stringSetValue", &STRING_LIST),
         Member::optional("type", &STRING),
     ],
+});
+
+pub static RESOURCE_REQUIREMENT: Shape = Shape::Structure(Structure {
+    name: "ResourceRequirement",
+    members: &[Member::required("type", &RESOURCE_TYPE), Member::required("value", &STRING)],
+});
+
+pub static RESOURCE_REQUIREMENTS: Shape = Shape::List(List {
+    length: Range { min: None, max: None },
+    member: &RESOURCE_REQUIREMENT,
+    flattened: false,
+});
+
+pub static RESOURCE_TYPE: Shape = Shape::Text(Text {
+    length: Range { min: None, max: None },
+    pattern: None,
+    values: &["GPU", "InferenceAccelerator"],
 });
 
 pub static RESOURCES: Shape =
@@ -565,6 +720,9 @@ pub static RUNTIME_PLATFORM: Shape = Shape::Structure(Structure {
     ],
 });
 
+pub static SCOPE: Shape =
+    Shape::Text(Text { length: Range { min: None, max: None }, pattern: None, values: &["task", "shared"] });
+
 pub static SORT_ORDER: Shape =
     Shape::Text(Text { length: Range { min: None, max: None }, pattern: None, values: &["ASC", "DESC"] });
 
@@ -582,6 +740,13 @@ pub static STRING: Shape =
 
 pub static STRING_LIST: Shape =
     Shape::List(List { length: Range { min: None, max: None }, member: &STRING, flattened: false });
+
+pub static STRING_MAP: Shape = Shape::Map(Map {
+    length: Range { min: None, max: None },
+    key: &STRING,
+    value: &STRING,
+    flattened: false,
+});
 
 pub static SUBMIT_ATTACHMENT_STATE_CHANGES_REQUEST: Shape = Shape::Structure(Structure {
     name: "SubmitAttachmentStateChangesRequest",
@@ -620,6 +785,14 @@ pub static SUBMIT_TASK_STATE_CHANGE_REQUEST: Shape = Shape::Structure(Structure 
         Member::optional("task", &STRING),
     ],
 });
+
+pub static SYSTEM_CONTROL: Shape = Shape::Structure(Structure {
+    name: "SystemControl",
+    members: &[Member::optional("namespace", &STRING), Member::optional("value", &STRING)],
+});
+
+pub static SYSTEM_CONTROLS: Shape =
+    Shape::List(List { length: Range { min: None, max: None }, member: &SYSTEM_CONTROL, flattened: false });
 
 pub static TAG: Shape = Shape::Structure(Structure {
     name: "Tag",
@@ -681,7 +854,7 @@ pub static TASK_OVERRIDE: Shape = Shape::Structure(Structure {
     members: &[
         Member::optional("containerOverrides", &CONTAINER_OVERRIDES),
         Member::optional("cpu", &STRING),
-        Member::refused("ephemeralStorage", &[]),
+        Member::optional("ephemeralStorage", &EPHEMERAL_STORAGE),
         Member::refused("executionRoleArn", &[]),
         Member::refused("inferenceAcceleratorOverrides", &[]),
         Member::optional("memory", &STRING),
@@ -691,8 +864,54 @@ pub static TASK_OVERRIDE: Shape = Shape::Structure(Structure {
 
 pub static TIMESTAMP: Shape = Shape::Timestamp;
 
+pub static TMPFS: Shape = Shape::Structure(Structure {
+    name: "Tmpfs",
+    members: &[
+        Member::required("containerPath", &STRING),
+        Member::optional("mountOptions", &STRING_LIST),
+        Member::required("size", &INTEGER),
+    ],
+});
+
+pub static TMPFS_LIST: Shape =
+    Shape::List(List { length: Range { min: None, max: None }, member: &TMPFS, flattened: false });
+
 pub static TRANSPORT_PROTOCOL: Shape =
     Shape::Text(Text { length: Range { min: None, max: None }, pattern: None, values: &["tcp", "udp"] });
+
+pub static ULIMIT: Shape = Shape::Structure(Structure {
+    name: "Ulimit",
+    members: &[
+        Member::required("hardLimit", &INTEGER),
+        Member::required("name", &ULIMIT_NAME),
+        Member::required("softLimit", &INTEGER),
+    ],
+});
+
+pub static ULIMIT_LIST: Shape =
+    Shape::List(List { length: Range { min: None, max: None }, member: &ULIMIT, flattened: false });
+
+pub static ULIMIT_NAME: Shape = Shape::Text(Text {
+    length: Range { min: None, max: None },
+    pattern: None,
+    values: &[
+        "core",
+        "cpu",
+        "data",
+        "fsize",
+        "locks",
+        "memlock",
+        "msgqueue",
+        "nice",
+        "nofile",
+        "nproc",
+        "rss",
+        "rtprio",
+        "rttime",
+        "sigpending",
+        "stack",
+    ],
+});
 
 pub static UNTAG_RESOURCE_REQUEST: Shape = Shape::Structure(Structure {
     name: "UntagResourceRequest",
@@ -709,6 +928,12 @@ pub static UPDATE_CLUSTER_REQUEST: Shape = Shape::Structure(Structure {
     ],
 });
 
+pub static VERSION_CONSISTENCY: Shape = Shape::Text(Text {
+    length: Range { min: None, max: None },
+    pattern: None,
+    values: &["enabled", "disabled"],
+});
+
 pub static VERSION_INFO: Shape = Shape::Structure(Structure {
     name: "VersionInfo",
     members: &[
@@ -717,3 +942,27 @@ pub static VERSION_INFO: Shape = Shape::Structure(Structure {
         Member::refused("dockerVersion", &[]),
     ],
 });
+
+pub static VOLUME: Shape = Shape::Structure(Structure {
+    name: "Volume",
+    members: &[
+        Member::refused("configuredAtLaunch", &[]),
+        Member::optional("dockerVolumeConfiguration", &DOCKER_VOLUME_CONFIGURATION),
+        Member::refused("efsVolumeConfiguration", &[]),
+        Member::refused("fsxWindowsFileServerVolumeConfiguration", &[]),
+        Member::optional("host", &HOST_VOLUME_PROPERTIES),
+        Member::optional("name", &STRING),
+        Member::refused("s3filesVolumeConfiguration", &[]),
+    ],
+});
+
+pub static VOLUME_FROM: Shape = Shape::Structure(Structure {
+    name: "VolumeFrom",
+    members: &[Member::optional("readOnly", &BOXED_BOOLEAN), Member::optional("sourceContainer", &STRING)],
+});
+
+pub static VOLUME_FROM_LIST: Shape =
+    Shape::List(List { length: Range { min: None, max: None }, member: &VOLUME_FROM, flattened: false });
+
+pub static VOLUME_LIST: Shape =
+    Shape::List(List { length: Range { min: None, max: None }, member: &VOLUME, flattened: false });

@@ -6,11 +6,12 @@ use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentUpdateStatus, AssignPublicIp, CPUArchitecture, ClusterSettingName, Compatibility, Connectivity,
-    ContainerCondition, EFSAuthorizationConfigIAM, EFSTransitEncryption, ExecuteCommandLogging, HealthStatus,
-    InstanceHealthCheckState, InstanceHealthCheckType, IpcMode, LaunchType, LogDriver, ManagedAgentName,
-    NetworkMode, OSFamily, PidMode, ProxyConfigurationType, Scope, TaskDefinitionPlacementConstraintType,
-    TaskDefinitionStatus, TaskStopCode, TransportProtocol,
+    AgentUpdateStatus, ApplicationProtocol, AssignPublicIp, CPUArchitecture, ClusterSettingName,
+    Compatibility, Connectivity, ContainerCondition, DeviceCgroupPermission, ExecuteCommandLogging,
+    HealthStatus, InstanceHealthCheckState, InstanceHealthCheckType, IpcMode, LaunchType, LogDriver,
+    ManagedAgentName, NetworkMode, OSFamily, PidMode, ProxyConfigurationType, ResourceType, Scope,
+    TaskDefinitionPlacementConstraintType, TaskDefinitionStatus, TaskStopCode, TransportProtocol, UlimitName,
+    VersionConsistency,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -173,13 +174,35 @@ pub struct ContainerDefinition {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depends_on: Option<Vec<ContainerDependency>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub disable_networking: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_search_domains: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_servers: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docker_labels: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docker_security_options: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub entry_point: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<Vec<KeyValuePair>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub essential: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra_hosts: Option<Vec<HostEntry>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<HealthCheck>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interactive: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub links: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub linux_parameters: Option<LinuxParameters>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_configuration: Option<LogConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -187,17 +210,35 @@ pub struct ContainerDefinition {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_reservation: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub mount_points: Option<Vec<MountPoint>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port_mappings: Option<Vec<PortMapping>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub privileged: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pseudo_terminal: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub readonly_root_filesystem: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_requirements: Option<Vec<ResourceRequirement>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart_policy: Option<ContainerRestartPolicy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_timeout: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_timeout: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_controls: Option<Vec<SystemControl>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ulimits: Option<Vec<Ulimit>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version_consistency: Option<VersionConsistency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volumes_from: Option<Vec<VolumeFrom>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub working_directory: Option<String>,
 }
@@ -274,6 +315,18 @@ pub struct ContainerOverride {
     pub memory_reservation: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_requirements: Option<Vec<ResourceRequirement>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerRestartPolicy {
+    pub enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignored_exit_codes: Option<Vec<i32>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart_attempt_period: Option<i32>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -297,6 +350,16 @@ pub struct ContainerStateChange {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub struct Device {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_path: Option<String>,
+    pub host_path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<Vec<DeviceCgroupPermission>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct DockerVolumeConfiguration {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub autoprovision: Option<bool>,
@@ -312,33 +375,9 @@ pub struct DockerVolumeConfiguration {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct EFSAuthorizationConfig {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub access_point_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub iam: Option<EFSAuthorizationConfigIAM>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EFSVolumeConfiguration {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub authorization_config: Option<EFSAuthorizationConfig>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file_system_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub root_directory: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transit_encryption: Option<EFSTransitEncryption>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transit_encryption_port: Option<i32>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct EphemeralStorage {
-    #[serde(rename = "sizeInGiB", skip_serializing_if = "Option::is_none")]
-    pub size_in_gib: Option<i32>,
+    #[serde(rename = "sizeInGiB")]
+    pub size_in_gib: i32,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -369,26 +408,6 @@ pub struct ExecuteCommandLogConfiguration {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct FSxWindowsFileServerAuthorizationConfig {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub credentials_parameter: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub domain: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FSxWindowsFileServerVolumeConfiguration {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub authorization_config: Option<FSxWindowsFileServerAuthorizationConfig>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file_system_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub root_directory: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Failure {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
@@ -396,6 +415,27 @@ pub struct Failure {
     pub detail: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthCheck {
+    pub command: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retries: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_period: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<i32>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostEntry {
+    pub hostname: String,
+    pub ip_address: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -431,11 +471,39 @@ pub struct InstanceHealthCheckResult {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub struct KernelCapabilities {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub add: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drop: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct KeyValuePair {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinuxParameters {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<KernelCapabilities>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub devices: Option<Vec<Device>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_process_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_swap: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_memory_size: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swappiness: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tmpfs: Option<Vec<Tmpfs>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -480,6 +548,17 @@ pub struct ManagedStorageConfiguration {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub struct MountPoint {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_only: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_volume: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct NetworkBinding {
     #[serde(rename = "bindIP", skip_serializing_if = "Option::is_none")]
     pub bind_ip: Option<String>,
@@ -517,7 +596,11 @@ pub struct NetworkInterface {
 #[serde(rename_all = "camelCase")]
 pub struct PortMapping {
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_protocol: Option<ApplicationProtocol>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub container_port: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_port_range: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_port: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -554,6 +637,13 @@ pub struct Resource {
     pub r#type: Option<String>,
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceRequirement {
+    pub r#type: ResourceType,
+    pub value: String,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RuntimePlatform {
@@ -565,15 +655,11 @@ pub struct RuntimePlatform {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct S3FilesVolumeConfiguration {
+pub struct SystemControl {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub access_point_arn: Option<String>,
+    pub namespace: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub file_system_arn: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub root_directory: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transit_encryption_port: Option<i32>,
+    pub value: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -747,7 +833,26 @@ pub struct TaskOverride {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub ephemeral_storage: Option<EphemeralStorage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tmpfs {
+    pub container_path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mount_options: Option<Vec<String>>,
+    pub size: i32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ulimit {
+    pub hard_limit: i32,
+    pub name: UlimitName,
+    pub soft_limit: i32,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -761,17 +866,18 @@ pub struct VersionInfo {
 #[serde(rename_all = "camelCase")]
 pub struct Volume {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub configured_at_launch: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub docker_volume_configuration: Option<DockerVolumeConfiguration>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub efs_volume_configuration: Option<EFSVolumeConfiguration>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fsx_windows_file_server_volume_configuration: Option<FSxWindowsFileServerVolumeConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<HostVolumeProperties>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VolumeFrom {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub s3files_volume_configuration: Option<S3FilesVolumeConfiguration>,
+    pub read_only: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_container: Option<String>,
 }
