@@ -127,6 +127,9 @@ fn merge_container(container: &mut Container, report: &ContainerReport) {
     keep(&mut container.reason, &report.reason);
     keep(&mut container.runtime_id, &report.runtime_id);
     keep(&mut container.image_digest, &report.image_digest);
+    if container.network_bindings.is_empty() {
+        container.network_bindings = report.network_bindings.clone();
+    }
 }
 
 /// An agent says ATTACHED at most; what comes after is ours to say.

@@ -8,17 +8,20 @@
 //! | an instance and, in awsvpc mode, an address were found | [`apply_placed`] | PROVISIONING → PENDING |
 //! | the agent acknowledged it | [`apply_accepted`] | |
 //! | the agent reported | [`apply_report`] | → ACTIVATING, RUNNING; → DEPROVISIONING |
+//! | the agent reported its containers' health | [`apply_health`] | |
 //! | somebody wants it to stop | [`apply_stop`] | PROVISIONING → DEPROVISIONING, else none |
 //! | the agent was told to stop it | [`apply_stop_sent`] | → DEACTIVATING, STOPPING |
 //! | its host is gone for good | [`apply_host_gone`] | → DEPROVISIONING |
 //! | its address was given back | [`apply_released`] | DEPROVISIONING → STOPPED |
 
 mod apply;
+mod health;
 mod message;
 mod stop;
 #[cfg(test)]
 mod tests;
 
 pub use apply::{Outcome, apply_accepted, apply_placed, apply_released, apply_report};
+pub use health::{apply_health, task_health};
 pub use message::{ContainerReport, Report, ReportedStatus};
 pub use stop::{apply_host_gone, apply_stop, apply_stop_sent};

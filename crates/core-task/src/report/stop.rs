@@ -4,14 +4,8 @@ use super::apply::{Outcome, advance, advance_attachment, counted};
 use super::message::Report;
 use model::Timestamp;
 use model::container::ContainerDefinition;
+use model::reason::{ContainerError, stopped};
 use model::task::{AttachmentStatus, Container, ContainerStatus, DesiredStatus, StopCode, Task, TaskStatus};
-
-/// StopTask without a reason (Amazon ECS: stopped tasks error messages).
-const STOPPED_BY_USER: &str = "Task stopped by user";
-/// An essential container ended.
-const ESSENTIAL_EXITED: &str = "Essential container in task exited";
-/// It never ran, and nobody said why.
-const FAILED_TO_START: &str = "Task failed to start";
 
 /// Somebody wants the task to stop: `desiredStatus` becomes STOPPED, with the first caller's code and reason. A task
 /// that no agent holds is over at once. With no `reason`, ECS's own sentence for a user's stop.
@@ -20,7 +14,7 @@ pub fn apply_stop(task: &mut Task, code: StopCode, reason: Option<&str>, now: Ti
         if task.desired_status == DesiredStatus::Stopped {
             return;
         }
-        let reason = reason.filter(|r| !r.is_empty()).unwrap_or(STOPPED_BY_USER);
+        let reason = reason.filter(|r| !r.is_empty()).unwrap_or(stopped::BY_USER);
         want_stopped(task, code, reason.to_owned(), now);
         if task.last_status == TaskStatus::Provisioning || task.instance.is_none() {
             deprovision(task);
@@ -77,11 +71,11 @@ fn deprovision(task: &mut Task) {
 fn explain(task: &Task, report: &Report) -> (StopCode, String) {
     let started = task.times.started_at.is_some() || essential(task).any(has_run);
     if started {
-        return (StopCode::EssentialContainerExited, ESSENTIAL_EXITED.to_owned());
+        return (StopCode::EssentialContainerExited, stopped::ESSENTIAL_CONTAINER_EXITED.to_owned());
     }
     let of_task = report.reason.as_ref().filter(|r| !r.is_empty());
     let of_container = || essential(task).chain(&task.containers).find_map(|c| c.reason.as_ref());
-    let reason = of_task.or_else(of_container).map_or(FAILED_TO_START, |r| r.as_str());
+    let reason = of_task.or_else(of_container).map_or(stopped::FAILED_TO_START, |r| r.as_str());
     (StopCode::TaskFailedToStart, reason.to_owned())
 }
 
@@ -90,8 +84,16 @@ fn essential(task: &Task) -> impl Iterator<Item = &Container> {
     task.containers.iter().filter(move |c| task.definition.containers.iter().any(|d| is_essential(d, c)))
 }
 
-/// A program that could not be executed may have an exit code too: the runtime's.
+/// The exit code that Amazon's agent gives to a container whose dependencies can never be met.
+const NEVER_MADE: i32 = 143;
+
+/// Whether its program was executed. An exit code alone does not say so: an agent makes one up for what never was, and
+/// a runtime has one for what it could not execute. Nor does a reason: a container whose image could not be pulled runs
+/// from an older copy, and keeps the reason.
 fn has_run(container: &Container) -> bool {
-    let never_ran = container.reason.as_ref().is_some_and(|r| r.starts_with("Cannot"));
-    container.exit_code.is_some() && !never_ran
+    let Some(exit_code) = container.exit_code else { return false };
+    let reason = container.reason.as_deref().unwrap_or_default();
+    let was_made =
+        container.runtime_id.is_some() || (exit_code != NEVER_MADE && !reason.starts_with("Cannot"));
+    was_made && !reason.starts_with(ContainerError::CannotStartContainer.as_str())
 }

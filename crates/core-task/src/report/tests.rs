@@ -4,8 +4,9 @@ use super::*;
 
 use expect_test::{Expect, expect};
 use model::Timestamp;
+use model::container::{HealthCheck, Protocol};
 use model::fixture::{interface, task};
-use model::task::{StopCode, Task, TaskStatus};
+use model::task::{HealthStatus, NetworkBinding, StopCode, Task, TaskStatus};
 use proptest::prelude::*;
 
 fn container(name: &str, status: ReportedStatus) -> ContainerReport {
@@ -16,6 +17,7 @@ fn container(name: &str, status: ReportedStatus) -> ContainerReport {
         reason: None,
         runtime_id: None,
         image_digest: None,
+        network_bindings: Vec::new(),
     }
 }
 
@@ -149,6 +151,32 @@ fn an_end_is_explained_in_ecs_words() {
         vec![report(Stopped, vec![unexecutable])],
         expect!["STOPPED TaskFailedToStart: CannotStartContainerError: no sh"],
     );
+    // Its image could not be pulled, and an older copy ran.
+    let stale = ContainerReport { exit_code: Some(0), runtime_id: Some("r1".into()), ..failed("app", pull) };
+    check_end(
+        &["app!"],
+        vec![report(Stopped, vec![stale])],
+        expect!["STOPPED EssentialContainerExited: Essential container in task exited"],
+    );
+    // What it waits for can never happen: the official agent's way to say so, and Wharf's.
+    check_end(
+        &["init", "app!"],
+        vec![report(Stopped, vec![exited("init", 1), exited("app", 143)])],
+        expect!["STOPPED TaskFailedToStart: Task failed to start"],
+    );
+    let unmet = "CannotStartContainerError: dependency graph: no";
+    check_end(
+        &["init", "app!"],
+        vec![report(Stopped, vec![exited("init", 1), failed("app", unmet)])],
+        expect!["STOPPED TaskFailedToStart: CannotStartContainerError: dependency graph: no"],
+    );
+    let malformed = "UnrecogniedTaskError: Error loading task - no";
+    let unreadable = Report { reason: Some(malformed.into()), ..report(Stopped, vec![]) };
+    check_end(
+        &["app!"],
+        vec![unreadable],
+        expect!["STOPPED TaskFailedToStart: UnrecogniedTaskError: Error loading task - no"],
+    );
     let init =
         Report { reason: Some("ResourceInitializationError: no group".into()), ..report(Stopped, vec![]) };
     check_end(
@@ -161,6 +189,93 @@ fn an_end_is_explained_in_ecs_words() {
         vec![report(Stopped, vec![])],
         expect!["STOPPED TaskFailedToStart: Task failed to start"],
     );
+}
+
+#[test]
+fn the_first_bindings_stay() {
+    let mut task = placed(&["app!"]);
+    let binding = |host_port| NetworkBinding {
+        bind_ip: "0.0.0.0".into(),
+        container_port: Some(80),
+        host_port: Some(host_port),
+        container_port_range: None,
+        host_port_range: None,
+        protocol: Protocol::Tcp,
+    };
+    let running = |network_bindings| {
+        let of_container = ContainerReport { network_bindings, ..container("app", ReportedStatus::Running) };
+        report(ReportedStatus::Running, vec![of_container])
+    };
+    apply_report(&mut task, &running(vec![]), Timestamp(30));
+    assert!(apply_report(&mut task, &running(vec![binding(32768)]), Timestamp(31)).changed);
+    for late in [vec![], vec![binding(40000)]] {
+        assert!(!apply_report(&mut task, &running(late), Timestamp(32)).changed);
+    }
+    assert_eq!(task.containers[0].network_bindings, [binding(32768)]);
+}
+
+/// A running task whose containers have a health check, but for those whose name starts with `un`.
+fn checked(containers: &[&str]) -> Task {
+    let mut task = checked_definition(placed(containers));
+    let of_containers =
+        containers.iter().map(|n| container(n.trim_end_matches('!'), ReportedStatus::Running));
+    apply_report(&mut task, &report(ReportedStatus::Running, of_containers.collect()), Timestamp(30));
+    task
+}
+
+fn checked_definition(mut task: Task) -> Task {
+    let mut definition = (*task.definition).clone();
+    for container in definition.containers.iter_mut().filter(|c| !c.name.as_str().starts_with("un")) {
+        container.health_check = Some(HealthCheck {
+            command: vec!["CMD-SHELL".into(), "true".into()],
+            interval_secs: HealthCheck::INTERVAL_SECS_DEFAULT,
+            timeout_secs: HealthCheck::TIMEOUT_SECS_DEFAULT,
+            retries: HealthCheck::RETRIES_DEFAULT,
+            start_period_secs: None,
+        });
+    }
+    task.definition = definition.into();
+    task
+}
+
+#[test]
+fn a_task_is_as_healthy_as_its_essential_containers_with_a_check() {
+    use HealthStatus::{Healthy, Unhealthy, Unknown};
+    type Reported<'a> = &'a [(&'a str, HealthStatus)];
+    let rows: [(&[&str], Reported<'_>, HealthStatus); 8] = [
+        (&["a!", "b!"], &[], Unknown),
+        (&["a!", "b!"], &[("a", Healthy)], Unknown),
+        (&["a!", "b!"], &[("a", Healthy), ("b", Healthy)], Healthy),
+        (&["a!", "b!"], &[("a", Healthy), ("b", Unhealthy)], Unhealthy),
+        (&["a!", "b!"], &[("a", Unknown), ("b", Unhealthy)], Unhealthy),
+        (&["a!", "side"], &[("a", Healthy), ("side", Unhealthy)], Healthy),
+        (&["a!", "unchecked!"], &[("a", Healthy), ("unchecked", Unhealthy)], Healthy),
+        (&["unchecked!", "side"], &[("side", Healthy)], Unknown),
+    ];
+    for (containers, reported, expected) in rows {
+        let mut task = checked(containers);
+        let reported: Vec<_> = reported.iter().map(|(name, health)| ((*name).into(), *health)).collect();
+        apply_health(&mut task, &reported);
+        assert_eq!(task_health(&task), expected, "{containers:?} {reported:?}");
+    }
+}
+
+#[test]
+fn health_counts_once_and_while_the_container_lives() {
+    let mut task = checked(&["app!", "unchecked"]);
+    let say = |task: &mut Task, name: &str, health| apply_health(task, &[(name.into(), health)]);
+    assert!(say(&mut task, "app", HealthStatus::Healthy).changed);
+    assert!(!say(&mut task, "app", HealthStatus::Healthy).changed);
+    assert!(!say(&mut task, "unchecked", HealthStatus::Healthy).changed);
+    assert!(!say(&mut task, "nobody", HealthStatus::Healthy).changed);
+    assert!(say(&mut task, "app", HealthStatus::Unhealthy).changed);
+    apply_report(&mut task, &report(ReportedStatus::Running, vec![exited("app", 1)]), Timestamp(40));
+    assert!(!say(&mut task, "app", HealthStatus::Healthy).changed);
+    for status in [TaskStatus::Provisioning, TaskStatus::Deprovisioning, TaskStatus::Stopped] {
+        let mut task = checked(&["app!"]);
+        task.last_status = status;
+        assert!(!say(&mut task, "app", HealthStatus::Healthy).changed, "{status:?}");
+    }
 }
 
 #[test]
@@ -201,6 +316,7 @@ enum Write {
     Placed,
     Accepted,
     Reported(Report),
+    Health(HealthStatus),
     Stop,
     StopSent,
     HostGone,
@@ -220,6 +336,7 @@ fn write() -> impl Strategy<Value = Write> {
         2 => Just(Write::Placed),
         2 => Just(Write::Accepted),
         6 => reported,
+        2 => prop::sample::select(vec![HealthStatus::Healthy, HealthStatus::Unhealthy]).prop_map(Write::Health),
         1 => Just(Write::Stop),
         1 => Just(Write::StopSent),
         1 => Just(Write::HostGone),
@@ -232,6 +349,7 @@ fn apply(task: &mut Task, write: &Write, now: Timestamp) -> Outcome {
         Write::Placed => apply_placed(task, "i1".into(), Some(interface())),
         Write::Accepted => apply_accepted(task, now),
         Write::Reported(report) => apply_report(task, report, now),
+        Write::Health(health) => apply_health(task, &[("app".into(), *health)]),
         Write::Stop => apply_stop(task, StopCode::UserInitiated, None, now),
         Write::StopSent => apply_stop_sent(task),
         Write::HostGone => apply_host_gone(task, "Host EC2 (instance i-1) terminated.", now),
@@ -242,7 +360,7 @@ fn apply(task: &mut Task, write: &Write, now: Timestamp) -> Outcome {
 proptest! {
     #[test]
     fn random_histories_keep_the_invariants(writes in prop::collection::vec(write(), 0..30)) {
-        let mut task = task(&["app!", "side"]);
+        let mut task = checked_definition(task(&["app!", "side"]));
         for (n, write) in writes.iter().enumerate() {
             let before = task.clone();
             let now = Timestamp(100 + n as i64);
