@@ -3,7 +3,7 @@
 
 use crate::container::{ContainerDefinition, Protocol};
 use crate::instance::Resources;
-use crate::task::{ContainerOverride, Overrides, Task};
+use crate::task::{ContainerOverride, NetworkBinding, Overrides, Task};
 use crate::task_definition::{NetworkMode, TaskDefinition};
 
 /// What a task of this definition takes: the task-level size, else the sum over its containers. A container's
@@ -26,10 +26,33 @@ pub fn demand(definition: &TaskDefinition, overrides: &Overrides) -> Resources {
     demand
 }
 
+/// How many GPUs its containers hold together; which ones is the placer's choice, so [`demand`] names none.
+pub fn gpu_count(definition: &TaskDefinition, overrides: &Overrides) -> u32 {
+    let containers = definition.containers.iter();
+    containers.fold(0, |sum, container| sum.saturating_add(container_gpus(container, overrides)))
+}
+
+/// How many GPUs one container holds.
+pub fn container_gpus(container: &ContainerDefinition, overrides: &Overrides) -> u32 {
+    let over = overrides.containers.iter().find(|o| o.name == container.name.as_str());
+    over.and_then(|o| o.gpus).unwrap_or(container.gpus)
+}
+
 impl Task {
-    /// What it takes from its host while [`Task::holds_resources`].
+    /// What it takes from its host while [`Task::holds_resources`], the ports that its agent chose and the GPUs that it
+    /// was given among it.
     pub fn demand(&self) -> Resources {
-        demand(&self.definition, &self.overrides)
+        let mut demand = demand(&self.definition, &self.overrides);
+        for container in &self.containers {
+            demand.gpus.extend(container.gpu_ids.iter().cloned());
+            for (protocol, port) in container.network_bindings.iter().flat_map(NetworkBinding::host_ports) {
+                match protocol {
+                    Protocol::Tcp => demand.ports_tcp.insert(port),
+                    Protocol::Udp => demand.ports_udp.insert(port),
+                };
+            }
+        }
+        demand
     }
 }
 
@@ -43,7 +66,8 @@ fn memory_mib(container: &ContainerDefinition, over: Option<&ContainerOverride>)
     reserved.or(limit).unwrap_or(0)
 }
 
-/// The fixed ports that a container takes on its host: none in awsvpc, where each task has an address of its own.
+/// The fixed ports that a container takes on its host: none in awsvpc, where each task has an address of its own, and
+/// none of those that its agent chooses in bridge mode.
 fn host_ports(mode: NetworkMode, container: &ContainerDefinition) -> Vec<(Protocol, u16)> {
     let port = |host: Option<u16>, own: u16| match mode {
         NetworkMode::Host => Some(host.unwrap_or(own)),
@@ -52,4 +76,79 @@ fn host_ports(mode: NetworkMode, container: &ContainerDefinition) -> Vec<(Protoc
     };
     let mappings = container.port_mappings.iter();
     mappings.filter_map(|m| Some((m.protocol, port(m.host_port, m.container_port)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::PortMapping;
+    use crate::fixture;
+
+    fn mapping(
+        container_port: u16,
+        last: Option<u16>,
+        host_port: Option<u16>,
+        protocol: Protocol,
+    ) -> PortMapping {
+        PortMapping {
+            container_port,
+            container_port_last: last,
+            host_port,
+            protocol,
+            name: None,
+            app_protocol: None,
+        }
+    }
+
+    #[test]
+    fn only_fixed_ports_are_taken_from_the_host() {
+        let mut definition = fixture::definition(&["app!"]);
+        definition.containers[0].port_mappings = vec![
+            mapping(80, None, Some(8080), Protocol::Tcp),
+            mapping(53, None, Some(53), Protocol::Udp),
+            mapping(81, None, Some(0), Protocol::Tcp),
+            mapping(82, None, None, Protocol::Tcp),
+            mapping(90, Some(99), None, Protocol::Tcp),
+        ];
+        let ports = |network_mode| {
+            let definition = TaskDefinition { network_mode, ..definition.clone() };
+            let demand = demand(&definition, &Overrides::default());
+            (Vec::from_iter(demand.ports_tcp), Vec::from_iter(demand.ports_udp))
+        };
+        assert_eq!(ports(NetworkMode::Bridge), (vec![8080], vec![53]));
+        assert_eq!(ports(NetworkMode::Awsvpc), (vec![], vec![]));
+        assert_eq!(ports(NetworkMode::None), (vec![], vec![]));
+        definition.containers[0].port_mappings =
+            vec![mapping(80, None, None, Protocol::Tcp), mapping(81, None, Some(81), Protocol::Tcp)];
+        definition.network_mode = NetworkMode::Host;
+        assert_eq!(Vec::from_iter(demand(&definition, &Overrides::default()).ports_tcp), [80, 81]);
+    }
+
+    #[test]
+    fn overrides_replace_what_the_definition_says() {
+        let mut definition = fixture::definition(&["a!", "b"]);
+        (definition.cpu_units, definition.memory_mib) = (None, None);
+        for container in &mut definition.containers {
+            (container.cpu_units, container.memory_mib_reserved, container.gpus) = (10, Some(32), 1);
+        }
+        let overrides = Overrides {
+            containers: vec![ContainerOverride {
+                name: "b".to_owned(),
+                cpu_units: Some(5),
+                memory_mib: Some(50),
+                gpus: Some(3),
+                ..ContainerOverride::default()
+            }],
+            ..Overrides::default()
+        };
+        let of = |overrides: &Overrides| {
+            let demand = demand(&definition, overrides);
+            (demand.cpu_units, demand.memory_mib, gpu_count(&definition, overrides))
+        };
+        // A reservation is what counts, also when the hard limit is overridden.
+        assert_eq!(of(&Overrides::default()), (20, 64, 2));
+        assert_eq!(of(&overrides), (15, 64, 4));
+        let size = Overrides { cpu_units: Some(512), memory_mib: Some(1024), ..overrides };
+        assert_eq!(of(&size), (512, 1024, 4));
+    }
 }

@@ -11,7 +11,7 @@ pub mod cluster;
 pub mod container;
 pub mod demand;
 pub mod fargate;
-#[cfg(feature = "fixture")]
+#[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
 pub mod id;
 pub mod identity;

@@ -238,6 +238,19 @@ pub struct NetworkBinding {
     pub protocol: Protocol,
 }
 
+impl NetworkBinding {
+    /// The ports of the host that it takes.
+    pub fn host_ports(&self) -> impl Iterator<Item = (Protocol, u16)> + use<> {
+        let ends = self.host_port_range.as_deref().and_then(|range| {
+            let (first, last) = range.split_once('-')?;
+            Some((first.parse::<u16>().ok()?, last.parse::<u16>().ok()?))
+        });
+        let (first, last) = ends.or(self.host_port.map(|port| (port, port))).unwrap_or((1, 0));
+        let protocol = self.protocol;
+        (first..=last).map(move |port| (protocol, port))
+    }
+}
+
 /// `healthStatus`. The order is that of badness, so a task's is the greatest of its essential containers'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum HealthStatus {
@@ -353,8 +366,9 @@ pub struct Overrides {
     pub cpu_units: Option<u32>,
     /// Task-level memory.
     pub memory_mib: Option<u32>,
-    /// Replaces the definition's ephemeral storage.
-    #[serde(default)]
+    /// Replaces the definition's ephemeral storage. Skipped while absent, like [`ContainerOverride::gpus`]: the digest of a
+    /// request must not depend on the version that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ephemeral_storage_gib: Option<u32>,
     /// By container.
     pub containers: Vec<ContainerOverride>,
@@ -376,7 +390,7 @@ pub struct ContainerOverride {
     /// Replaces the definition's soft limit.
     pub memory_mib_reserved: Option<u32>,
     /// Replaces the definition's GPUs.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpus: Option<u32>,
 }
 
