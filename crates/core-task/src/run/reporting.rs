@@ -76,12 +76,12 @@ impl State {
 fn container_status(container: &Container) -> ReportedStatus {
     match container.phase {
         Phase::Waiting | Phase::Starting => ReportedStatus::Pending,
-        Phase::Running => ReportedStatus::Running,
+        Phase::Running | Phase::Restarting => ReportedStatus::Running,
         Phase::Ended(_) => ReportedStatus::Stopped,
     }
 }
 
-/// The runtime's id is the shell's to fill in.
+/// The runtime's id and the ports are the shell's to fill in.
 fn container_report(name: &str, container: &Container) -> ContainerReport {
     let end = match &container.phase {
         Phase::Ended(end) => Some(end),
@@ -94,5 +94,6 @@ fn container_report(name: &str, container: &Container) -> ContainerReport {
         reason: end.and_then(|e| e.reason.clone()),
         runtime_id: None,
         image_digest: container.image_digest.clone(),
+        network_bindings: Vec::new(),
     }
 }

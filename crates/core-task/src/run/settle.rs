@@ -3,6 +3,8 @@
 use crate::run::spec::{Condition, Dependency};
 use crate::run::state::{Container, Desired, Phase, Resource, State};
 use model::Timestamp;
+use model::reason::{ContainerError, DependencyError};
+use model::task::HealthStatus;
 
 /// How long STOPPED waits for the last lines of the logs.
 const LOGS_WAIT_MS: i64 = 10_000;
@@ -29,7 +31,7 @@ impl State {
             moved |= match self.observed.containers[index].phase {
                 Phase::Waiting => self.settle_waiting(index),
                 Phase::Running => self.settle_running(index, now),
-                Phase::Starting | Phase::Ended(_) => false,
+                Phase::Starting | Phase::Restarting | Phase::Ended(_) => false,
             };
         }
         self.was_running_now();
@@ -52,14 +54,17 @@ impl State {
             return true;
         }
         let spec = &self.spec.containers[index];
-        if let Some(dependency) = spec.depends_on.iter().find(|d| self.never_met(d)) {
-            let (on, condition) = (&self.spec.containers[dependency.on].name, dependency.condition.as_str());
-            let reason = format!("CannotStartContainerError: container {on} did not reach {condition}");
+        let never_met = |d: &Dependency| {
+            let error = self.never_met(d)?;
+            Some(error.text(&self.spec.containers[d.on].name, &spec.name))
+        };
+        if let Some(text) = spec.depends_on.iter().find_map(never_met) {
+            let reason = ContainerError::CannotStartContainer.because(text);
             self.observed.containers[index].end_unstarted(Some(reason));
             return true;
         }
         let container = &self.observed.containers[index];
-        let resources = [self.observed.cgroup, self.observed.network];
+        let resources = [self.observed.cgroup, self.observed.network, self.observed.volumes];
         let ready = container.image_ready
             && (container.log_ready || !spec.has_log)
             && resources.iter().all(|r| matches!(r, Resource::Ready | Resource::Unneeded))
@@ -108,11 +113,23 @@ impl State {
             Condition::Start => on.was_started,
             Condition::Complete => on.was_started && on.has_ended(),
             Condition::Success => on.exit_code() == Some(0),
+            Condition::Healthy => on.is(HealthStatus::Healthy),
         }
     }
 
-    fn never_met(&self, dependency: &Dependency) -> bool {
+    fn never_met(&self, dependency: &Dependency) -> Option<DependencyError> {
         let on = &self.observed.containers[dependency.on];
-        !self.is_met(dependency) && (on.has_ended() || on.given_up_on)
+        if self.is_met(dependency) {
+            return None;
+        }
+        match dependency.condition {
+            _ if on.has_ended() && !on.was_started => Some(DependencyError::NeverStarts),
+            Condition::Success if on.has_ended() => Some(DependencyError::NoSuccess),
+            Condition::Healthy if on.has_ended() || on.is(HealthStatus::Unhealthy) => {
+                Some(DependencyError::NotHealthy)
+            }
+            _ if on.given_up_on => Some(DependencyError::TimedOut),
+            _ => None,
+        }
     }
 }

@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 pub struct Spec {
     /// In the order of the definition.
     pub containers: Vec<ContainerSpec>,
-    /// Whether the task has a network of its own to attach (awsvpc).
+    /// Whether the task has a network to attach (awsvpc, bridge).
     pub has_network: bool,
+    /// Whether the task has volumes to make.
+    #[serde(default)]
+    pub has_volumes: bool,
 }
 
 /// One container.
@@ -26,6 +29,33 @@ pub struct ContainerSpec {
     pub stop_timeout_ms: i64,
     /// How long others wait for it.
     pub start_timeout_ms: Option<i64>,
+    /// How its health is checked.
+    #[serde(default)]
+    pub health_check: Option<HealthCheck>,
+    /// When it is started again instead of being over.
+    #[serde(default)]
+    pub restart: Option<RestartPolicy>,
+}
+
+/// When a container's health is checked, and what follows (Docker Engine: `HEALTHCHECK`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthCheck {
+    /// From the start, and then from the end of each check, to the next one.
+    pub interval_ms: i64,
+    /// Failures in a row that make it unhealthy.
+    pub retries: u32,
+    /// A check that began sooner after the start, and fails, does not count, unless one has passed already.
+    pub start_period_ms: i64,
+}
+
+/// When an exited container is started again (Amazon ECS: restart individual containers with container restart
+/// policies).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartPolicy {
+    /// Exit codes that are no reason to restart.
+    pub ignored_exit_codes: Vec<i32>,
+    /// It must have run this long since it was last started.
+    pub attempt_period_ms: i64,
 }
 
 /// One `dependsOn`.
@@ -37,7 +67,7 @@ pub struct Dependency {
     pub condition: Condition,
 }
 
-/// The conditions that this agent knows; HEALTHY comes with health checks.
+/// `condition` of a `dependsOn`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Condition {
     /// Started.
@@ -46,6 +76,8 @@ pub enum Condition {
     Complete,
     /// Exited with 0.
     Success,
+    /// A health check has passed.
+    Healthy,
 }
 
 impl Condition {
@@ -55,6 +87,7 @@ impl Condition {
             Self::Start => "START",
             Self::Complete => "COMPLETE",
             Self::Success => "SUCCESS",
+            Self::Healthy => "HEALTHY",
         }
     }
 }
@@ -68,6 +101,9 @@ pub enum SpecError {
     /// A dependency on a container that is not there.
     #[error("container {0} depends on a container that does not exist")]
     UnknownDependency(String),
+    /// HEALTHY of a container without a health check.
+    #[error("container {0} waits for the health of a container that has no health check")]
+    NoHealthCheck(String),
     /// Containers that wait for each other.
     #[error("container {0} depends on itself, directly or through others")]
     Cycle(String),
@@ -83,6 +119,12 @@ impl Spec {
         let dangling = |c: &&ContainerSpec| c.depends_on.iter().any(|d| d.on >= count);
         if let Some(c) = self.containers.iter().find(dangling) {
             return Err(SpecError::UnknownDependency(c.name.clone()));
+        }
+        let blind = |d: &Dependency| {
+            d.condition == Condition::Healthy && self.containers[d.on].health_check.is_none()
+        };
+        if let Some(c) = self.containers.iter().find(|c| c.depends_on.iter().any(blind)) {
+            return Err(SpecError::NoHealthCheck(c.name.clone()));
         }
         match self.unordered().first() {
             Some(&index) => Err(SpecError::Cycle(self.containers[index].name.clone())),

@@ -1,8 +1,10 @@
 //! The state of one task on its host: what the agent's ledger keeps.
 
+use crate::run::health::Health;
 use crate::run::reporting::Reported;
 use crate::run::spec::{Spec, SpecError};
 use model::Timestamp;
+use model::task::HealthStatus;
 use serde::{Deserialize, Serialize};
 
 /// One task on this host.
@@ -34,6 +36,9 @@ pub struct Observed {
     pub cgroup: Resource,
     /// The task's network.
     pub network: Resource,
+    /// The task's volumes.
+    #[serde(default)]
+    pub volumes: Resource,
     /// As many as the spec has.
     pub containers: Vec<Container>,
     /// Why the task as a whole failed, in ECS's words.
@@ -53,9 +58,10 @@ pub struct Observed {
 }
 
 /// Something that the task holds on its host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Resource {
     /// The task needs none.
+    #[default]
     Unneeded,
     /// Being made.
     Wanted,
@@ -82,6 +88,18 @@ pub struct Container {
     pub log_finished: bool,
     /// Its program has been executed.
     pub was_started: bool,
+    /// When, the last time.
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
+    /// When it ended, the last time.
+    #[serde(default)]
+    pub ended_at: Option<Timestamp>,
+    /// How often it was started again.
+    #[serde(default)]
+    pub restarts: u32,
+    /// What its health checks say; while it runs, and only when it has any.
+    #[serde(default)]
+    pub health: Option<Health>,
     /// It may have written lines.
     pub may_have_logged: bool,
     /// The host may have something of it.
@@ -96,7 +114,7 @@ pub struct Container {
     pub killed: bool,
 }
 
-/// Where a container is. It never goes back.
+/// Where a container is. It never goes back, but from running to restarting.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// For its image, its log stream, the task's resources, or another container.
@@ -106,6 +124,8 @@ pub enum Phase {
     Starting,
     /// Its program runs.
     Running,
+    /// Its program has ended, and the runtime was asked to start it again.
+    Restarting,
     /// It has ended, or never will start.
     Ended(End),
 }
@@ -127,7 +147,8 @@ impl State {
         spec.validate()?;
         let observed = Observed {
             cgroup: Resource::Wanted,
-            network: if spec.has_network { Resource::Wanted } else { Resource::Unneeded },
+            network: Resource::wanted_if(spec.has_network),
+            volumes: Resource::wanted_if(spec.has_volumes),
             containers: vec![Container::default(); spec.containers.len()],
             failure: None,
             was_running: false,
@@ -146,6 +167,7 @@ impl State {
         self.all_removed()
             && self.logs_finished()
             && !self.observed.network.is_unreleased()
+            && !self.observed.volumes.is_unreleased()
             && !self.observed.cgroup.is_unreleased()
             && self.next_report().is_none()
     }
@@ -174,6 +196,10 @@ impl State {
 }
 
 impl Resource {
+    fn wanted_if(needed: bool) -> Self {
+        if needed { Self::Wanted } else { Self::Unneeded }
+    }
+
     /// There is something to take away, and nobody is still making it.
     pub(super) fn is_held(self) -> bool {
         matches!(self, Self::Ready | Self::Failed)
@@ -198,5 +224,9 @@ impl Container {
             Phase::Ended(end) => end.exit_code,
             _ => None,
         }
+    }
+
+    pub(super) fn is(&self, health: HealthStatus) -> bool {
+        self.phase == Phase::Running && self.health.as_ref().is_some_and(|h| h.status == health)
     }
 }

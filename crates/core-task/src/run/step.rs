@@ -2,8 +2,12 @@
 
 use crate::run::command::{Command, Timer};
 use crate::run::fact::{Exit, Fact, StartError};
+use crate::run::health::Health;
+use crate::run::spec::ContainerSpec;
 use crate::run::state::{Container, Desired, End, Phase, Resource, State};
 use model::Timestamp;
+use model::reason::{ContainerError, KILLED_FOR_MEMORY, VANISHED};
+use model::task::HealthStatus;
 
 /// What a fact changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,15 +39,21 @@ fn observe(state: &mut State, fact: Fact, now: Timestamp) {
         Fact::TimerFired(timer) => timer_fired(state, timer),
         Fact::TaskReady => ready(&mut state.observed.cgroup),
         Fact::NetworkAttached => ready(&mut state.observed.network),
+        Fact::VolumesReady => ready(&mut state.observed.volumes),
         Fact::TaskFailed(text) => {
             failed(&mut state.observed.cgroup);
-            state.fail("ResourceInitializationError", &text);
+            state.fail(ContainerError::ResourceInitialization, &text);
         }
-        Fact::NetworkFailed(text) => {
+        Fact::NetworkFailed(error, text) => {
             failed(&mut state.observed.network);
-            state.fail("ResourceInitializationError", &text);
+            state.fail(error, &text);
+        }
+        Fact::VolumesFailed(text) => {
+            failed(&mut state.observed.volumes);
+            state.fail(ContainerError::CannotCreateVolume, &text);
         }
         Fact::NetworkDetached => released(&mut state.observed.network),
+        Fact::VolumesReleased => released(&mut state.observed.volumes),
         Fact::TaskRemoved => released(&mut state.observed.cgroup),
         Fact::Reported(report) => state.reported.acknowledge(&state.spec, &report),
         Fact::Pulled(n, _)
@@ -52,7 +62,8 @@ fn observe(state: &mut State, fact: Fact, now: Timestamp) {
         | Fact::LogFailed(n, _)
         | Fact::Started(n)
         | Fact::StartFailed(n, _)
-        | Fact::Exited(n, _)
+        | Fact::Exited(n, _, _)
+        | Fact::Probed(n, _, _)
         | Fact::Lost(n)
         | Fact::Absent(n)
         | Fact::LogFinished(n)
@@ -65,6 +76,7 @@ fn observe(state: &mut State, fact: Fact, now: Timestamp) {
 }
 
 fn of_container(state: &mut State, n: usize, fact: Fact, now: Timestamp) {
+    let spec = &state.spec.containers[n];
     let container = &mut state.observed.containers[n];
     match fact {
         Fact::Pulled(_, digest) if container.phase == Phase::Waiting => {
@@ -72,28 +84,40 @@ fn of_container(state: &mut State, n: usize, fact: Fact, now: Timestamp) {
             container.image_digest = digest;
         }
         Fact::PullFailed(_, text) if container.phase == Phase::Waiting && !container.image_ready => {
-            container.end_unstarted(reason("CannotPullContainerError", &text));
+            container.end_unstarted(Some(ContainerError::CannotPullContainer.because(text)));
         }
         Fact::LogReady(_) => container.log_ready = true,
         Fact::LogFailed(_, text) if container.phase == Phase::Waiting && !container.log_ready => {
-            let reason = reason("ResourceInitializationError", &text);
-            container.end_unstarted(reason);
+            container.end_unstarted(Some(ContainerError::ResourceInitialization.because(text)));
         }
-        Fact::Started(_) if container.phase == Phase::Starting => container.started(),
-        Fact::StartFailed(_, error) if container.phase == Phase::Starting => container.start_failed(error),
-        Fact::Exited(_, exit) if container.is_live() => {
-            container.exited(exit);
-            let stopped_at = &mut state.observed.execution_stopped_at;
-            *stopped_at = (*stopped_at).max(Some(exit.at));
+        Fact::Started(_) if container.is_starting() => container.started(spec, now),
+        Fact::StartFailed(_, error) if container.is_starting() => container.start_failed(error),
+        // While it restarts, the host may still speak of the end before.
+        Fact::Exited(_, restarts, exit)
+            if matches!(container.phase, Phase::Starting | Phase::Running)
+                && restarts == container.restarts =>
+        {
+            if state.desired == Desired::Running && container.may_restart(spec, exit) {
+                container.restart(exit);
+            } else {
+                container.exited(exit);
+                let stopped_at = &mut state.observed.execution_stopped_at;
+                *stopped_at = (*stopped_at).max(Some(exit.at));
+            }
         }
         Fact::Lost(_) if container.is_live() => {
-            container.lost();
+            container.lost(now);
             let stopped_at = &mut state.observed.execution_stopped_at;
             *stopped_at = (*stopped_at).max(Some(now));
         }
+        Fact::Probed(_, probe, outcome) => {
+            if let (Some(health), Some(check)) = (&mut container.health, &spec.health_check) {
+                health.probed(check, probe, outcome, now);
+            }
+        }
         // One that was never made is made now; one that ran and is gone without a trace is lost.
-        Fact::Absent(_) if container.phase == Phase::Running => {
-            container.lost();
+        Fact::Absent(_) if matches!(container.phase, Phase::Running | Phase::Restarting) => {
+            container.lost(now);
             container.on_host = false;
         }
         Fact::LogFinished(_) => container.log_finished = true,
@@ -108,6 +132,12 @@ fn timer_fired(state: &mut State, timer: Timer) {
         Timer::Kill(n) => {
             if let Some(c) = state.observed.containers.get_mut(n) {
                 c.killed = c.kill_deadline.is_some();
+            }
+        }
+        Timer::Probe(n, probe) => {
+            let container = state.observed.containers.get_mut(n);
+            if let Some(health) = container.and_then(|c| c.health.as_mut()) {
+                health.is_due(probe);
             }
         }
         Timer::Start(n) => {
@@ -136,59 +166,82 @@ fn released(resource: &mut Resource) {
     }
 }
 
-fn reason(name: &str, text: &str) -> Option<String> {
-    Some(format!("{name}: {text}"))
-}
-
 impl State {
-    /// How many containers have started and how many have ended: what the host may not be able to tell again.
-    fn milestones(&self) -> (usize, usize) {
-        let containers = &self.observed.containers;
-        let count = |reached: fn(&Container) -> bool| containers.iter().filter(|c| reached(c)).count();
-        (count(|c| c.was_started), count(Container::has_ended))
+    /// What the host may not be able to tell again: which containers have started, how often, and ended, and their
+    /// health.
+    fn milestones(&self) -> Vec<(bool, u32, bool, Option<HealthStatus>)> {
+        let of = |c: &Container| {
+            (c.was_started, c.restarts, c.has_ended(), c.health.as_ref().map(|health| health.status))
+        };
+        self.observed.containers.iter().map(of).collect()
     }
 
     /// The task as a whole cannot run. The first failure stays.
-    fn fail(&mut self, name: &str, text: &str) {
-        self.observed.failure = self.observed.failure.take().or_else(|| reason(name, text));
+    fn fail(&mut self, error: ContainerError, text: &str) {
+        self.observed.failure.get_or_insert_with(|| error.because(text));
     }
 }
 
 impl Container {
     fn is_live(&self) -> bool {
-        matches!(self.phase, Phase::Starting | Phase::Running)
+        matches!(self.phase, Phase::Starting | Phase::Running | Phase::Restarting)
+    }
+
+    fn is_starting(&self) -> bool {
+        matches!(self.phase, Phase::Starting | Phase::Restarting)
     }
 
     pub(super) fn end_unstarted(&mut self, reason: Option<String>) {
-        self.phase = Phase::Ended(End { exit_code: None, reason, dead: true });
+        self.end(End { exit_code: None, reason, dead: true });
     }
 
-    fn started(&mut self) {
+    fn started(&mut self, spec: &ContainerSpec, now: Timestamp) {
         self.phase = Phase::Running;
         self.was_started = true;
         self.may_have_logged = true;
+        self.started_at = Some(now);
+        let before = self.health.take();
+        self.health = spec.health_check.map(|check| Health::of_start(&check, before.as_ref(), now));
     }
 
     fn start_failed(&mut self, error: StartError) {
         let reason = match error {
-            StartError::Create(text) => reason("CannotCreateContainerError", &text),
-            StartError::Start(text) => reason("CannotStartContainerError", &text),
+            StartError::Create(text) => ContainerError::CannotCreateContainer.because(text),
+            StartError::Start(text) => ContainerError::CannotStartContainer.because(text),
         };
-        self.phase = Phase::Ended(End { exit_code: None, reason, dead: false });
+        self.end(End { exit_code: None, reason: Some(reason), dead: false });
+    }
+
+    fn may_restart(&self, spec: &ContainerSpec, exit: Exit) -> bool {
+        let (Some(policy), Some(started_at)) = (&spec.restart, self.started_at) else { return false };
+        !policy.ignored_exit_codes.contains(&exit.code)
+            && exit.at.millis_since(started_at) >= policy.attempt_period_ms
+    }
+
+    fn restart(&mut self, exit: Exit) {
+        self.phase = Phase::Restarting;
+        self.restarts += 1;
+        self.ended_at = Some(exit.at);
     }
 
     fn exited(&mut self, exit: Exit) {
-        let oom = || "OutOfMemoryError: Container killed due to memory usage".to_owned();
-        let reason = exit.oom_killed.then(oom);
+        let oom = || ContainerError::OutOfMemory.because(KILLED_FOR_MEMORY);
         self.was_started = true;
         self.may_have_logged = true;
-        self.phase = Phase::Ended(End { exit_code: Some(exit.code), reason, dead: true });
+        self.ended_at = Some(exit.at);
+        self.end(End { exit_code: Some(exit.code), reason: exit.oom_killed.then(oom), dead: true });
     }
 
     /// It may have written lines, and a process of it may be left.
-    fn lost(&mut self) {
-        let reason = reason("ContainerVanishedError", "the container ended and left no exit code");
+    fn lost(&mut self, now: Timestamp) {
         self.may_have_logged = true;
-        self.phase = Phase::Ended(End { exit_code: None, reason, dead: false });
+        self.ended_at = Some(now);
+        let reason = Some(ContainerError::ContainerVanished.because(VANISHED));
+        self.end(End { exit_code: None, reason, dead: false });
+    }
+
+    fn end(&mut self, end: End) {
+        self.phase = Phase::Ended(end);
+        self.health = None;
     }
 }

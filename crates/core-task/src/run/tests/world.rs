@@ -1,10 +1,11 @@
 //! Random lives: a host that does what it is asked in any order, fails, forgets, and crashes the agent anywhere.
-//! It tries to break INV-RUN-1 (`started twice`), INV-RUN-2 (`STOPPED was told`) and INV-RUN-3 (the end of `drain`).
+//! It tries to break INV-RUN-1 (`started twice`, but for restarts that were decided), INV-RUN-2 (`STOPPED was told`) and INV-RUN-3 (the end of `drain`).
 
 use super::spec;
 use crate::report::ReportedStatus;
-use crate::run::{Command, Exit, Fact, Signal, Spec, StartError, State, Timer, step};
+use crate::run::{Command, Desired, Exit, Fact, Outcome, Signal, Spec, StartError, State, Timer, step};
 use model::Timestamp;
+use model::reason::ContainerError;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -14,6 +15,8 @@ struct Remains {
     state: Option<Process>,
     /// How often a process was really made.
     made: u32,
+    /// The last restart that was carried out.
+    restarts: u32,
     asked_to_end: bool,
 }
 
@@ -36,6 +39,7 @@ struct World {
     containers: Vec<Remains>,
     network: bool,
     cgroup: bool,
+    volumes: bool,
     now: i64,
     upstream: ReportedStatus,
 }
@@ -53,6 +57,7 @@ impl World {
             containers,
             network: false,
             cgroup: false,
+            volumes: false,
             now: 0,
             upstream: ReportedStatus::Pending,
         };
@@ -62,7 +67,10 @@ impl World {
 
     fn tell(&mut self, fact: Fact) {
         self.now += 1;
+        let stopping = self.state.desired == Desired::Stopped;
+        let restarts = self.restarts();
         let delta = step(&mut self.state, fact.clone(), Timestamp(self.now));
+        assert!(!stopping || restarts == self.restarts(), "a restart of a task that stops");
         if delta.persist {
             self.ledger = self.state.clone();
         }
@@ -82,24 +90,22 @@ impl World {
     fn carry_out(&mut self, command: Command, luck: u8) {
         let fails = luck.is_multiple_of(5);
         let fact = match command {
-            Command::EnsureTask if fails => Some(Fact::TaskFailed("no cgroup".into())),
-            Command::EnsureTask => {
-                self.cgroup = true;
-                Some(Fact::TaskReady)
-            }
-            Command::AttachNetwork if fails => Some(Fact::NetworkFailed("no network".into())),
-            Command::AttachNetwork => {
-                self.network = true;
-                Some(Fact::NetworkAttached)
+            Command::EnsureTask | Command::AttachNetwork | Command::EnsureVolumes => {
+                Some(self.make_resource(command, fails))
             }
             Command::PullImage(n) if fails => Some(Fact::PullFailed(n, "no image".into())),
             Command::PullImage(n) => Some(Fact::Pulled(n, None)),
             Command::PrepareLog(n) if fails => Some(Fact::LogFailed(n, "no group".into())),
             Command::PrepareLog(n) => Some(Fact::LogReady(n)),
             Command::Start(n) => self.start(n, fails),
-            Command::Watch(n) => match self.containers[n].state {
+            Command::Restart(n, attempt) => self.restart(n, attempt, fails),
+            Command::Probe(n, probe) => {
+                let outcome = Outcome { passed: !fails, began_at: Timestamp(self.now) };
+                Some(Fact::Probed(n, probe, outcome))
+            }
+            Command::Watch(n, restarts) => match self.containers[n].state {
                 Some(Process::Runs) => None,
-                Some(Process::Exited(code)) => Some(Fact::Exited(n, self.exit(code))),
+                Some(Process::Exited(code)) => Some(Fact::Exited(n, restarts, self.exit(code))),
                 Some(Process::Lost) | None => Some(Fact::Lost(n)),
             },
             Command::Signal(n, signal) => {
@@ -118,13 +124,22 @@ impl World {
                 self.network = false;
                 Some(Fact::NetworkDetached)
             }
+            Command::ReleaseVolumes => {
+                assert!(
+                    self.containers.iter().all(|c| c.state.is_none()),
+                    "a volume was taken from a container"
+                );
+                self.volumes = false;
+                Some(Fact::VolumesReleased)
+            }
             Command::RemoveTask => {
+                assert!(!self.network, "the network was left without its task");
                 self.cgroup = false;
                 Some(Fact::TaskRemoved)
             }
             Command::Report(_) => self.report(),
         };
-        let watches_on = matches!(command, Command::Watch(_)) && fact.is_none();
+        let watches_on = matches!(command, Command::Watch(..)) && fact.is_none();
         if !watches_on {
             self.going.remove(&command);
         }
@@ -135,8 +150,30 @@ impl World {
         }
     }
 
+    fn make_resource(&mut self, command: Command, fails: bool) -> Fact {
+        match command {
+            Command::EnsureTask if fails => Fact::TaskFailed("no cgroup".into()),
+            Command::EnsureTask => {
+                self.cgroup = true;
+                Fact::TaskReady
+            }
+            Command::AttachNetwork if fails => {
+                Fact::NetworkFailed(ContainerError::ResourceInitialization, "no network".into())
+            }
+            Command::AttachNetwork => {
+                self.network = true;
+                Fact::NetworkAttached
+            }
+            Command::EnsureVolumes if fails => Fact::VolumesFailed("no room".into()),
+            _ => {
+                self.volumes = true;
+                Fact::VolumesReady
+            }
+        }
+    }
+
     fn start(&mut self, n: usize, fails: bool) -> Option<Fact> {
-        assert!(self.cgroup && self.network, "started without the task's resources");
+        assert!(self.cgroup && self.network && self.volumes, "started without the task's resources");
         let remains = &mut self.containers[n];
         if remains.state.is_none() {
             if fails {
@@ -147,6 +184,28 @@ impl World {
             remains.made += 1;
         }
         Some(Fact::Started(n))
+    }
+
+    /// As the runtime does it: one that has been restarted that often is left as it is.
+    fn restart(&mut self, n: usize, attempt: u32, fails: bool) -> Option<Fact> {
+        let remains = &mut self.containers[n];
+        if remains.restarts < attempt {
+            assert!(
+                matches!(remains.state, Some(Process::Exited(_) | Process::Lost)),
+                "restarted while it runs"
+            );
+            if fails || remains.state == Some(Process::Lost) {
+                return Some(Fact::StartFailed(n, StartError::Start("no room".into())));
+            }
+            remains.state = Some(Process::Runs);
+            remains.restarts = attempt;
+            remains.made += 1;
+        }
+        Some(Fact::Started(n))
+    }
+
+    fn restarts(&self) -> u32 {
+        self.state.observed.containers.iter().map(|c| c.restarts).sum()
     }
 
     fn signal(&mut self, n: usize, signal: Signal, luck: u8) {
@@ -179,7 +238,9 @@ impl World {
             let fact = match self.containers[n].state {
                 None => Fact::Absent(n),
                 Some(Process::Runs) => Fact::Started(n),
-                Some(Process::Exited(code)) => Fact::Exited(n, self.exit(code)),
+                Some(Process::Exited(code)) => {
+                    Fact::Exited(n, self.state.observed.containers[n].restarts, self.exit(code))
+                }
                 Some(Process::Lost) => Fact::Lost(n),
             };
             step(&mut self.state, fact, Timestamp(self.now));
@@ -201,7 +262,8 @@ impl World {
 
     fn check(&mut self) {
         for (n, remains) in self.containers.iter().enumerate() {
-            assert!(remains.made <= 1, "container {n} was started twice");
+            let decided = self.state.observed.containers[n].restarts;
+            assert!(remains.made <= 1 + decided, "container {n} was started twice");
         }
         assert_eq!(self.issued, self.state.outstanding());
     }
@@ -267,6 +329,8 @@ fn specs() -> impl Strategy<Value = Spec> {
         spec(&["init", "app!>init:SUCCESS"]),
         spec(&["a", "b>a:START", "c!>b:START>a:COMPLETE"]),
         spec(&["a!", "b!", "c>a:START", "d>c:SUCCESS"]),
+        spec(&["db+*", "app!+*>db:HEALTHY", "side*"]),
+        spec(&["app!*", "init*", "after+>init:COMPLETE"]),
     ])
 }
 
@@ -284,7 +348,7 @@ proptest! {
         }
         world.drain();
         prop_assert_eq!(world.upstream, ReportedStatus::Stopped);
-        prop_assert!(!world.network && !world.cgroup);
+        prop_assert!(!world.network && !world.cgroup && !world.volumes);
         prop_assert!(world.containers.iter().all(|c| c.state.is_none()));
         prop_assert!(world.state.outstanding().is_empty());
     }
