@@ -105,6 +105,7 @@ pub fn instance(id: &str, cpu_units: u32, memory_mib: u32) -> ContainerInstance 
         attributes: capabilities.map(|name| (name.to_owned(), None)).into(),
         tags: Default::default(),
         registered_at: Timestamp(1),
+        runtime_health: None,
         version: 1,
     }
 }

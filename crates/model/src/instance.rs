@@ -29,6 +29,10 @@ pub struct ContainerInstance {
     pub tags: Tags,
     /// When it registered.
     pub registered_at: Timestamp,
+    /// What the agent's check of its container runtime says (`healthStatus`, type CONTAINER_RUNTIME); `None` until it
+    /// has said anything.
+    #[serde(default)]
+    pub runtime_health: Option<RuntimeHealth>,
     /// Counts changes that DescribeContainerInstances would show.
     pub version: u64,
 }
@@ -52,6 +56,43 @@ pub enum InstanceStatus {
     Draining,
     /// Deregistered.
     Inactive,
+}
+
+/// One of `healthStatus.details[]` (Amazon ECS: container instance health).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuntimeHealth {
+    /// What the check says.
+    pub status: RuntimeStatus,
+    /// When it last said anything, to the minute or so.
+    pub last_updated: Timestamp,
+    /// Since when it says this.
+    pub last_status_change: Timestamp,
+}
+
+/// `status` of a check of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RuntimeStatus {
+    /// No check was made yet.
+    Initializing,
+    /// The container runtime answers.
+    Ok,
+    /// It does not.
+    Impaired,
+    /// Not known.
+    InsufficientData,
+}
+
+impl RuntimeStatus {
+    /// As the telemetry protocol writes it; `None` for a word that it does not have.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "INITIALIZING" => Some(Self::Initializing),
+            "OK" => Some(Self::Ok),
+            "IMPAIRED" => Some(Self::Impaired),
+            "INSUFFICIENT_DATA" => Some(Self::InsufficientData),
+            _ => None,
+        }
+    }
 }
 
 /// What a host has, or what is left of it.

@@ -271,6 +271,11 @@ impl HealthStatus {
             Self::Unhealthy => "UNHEALTHY",
         }
     }
+
+    /// As the agent protocol writes it; `None` for a word that it does not have.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Healthy, Self::Unknown, Self::Unhealthy].into_iter().find(|health| health.as_str() == text)
+    }
 }
 
 /// `containers[].lastStatus`. It never goes back.

@@ -63,6 +63,7 @@ fn instance(host: u8) -> ContainerInstance {
         attributes: BTreeMap::new(),
         tags: BTreeMap::new(),
         registered_at: model::Timestamp(1),
+        runtime_health: None,
         version: 1,
     }
 }

@@ -107,6 +107,7 @@ impl Registration {
             attributes: self.attributes,
             tags: self.tags.unwrap_or_default(),
             registered_at: now,
+            runtime_health: None,
             version: 1,
         }
     }
