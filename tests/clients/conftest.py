@@ -1,4 +1,6 @@
-"""Real clients against a real Wharf. Everything runs in one network namespace of its own (see ./x), as root."""
+"""Real clients against a real Wharf. Everything runs in one network namespace of its own (see ./x), as root.
+
+WHARF_RUNTIME=docker runs the tasks on a Docker Engine that the tests start."""
 
 import json
 import os
@@ -10,23 +12,62 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from wharf import Wharf, busybox_archive
+from dockerd import Docker
+from tasks import runtime
+from wharf import Wharf, busybox_archive, directory, file, link
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 
+# What the health check of the examples calls; the image of a user has the real one.
+CURL = b"#!/bin/sh\nexec wget -q -O /dev/null http://localhost/health\n"
+
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory):
-    """A docker archive of busybox that answers to the names the examples use."""
-    return busybox_archive(tmp_path_factory.mktemp("images") / "busybox.tar", ["hello-world:latest", "busybox:latest"])
+    """A docker archive of busybox that answers to the names that the tests use."""
+    return busybox_archive(tmp_path_factory.mktemp("images") / "busybox.tar", ["hello-world:latest", "busybox:latest", "sidecar:latest"])
+
+
+@pytest.fixture(scope="session")
+def more_images(tmp_path_factory):
+    """Docker archives of images that say something in their configuration or have something in their files."""
+    directory_of = tmp_path_factory.mktemp("images")
+    app = [directory("www"), file("www/health", b"well\n"), file("bin/curl", CURL, 0o755)]
+    seeded = [
+        directory("seeded", 0o750, owner=1234),
+        file("seeded/file", b"seed\n", owner=1234),
+        
+        link("escape", "/../../../../etc"),
+    ]
+    names = ["my-app:latest", "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app:latest"]
+    return [
+        busybox_archive(directory_of / "app.tar", names, {"Cmd": ["httpd", "-f", "-p", "80", "-h", "/www"]}, app),
+        busybox_archive(directory_of / "seeded.tar", ["seeded:latest"], more=seeded),
+        busybox_archive(directory_of / "interrupted.tar", ["interrupted:latest"], {"StopSignal": "SIGINT"}),
+    ]
+
+
+@pytest.fixture(scope="session")
+def docker(tmp_path_factory, images, more_images):
+    """A Docker Engine with the images, when the tests are to use one."""
+    if runtime() != "docker":
+        yield None
+        return
+    with Docker(tmp_path_factory.mktemp("docker")) as docker:
+        for archive in [images, *more_images]:
+            docker.load(archive)
+        yield docker
 
 
 @pytest.fixture(scope="module")
-def wharf(tmp_path_factory, images):
+def wharf(tmp_path_factory, images, more_images, docker):
     """One Wharf for all tests of a file. One at a time: two would want the same bridge."""
-    with Wharf(tmp_path_factory.mktemp("wharf"), ["up", "--ephemeral"]) as wharf:
-        wharf.cli("image", "load", str(images))
+    options = ["--runtime", "docker", "--docker-host", docker.address] if docker else []
+    with Wharf(tmp_path_factory.mktemp("wharf"), ["up", "--ephemeral", *options]) as wharf:
+        if not docker:
+            for archive in [images, *more_images]:
+                wharf.cli("image", "load", str(archive))
         yield wharf
 
 

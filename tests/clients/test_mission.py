@@ -21,7 +21,7 @@ def tokyo(wharf, aws):
     environment = json.loads(wharf.cli_in_region("ap-northeast-1", "env", "--output", "json").stdout)
     saved = {name: wharf.environment[name] for name in exports}
     wharf.environment.update({name: environment[name] for name in exports})
-    definition = aws("ecs", "register-task-definition", "--cli-input-json", "file://hello-world/hello-world.taskdef.json",
+    definition = aws("ecs", "register-task-definition", "--cli-input-json", "file://task-definitions/hello-world.json",
                      region="ap-northeast-1")["taskDefinition"]  # fmt: skip
     aws("ecs", "create-cluster", "--cluster-name", "hello-world-cluster", region="ap-northeast-1")
     yield definition

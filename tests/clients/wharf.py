@@ -1,5 +1,6 @@
 """Starting, killing and inspecting a Wharf process; and the images that tests load."""
 
+import hashlib
 import io
 import json
 import os
@@ -123,39 +124,59 @@ class Wharf:
                 yield int(process.name)
 
 
-def busybox_archive(path, names):
+APPLETS = (
+    "sh echo sleep cat env id hostname ip ps nc wget httpd true false kill mount ls yes head seq trap pwd stat grep touch tty tail cut cp mkdir "
+    "wc df readlink tr test rm chmod date nslookup ping stty sort uniq dd mknod usleep setsid expr printf"
+)
+
+
+def directory(name, mode=0o755, owner=0):
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, mode, owner, owner
+    return entry, None
+
+
+def link(name, target):
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = tarfile.SYMTYPE, target
+    return entry, None
+
+
+def file(name, content, mode=0o644, owner=0):
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode, entry.uid, entry.gid = len(content), mode, owner, owner
+    return entry, content
+
+
+def busybox_archive(path, names, config=None, more=()):
     """A docker archive of Debian's static busybox with a link for each applet that tests use."""
+    passwd = b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n"
+    busybox = pathlib.Path("/bin/busybox").read_bytes()
+    entries = [
+        *(directory(name) for name in ("bin", "etc")),
+        directory("tmp", 0o1777),
+        file("bin/busybox", busybox, 0o755),
+        *(link(f"bin/{applet}", "busybox") for applet in APPLETS.split()),
+        file("etc/passwd", passwd),
+        *more,
+    ]
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar:
-        for directory in ("bin", "tmp", "etc"):
-            entry = tarfile.TarInfo(directory)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if directory == "tmp" else 0o755
-            tar.addfile(entry)
-        tar.add("/bin/busybox", "bin/busybox")
-        applets = "sh echo sleep cat env id hostname ip ps nc wget httpd true false kill mount ls yes head seq trap pwd stat grep"
-        for applet in applets.split():
-            entry = tarfile.TarInfo(f"bin/{applet}")
-            entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(entry)
-        passwd = b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n"
-        entry = tarfile.TarInfo("etc/passwd")
-        entry.size = len(passwd)
-        tar.addfile(entry, io.BytesIO(passwd))
-    import hashlib
-
+        for entry, content in entries:
+            tar.addfile(entry, content and io.BytesIO(content))
     layer_bytes = layer.getvalue()
-    config = json.dumps(
+    image = json.dumps(
         {
             "architecture": {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine],
             "os": "linux",
-            "config": {"Env": ["PATH=/bin"], "Cmd": ["sh"]},
+            "config": {"Env": ["PATH=/bin"], "Cmd": ["sh"]} | (config or {}),
             "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer_bytes).hexdigest()]},
         }
     ).encode()
-    config_name = hashlib.sha256(config).hexdigest() + ".json"
-    manifest = json.dumps([{"Config": config_name, "RepoTags": names, "Layers": ["layer.tar"]}]).encode()
+    image_name = hashlib.sha256(image).hexdigest() + ".json"
+    manifest = json.dumps([{"Config": image_name, "RepoTags": names, "Layers": ["layer.tar"]}]).encode()
     with tarfile.open(path, "w") as tar:
-        for name, content in ((config_name, config), ("layer.tar", layer_bytes), ("manifest.json", manifest)):
+        for name, content in ((image_name, image), ("layer.tar", layer_bytes), ("manifest.json", manifest)):
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))

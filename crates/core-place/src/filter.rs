@@ -8,7 +8,7 @@ use model::instance::InstanceStatus;
 type Filter = fn(&Host, &Needs) -> Result<(), Reason>;
 
 /// In the order in which a host's reason is looked for.
-const FILTERS: [Filter; 6] = [active, connected, attributes, cpu, memory, ports];
+const FILTERS: [Filter; 7] = [active, connected, attributes, cpu, memory, gpus, ports];
 
 /// Whether the host takes a task with these needs.
 pub(crate) fn fits(host: &Host, needs: &Needs) -> Result<(), Reason> {
@@ -36,6 +36,10 @@ fn cpu(host: &Host, needs: &Needs) -> Result<(), Reason> {
 
 fn memory(host: &Host, needs: &Needs) -> Result<(), Reason> {
     ensure(u64::from(needs.demand.memory_mib) <= host.free_memory_mib(), Reason::Memory)
+}
+
+fn gpus(host: &Host, needs: &Needs) -> Result<(), Reason> {
+    ensure(needs.gpus as usize <= host.free_gpus().count(), Reason::Gpu)
 }
 
 fn ports(host: &Host, needs: &Needs) -> Result<(), Reason> {

@@ -35,6 +35,7 @@ pub(crate) struct Used {
     memory_mib: u64,
     ports_tcp: BTreeSet<u16>,
     ports_udp: BTreeSet<u16>,
+    gpus: BTreeSet<String>,
     pub(crate) tasks: u32,
     pub(crate) tasks_by_group: BTreeMap<String, u32>,
 }
@@ -101,6 +102,11 @@ impl Hosts {
         })
     }
 
+    /// The host with this id, of whatever cluster.
+    pub(crate) fn host(&self, id: &InstanceId) -> Option<&Host> {
+        self.hosts.get(id)
+    }
+
     fn used_on(&self, id: &InstanceId) -> Used {
         let mut used = Used::default();
         let taken = self.tasks.values().filter(|t| t.instance == *id);
@@ -131,6 +137,11 @@ impl Host {
         u64::from(self.registered.memory_mib).saturating_sub(self.used.memory_mib)
     }
 
+    /// By id.
+    pub(crate) fn free_gpus(&self) -> impl Iterator<Item = &String> {
+        self.registered.gpus.difference(&self.used.gpus)
+    }
+
     pub(crate) fn ports_free(&self, tcp: &BTreeSet<u16>, udp: &BTreeSet<u16>) -> bool {
         let (reserved, used) = (&self.registered, &self.used);
         tcp.is_disjoint(&reserved.ports_tcp)
@@ -146,6 +157,7 @@ impl Used {
         self.memory_mib += u64::from(demand.memory_mib);
         self.ports_tcp.extend(&demand.ports_tcp);
         self.ports_udp.extend(&demand.ports_udp);
+        self.gpus.extend(demand.gpus.iter().cloned());
         self.tasks += 1;
         *self.tasks_by_group.entry(group.to_owned()).or_default() += 1;
     }
@@ -155,6 +167,7 @@ impl Used {
         self.memory_mib -= u64::from(demand.memory_mib);
         self.ports_tcp.retain(|p| !demand.ports_tcp.contains(p));
         self.ports_udp.retain(|p| !demand.ports_udp.contains(p));
+        self.gpus.retain(|id| !demand.gpus.contains(id));
         self.tasks -= 1;
         if let Some(n) = self.tasks_by_group.get_mut(group) {
             *n -= 1;

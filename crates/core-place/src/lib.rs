@@ -6,7 +6,7 @@
 //! Invariants: a plan never overcommits an instance (INV-PLACE-1), not even by the tasks of the same plan; the same
 //! hosts and needs give the same plan; every refusal is explained for every instance that was considered.
 //!
-//! Start at [`Hosts`] (the view), [`Needs`] (the question) and [`plan`]. The README states the problem.
+//! Start at [`Hosts`] (the view), [`Needs`] (the question) and [`plan`]; [`plan_on`] when the caller chose the host. The README states the problem.
 
 mod filter;
 mod hosts;
@@ -18,5 +18,5 @@ mod tests;
 
 pub use hosts::Hosts;
 pub use needs::Needs;
-pub use plan::{Placement, plan};
+pub use plan::{Place, Placement, plan, plan_on};
 pub use refusal::{Reason, Refusal};

@@ -18,6 +18,8 @@ pub struct Needs {
     pub group: String,
     /// CPU, memory and fixed host ports.
     pub demand: Resources,
+    /// How many GPUs; which ones is for the plan to say.
+    pub gpus: u32,
     /// Attributes that the host must have: a name, and its value where one is asked for.
     pub attributes: Vec<(String, Option<String>)>,
 }
@@ -33,8 +35,9 @@ impl Needs {
         group: impl Into<String>,
     ) -> Self {
         let demand = model::demand::demand(definition, overrides);
+        let gpus = model::demand::gpu_count(definition, overrides);
         let attributes = attributes(definition);
-        Self { scope, cluster, launch_type, group: group.into(), demand, attributes }
+        Self { scope, cluster, launch_type, group: group.into(), demand, gpus, attributes }
     }
 
     /// What this task needs.

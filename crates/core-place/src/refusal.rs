@@ -1,6 +1,7 @@
 //! Why no instance took a task.
 
 use model::InstanceId;
+use model::reason::FailureReason;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -17,21 +18,25 @@ pub enum Reason {
     Cpu,
     /// Too little memory is left.
     Memory,
+    /// Too few GPUs are left.
+    Gpu,
     /// A port is taken.
     Ports,
 }
 
 impl Reason {
-    /// The `reason` in `failures[]` (Amazon ECS: API failure reasons).
+    /// The `reason` in `failures[]`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Inactive => "INACTIVE",
-            Self::Agent => "AGENT",
-            Self::Attribute => "ATTRIBUTE",
-            Self::Cpu => "RESOURCE:CPU",
-            Self::Memory => "RESOURCE:MEMORY",
-            Self::Ports => "RESOURCE:PORTS",
+            Self::Inactive => FailureReason::Inactive,
+            Self::Agent => FailureReason::Agent,
+            Self::Attribute => FailureReason::Attribute,
+            Self::Cpu => FailureReason::Cpu,
+            Self::Memory => FailureReason::Memory,
+            Self::Gpu => FailureReason::Gpu,
+            Self::Ports => FailureReason::Ports,
         }
+        .as_str()
     }
 
     fn sentence(self) -> &'static str {
@@ -41,6 +46,7 @@ impl Reason {
             Self::Attribute => "a required attribute is missing",
             Self::Cpu => "too little CPU left",
             Self::Memory => "too little memory left",
+            Self::Gpu => "too few GPUs left",
             Self::Ports => "a required port is in use",
         }
     }

@@ -1,11 +1,11 @@
 //! Tests of placement: small worlds with their whole plan, and random ones that are never overcommitted.
 
-use crate::{Hosts, Needs, plan};
+use crate::{Hosts, Needs, Place, Reason, plan, plan_on};
 use expect_test::{Expect, expect};
 use model::container::{PortMapping, Protocol};
 use model::fixture::{instance, task};
 use model::instance::{ContainerInstance, InstanceStatus};
-use model::task::{Task, TaskStatus};
+use model::task::{NetworkBinding, Task, TaskStatus};
 use model::task_definition::{LaunchType, NetworkMode, RuntimePlatform, TaskDefinition};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -27,11 +27,24 @@ fn running(id: &str, on: &str, group: &str) -> Task {
     task
 }
 
+fn port(container_port: u16, host_port: Option<u16>) -> PortMapping {
+    let protocol = Protocol::Tcp;
+    PortMapping {
+        container_port,
+        container_port_last: None,
+        host_port,
+        protocol,
+        name: None,
+        app_protocol: None,
+    }
+}
+
 fn check(instances: &[ContainerInstance], tasks: &[Task], wanted: &Task, count: u32, expected: Expect) {
     let hosts = Hosts::from_records(instances, tasks);
     let placement = plan(&hosts, &Needs::of(wanted), count);
-    let line = |placed: &Result<model::InstanceId, crate::Refusal>| match placed {
-        Ok(instance) => format!("{instance}\n"),
+    let line = |placed: &Result<Place, crate::Refusal>| match placed {
+        Ok(Place { instance, gpus }) if gpus.is_empty() => format!("{instance}\n"),
+        Ok(Place { instance, gpus }) => format!("{instance} {}\n", gpus.join(" ")),
         Err(refusal) => format!("{refusal}\n"),
     };
     expected.assert_eq(&placement.tasks.iter().map(line).collect::<String>());
@@ -117,8 +130,7 @@ fn every_reason_is_told_with_its_count() {
 fn a_fixed_host_port_is_taken_once() {
     let web = |d: &mut TaskDefinition| {
         d.network_mode = NetworkMode::Host;
-        let mapping =
-            |port, protocol| PortMapping { container_port: port, host_port: None, protocol, name: None };
+        let mapping = |port: u16, protocol| PortMapping { protocol, ..self::port(port, None) };
         d.containers[0].port_mappings = vec![mapping(80, Protocol::Tcp), mapping(53, Protocol::Udp)];
     };
     let mut reserved = instance("b", 4096, 8192);
@@ -241,7 +253,66 @@ fn a_kept_view_equals_a_fresh_one() {
     let needs = Needs::of(&wanted(|_| {}));
     assert_eq!(plan(&kept, &needs, 40), plan(&fresh, &needs, 40));
     kept.forget_instance(&"b".into());
-    assert!(plan(&kept, &needs, 40).tasks.iter().flatten().all(|i| i.as_str() == "a"));
+    assert!(plan(&kept, &needs, 40).tasks.iter().flatten().all(|place| place.instance.as_str() == "a"));
+}
+
+/// An instance with GPUs of these ids.
+fn gpu_instance(id: &str, gpus: &[&str]) -> ContainerInstance {
+    let mut instance = instance(id, 4096, 8192);
+    instance.registered.gpus = gpus.iter().map(|&id| id.to_owned()).collect();
+    instance
+}
+
+#[test]
+fn a_gpu_goes_to_one_task_at_a_time() {
+    let mut holder = running("1", "b", "family:other");
+    holder.containers[0].gpu_ids = vec!["g1".to_owned()];
+    check(
+        &[gpu_instance("a", &[]), gpu_instance("b", &["g1", "g2", "g3", "g4"])],
+        &[holder],
+        &wanted(|d| d.containers[0].gpus = 2),
+        2,
+        expect![[r#"
+            b g2 g3
+            no container instance met all of the requirements: too few GPUs left on 2 (RESOURCE:GPU)
+        "#]],
+    );
+}
+
+#[test]
+fn a_port_that_an_agent_chose_is_taken() {
+    let mut other = running("1", "a", "family:other");
+    let binding = NetworkBinding {
+        bind_ip: "0.0.0.0".to_owned(),
+        container_port: None,
+        host_port: None,
+        container_port_range: Some("1-3".to_owned()),
+        host_port_range: Some("50000-50002".to_owned()),
+        protocol: Protocol::Tcp,
+    };
+    other.containers[0].network_bindings = vec![binding];
+    check(
+        &[instance("a", 4096, 8192)],
+        &[other],
+        &wanted(|d| {
+            d.network_mode = NetworkMode::Bridge;
+            d.containers[0].port_mappings = vec![port(80, Some(50002))];
+        }),
+        1,
+        expect![[r#"
+            no container instance met all of the requirements: a required port is in use on 1 (RESOURCE:PORTS)
+        "#]],
+    );
+}
+
+#[test]
+fn a_host_that_the_caller_chose_takes_the_task_or_says_why_not() {
+    let hosts = Hosts::from_records(&[gpu_instance("a", &["g"]), instance("b", 128, 8192)], []);
+    let needs = Needs::of(&wanted(|d| d.containers[0].gpus = 1));
+    let place = Place { instance: "a".into(), gpus: vec!["g".to_owned()] };
+    assert_eq!(plan_on(&hosts, &needs, &"a".into()), Some(Ok(place)));
+    assert_eq!(plan_on(&hosts, &needs, &"b".into()), Some(Err(Reason::Cpu)));
+    assert_eq!(plan_on(&hosts, &needs, &"c".into()), None);
 }
 
 proptest! {
@@ -259,17 +330,15 @@ proptest! {
                 (d.cpu_units, d.memory_mib) = (Some(cpu), Some(memory));
                 if host_mode {
                     d.network_mode = NetworkMode::Host;
-                    let mapping =
-                        PortMapping { container_port: 80, host_port: None, protocol: Protocol::Tcp, name: None };
-                    d.containers[0].port_mappings = vec![mapping];
+                    d.containers[0].port_mappings = vec![port(80, None)];
                 }
             });
             let placement = plan(&hosts, &Needs::of(&wanted), count);
             prop_assert_eq!(placement.tasks.len(), count as usize);
-            for instance in placement.tasks.into_iter().flatten() {
+            for place in placement.tasks.into_iter().flatten() {
                 let mut task = wanted.clone();
                 task.id = format!("t{}", tasks.len()).into();
-                task.instance = Some(instance);
+                task.instance = Some(place.instance);
                 task.last_status = TaskStatus::Pending;
                 hosts.observe_task(&task);
                 tasks.push(task);

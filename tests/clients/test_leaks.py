@@ -1,0 +1,71 @@
+"""Many short tasks leave nothing: no process, cgroup, mount, namespace, link, address, and no line is lost."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+from tasks import GROUP, Tasks, container
+from wharf import eventually
+
+TASKS = int(os.environ.get("WHARF_SHORT_TASKS", "1000"))
+AT_ONCE = 10
+
+
+@pytest.fixture(scope="module")
+def tasks(client, network):
+    return Tasks(client, network)
+
+
+def kept(wharf):
+    """What the host has of this Wharf, by kind."""
+    mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
+    links = json.loads(subprocess.run(["ip", "-j", "link"], capture_output=True, text=True, check=True).stdout)
+    cgroups = [path for root in pathlib.Path("/sys/fs/cgroup").glob(f"**/wharf-{wharf.name}") for path in root.glob("**/") if path.is_dir()]
+    return {
+        "shims": sorted(wharf.shims()),
+        "container mounts": [path for path in mounts if "/containers/" in path],
+        "cgroups": len(cgroups),
+        "container directories": len(list(wharf.data.glob("containers/*"))) + len(list(wharf.data.glob("spool/*"))),
+        "volumes": len(list(wharf.data.glob("volumes/task/*"))),
+        # A pool of namespaces is kept ready; it must not grow.
+        "namespaces in use": len([link for link in links if link.get("ifname", "").startswith("wt")]),
+    }
+
+
+def test_a_thousand_short_tasks_leave_nothing(tasks, wharf):
+    volume = {"volumes": [{"name": "v"}]}
+    members = {"mountPoints": [{"sourceVolume": "v", "containerPath": "/v"}], "portMappings": [{"containerPort": 80}]}
+    kinds = [
+        tasks.define(container('echo "line of $0"', **members), networkMode="awsvpc", **volume),
+        tasks.define(container('echo "line of $0"', **members), networkMode="bridge", **volume),
+        tasks.define(container('echo "line of $0"'), networkMode="none"),
+    ]
+    tasks.run(definition=kinds[0]).stopped()
+    before = kept(wharf)
+    ran, networks = [], {"networkConfiguration": tasks.network}
+    for batch in range(TASKS // AT_ONCE):
+        definition = kinds[batch % len(kinds)]
+        more = networks if definition == kinds[0] else {}
+        answer = tasks.ecs.run_task(taskDefinition=definition, launchType="EC2", count=AT_ONCE, **more)
+        assert answer["failures"] == []
+        arns = [task["taskArn"] for task in answer["tasks"]]
+        over = lambda: (all(t["lastStatus"] == "STOPPED" for t in (ts := tasks.ecs.describe_tasks(tasks=arns)["tasks"])) and ts)  # noqa: E731
+        for task in eventually("the batch is over", 60, over):
+            assert task["containers"][0].get("exitCode") == 0, task
+        ran += arns
+    eventually(f"nothing is left beyond {before}", 30, lambda: kept(wharf) == before)
+    assert lines_of(tasks, ran) == {arn: ["line of sh"] for arn in ran}
+
+
+def lines_of(tasks, arns):
+    lines = {arn: [] for arn in arns}
+    by_id = {arn.rsplit("/", 1)[1]: arn for arn in arns}
+    paginator = tasks.logs.get_paginator("filter_log_events")
+    for page in paginator.paginate(logGroupName=GROUP, logStreamNamePrefix="t/main/"):
+        for event in page["events"]:
+            arn = by_id.get(event["logStreamName"].rsplit("/", 1)[1])
+            if arn:
+                lines[arn].append(event["message"])
+    return lines
