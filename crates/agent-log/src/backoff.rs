@@ -16,8 +16,7 @@ pub struct Backoff {
 impl Backoff {
     /// The backoff of whatever `name` names.
     pub fn new(name: &str) -> Self {
-        let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| mix(h, u64::from(b)));
-        Self { seed, attempts: 0 }
+        Self { seed: fnv1a(name), attempts: 0 }
     }
 
     /// Attempts that have failed so far.
@@ -32,6 +31,11 @@ impl Backoff {
         let percent = mix(self.seed, u64::from(self.attempts)) >> 32;
         full - full * u32::try_from(percent % 50).expect("less than 50") / 100
     }
+}
+
+/// Fowler–Noll–Vo 1a of a name, the same in every version of this crate.
+pub fn fnv1a(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| mix(h, u64::from(b)))
 }
 
 /// A step of Fowler–Noll–Vo 1a.

@@ -1,5 +1,6 @@
-//! One PutLogEvents call.
+//! What is sent at once: no more than one PutLogEvents call takes.
 
+use crate::multiline::Event;
 use agent_driver::LogEvent;
 
 /// PutLogEvents: "The maximum number of log events in a batch is 10,000."
@@ -21,14 +22,12 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Adds a line, all of it or nothing: `false` when the batch has no room for it. An empty batch has room for any
-    /// line of a spool. An empty line is no event, as in Docker's awslogs: CloudWatch Logs refuses empty messages.
+    /// Adds an event, all of it or nothing: `false` when the batch has no room for it. An empty batch has room for any
+    /// event of an [`Assembler`](crate::multiline::Assembler).
     #[must_use]
-    pub fn add(&mut self, at_unix_ms: i64, line: &[u8]) -> bool {
-        if line.is_empty() {
-            return true;
-        }
-        let messages = messages_of(line);
+    pub fn add(&mut self, event: Event) -> bool {
+        let Event { at_unix_ms, is_stderr, text } = event;
+        let messages = messages_of(text);
         let bytes: usize = messages.iter().map(|m| m.len() + EVENT_OVERHEAD_BYTES).sum();
         let (first, last) = self.times.unwrap_or((at_unix_ms, at_unix_ms));
         let times = (first.min(at_unix_ms), last.max(at_unix_ms));
@@ -38,7 +37,11 @@ impl Batch {
         if fits {
             self.bytes += bytes;
             self.times = Some(times);
-            self.events.extend(messages.into_iter().map(|message| LogEvent { at_unix_ms, message }));
+            self.events.extend(messages.into_iter().map(|message| LogEvent {
+                at_unix_ms,
+                message,
+                is_stderr,
+            }));
         }
         fits
     }
@@ -50,17 +53,23 @@ impl Batch {
     }
 }
 
-/// The messages that a line becomes: several when replacing invalid UTF-8 made it too long.
-fn messages_of(line: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(line);
-    let mut rest = &*text;
-    let mut messages = Vec::new();
-    while !rest.is_empty() {
-        let (head, tail) = rest.split_at(rest.floor_char_boundary(MESSAGE_BYTES_MAX));
-        messages.push(head.to_owned());
-        rest = tail;
+/// The messages that an event becomes: several when its last newline, or replacing invalid UTF-8, made it too long.
+fn messages_of(text: Vec<u8>) -> Vec<String> {
+    let text = String::from_utf8(text).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+    if text.len() <= MESSAGE_BYTES_MAX {
+        return vec![text];
     }
-    messages
+    pieces(&text, MESSAGE_BYTES_MAX).map(str::to_owned).collect()
+}
+
+/// The text in pieces of at most `max` bytes, cut between characters.
+pub fn pieces(text: &str, max: usize) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (head, tail) = rest.split_at(rest.floor_char_boundary(max));
+        rest = tail;
+        (!head.is_empty()).then_some(head)
+    })
 }
 
 #[cfg(test)]
@@ -68,10 +77,14 @@ mod tests {
     use super::*;
     use crate::spool::MAX_LINE_BYTES;
 
+    fn line(at_unix_ms: i64, text: &[u8]) -> Event {
+        Event { at_unix_ms, is_stderr: false, text: text.to_vec() }
+    }
+
     #[test]
     fn invalid_utf8_is_replaced_and_split_again() {
         let mut batch = Batch::default();
-        assert!(batch.add(1, &vec![0xff; MAX_LINE_BYTES]));
+        assert!(batch.add(line(1, &vec![0xff; MAX_LINE_BYTES])));
         let events = batch.into_events();
         assert_eq!(events.len(), 4);
         assert!(events.iter().all(|e| e.message.len() <= MESSAGE_BYTES_MAX));
@@ -81,22 +94,21 @@ mod tests {
     #[test]
     fn limits_are_those_of_put_log_events() {
         let mut batch = Batch::default();
-        assert_eq!((0..20_000).take_while(|_| batch.add(0, b"x")).count(), EVENTS_MAX);
+        assert_eq!((0..20_000).take_while(|_| batch.add(line(0, b"x"))).count(), EVENTS_MAX);
 
         let mut batch = Batch::default();
-        assert_eq!((0..9).take_while(|_| batch.add(0, &[b'x'; MAX_LINE_BYTES])).count(), 4);
+        assert_eq!((0..9).take_while(|_| batch.add(line(0, &[b'x'; MAX_LINE_BYTES]))).count(), 4);
 
         let mut batch = Batch::default();
-        assert!(batch.add(0, b"monday") && batch.add(SPAN_MS_MAX - 1, b"still monday"));
-        assert!(!batch.add(SPAN_MS_MAX, b"tuesday"));
-        assert!(batch.add(SPAN_MS_MAX, b""), "an empty line needs no room");
+        assert!(batch.add(line(0, b"monday")) && batch.add(line(SPAN_MS_MAX - 1, b"still monday")));
+        assert!(!batch.add(line(SPAN_MS_MAX, b"tuesday")));
     }
 
     #[test]
     fn events_are_sorted_and_ties_keep_their_order() {
         let mut batch = Batch::default();
-        for (at, line) in [(5, "c"), (3, "a"), (5, "d"), (4, ""), (3, "b")] {
-            assert!(batch.add(at, line.as_bytes()));
+        for (at, text) in [(5, "c"), (3, "a"), (5, "d"), (3, "b")] {
+            assert!(batch.add(line(at, text.as_bytes())));
         }
         let messages: Vec<_> = batch.into_events().into_iter().map(|e| e.message).collect();
         assert_eq!(messages, ["a", "b", "c", "d"]);

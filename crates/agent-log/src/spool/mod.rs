@@ -6,8 +6,7 @@
 //! cursor                         "7 4711\n": what the agent has shipped; replaced by rename
 //! ```
 //!
-//! The writer splits the output into lines, so each record stands alone: the reader resumes at any record, and the
-//! loss of old segments never mangles a line. A record's time is when the shim read the line's newline.
+//! The writer splits the output into lines, so each record stands alone: the reader resumes at any record. A record's time is when the shim read the line's newline.
 //!
 //! A segment is *sealed* once a later one exists. Unfinished bytes at the end of the last segment are a record being
 //! written; at the end of a sealed one they are the remains of a writer that died.

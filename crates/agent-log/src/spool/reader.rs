@@ -9,11 +9,16 @@ use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+/// Bytes taken from a segment at a time.
+const READ_BYTES: usize = 64 * 1024;
+
 /// A place in a spool, always between two records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
-    segment: u64,
-    offset: u64,
+    /// The number of the segment.
+    pub segment: u64,
+    /// Bytes from its beginning.
+    pub offset: u64,
 }
 
 impl Cursor {
@@ -29,22 +34,6 @@ impl Cursor {
         fs::write(&fresh, format!("{} {}\n", self.segment, self.offset))?;
         fs::rename(fresh, dir.join(CURSOR))
     }
-}
-
-/// Lines that begin at or after this cursor in the segment, counted up to a torn tail.
-pub(super) fn count_lines(dir: &Path, segment: u64, shipped: Option<Cursor>) -> io::Result<u64> {
-    let offset = match shipped {
-        Some(cursor) if cursor.segment > segment => return Ok(0),
-        Some(cursor) if cursor.segment == segment => cursor.offset,
-        _ => 0,
-    };
-    let mut open = Open::at(dir, Cursor { segment, offset })?;
-    let mut lines = 0;
-    while let Some(header) = open.next_header()? {
-        open.skip(header)?;
-        lines += u64::from(header.is_line());
-    }
-    Ok(lines)
 }
 
 /// Reads a spool from where the last reader acknowledged. One reader a spool.
@@ -181,7 +170,7 @@ struct Open {
 
 impl Open {
     fn at(dir: &Path, at: Cursor) -> io::Result<Self> {
-        let file = BufReader::new(File::open(segment_path(dir, at.segment))?);
+        let file = BufReader::with_capacity(READ_BYTES, File::open(segment_path(dir, at.segment))?);
         let mut open = Self { file, offset: at.offset };
         open.file.seek(SeekFrom::Start(open.offset))?;
         Ok(open)
@@ -219,13 +208,6 @@ impl Open {
             self.file.seek(SeekFrom::Start(self.offset))?;
         }
         Ok(decoded)
-    }
-
-    /// Passes the payload of a header that [`Open::next_header`] answered, when it is there.
-    fn skip(&mut self, header: Header) -> io::Result<()> {
-        self.offset += (HEADER_BYTES + header.payload_bytes()) as u64;
-        self.file.seek(SeekFrom::Start(self.offset))?;
-        Ok(())
     }
 
     /// Whether `into` could be filled; when not, the next read begins at the offset again.

@@ -39,7 +39,7 @@ pub enum Record {
     Dropped {
         /// When, in milliseconds since the epoch.
         at_unix_ms: i64,
-        /// Lines that were dropped; an upper bound when they were being shipped just then.
+        /// Lines that were dropped here.
         lines: u64,
     },
     /// The container's output has ended; nothing follows.
@@ -101,10 +101,6 @@ impl Header {
 
     pub(super) fn payload_bytes(self) -> usize {
         self.len as usize
-    }
-
-    pub(super) fn is_line(self) -> bool {
-        matches!(self.kind, KIND_STDOUT | KIND_STDERR)
     }
 
     /// The record that this header and its payload are.

@@ -1,12 +1,13 @@
 //! The shim's side of a spool.
 
-use super::record::{Header, MAGIC, MAX_LINE_BYTES, Stream};
-use super::{Cursor, WRITER_LOCK, list_segments, reader, remove_if_there, segment_path};
+use super::record::{HEADER_BYTES, Header, MAGIC, MAX_LINE_BYTES, Stream};
+use super::{Cursor, WRITER_LOCK, list_segments, segment_path};
 use agent_driver::{SpoolMode, SpoolSpec};
 use nix::fcntl::{Flock, FlockArg};
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// A segment is sealed at this size, or at a quarter of what the spool may hold.
@@ -15,6 +16,8 @@ const SEGMENT_BYTES_MAX: u64 = 1024 * 1024;
 const MAX_BYTES_MIN: u64 = 1024;
 /// Records are gathered up to this size before they are written.
 const PENDING_BYTES_MAX: usize = 64 * 1024;
+/// Memory that is kept from one call to the next.
+const PENDING_BYTES_KEPT: usize = 4 * 1024;
 
 /// Writes a container's output. Synchronous, one thread; memory is the unfinished line of each stream and the records
 /// of one call.
@@ -28,6 +31,10 @@ pub struct Writer {
     current: Segment,
     /// Sealed segments that were still there when last looked, oldest first.
     sealed: VecDeque<Sealed>,
+    /// What the reader had shipped when last looked.
+    shipped: Cursor,
+    /// Lines that a full spool did not take, since the last record.
+    dropped: u64,
     /// Encoded records that are not yet in the file.
     pending: Vec<u8>,
     unfinished: [Vec<u8>; 2],
@@ -70,13 +77,16 @@ impl Writer {
             _lock: lock,
             current,
             sealed,
+            shipped: Cursor::default(),
+            dropped: 0,
             pending: Vec::new(),
             unfinished: [Vec::new(), Vec::new()],
         })
     }
 
     /// Takes what was read from one of the container's streams at `unix_ms`. Lines that are finished by it are in the
-    /// kernel when this returns. Never waits: ask [`Writer::is_full`] before reading more.
+    /// kernel when this returns, or counted if a non-blocking spool is full. Never waits: ask [`Writer::is_full`] before
+    /// reading more.
     ///
     /// # Errors
     /// The disk is full, say. The lines of this call may be lost, the spool stays readable.
@@ -91,18 +101,14 @@ impl Writer {
             bytes = &bytes[end + 1..];
         }
         self.extend_line(stream, unix_ms, bytes)?;
-        self.flush(unix_ms)
+        self.flush()
     }
 
     /// Whether a blocking spool holds all that it may: leave the pipe alone until this says `false`, so that the
     /// container waits. Once the container has exited, write what is left in the pipe regardless. Never true for a
     /// non-blocking spool.
     pub fn is_full(&mut self) -> bool {
-        if matches!(self.mode, SpoolMode::NonBlocking { .. }) || self.bytes() < max_bytes(self.mode) {
-            return false;
-        }
-        self.forget_deleted();
-        self.bytes() >= max_bytes(self.mode)
+        matches!(self.mode, SpoolMode::Blocking { .. }) && !self.has_room_for(1)
     }
 
     /// The container's output has ended: writes unfinished lines and the end marker.
@@ -115,8 +121,9 @@ impl Writer {
                 self.end_line(stream, unix_ms)?;
             }
         }
+        self.record_dropped(unix_ms);
         self.pending.extend(Header::end(unix_ms).encode());
-        self.flush(unix_ms)
+        self.flush()
     }
 
     /// Adds to the stream's unfinished line and writes pieces of it while it is too long.
@@ -142,65 +149,76 @@ impl Writer {
     }
 
     fn push_line(&mut self, stream: Stream, unix_ms: i64, line: &[u8]) -> io::Result<()> {
-        self.pending.extend(Header::line(stream, unix_ms, line.len()).encode());
+        let header = Header::line(stream, unix_ms, line.len());
+        if matches!(self.mode, SpoolMode::NonBlocking { .. }) {
+            // A line that is larger than the spool may be is taken by an empty one, as by Docker's ring buffer.
+            if !self.has_room_for((HEADER_BYTES + line.len()) as u64) && self.unshipped() > 0 {
+                self.dropped += 1;
+                return Ok(());
+            }
+            self.record_dropped(unix_ms);
+        }
+        self.pending.extend(header.encode());
         self.pending.extend(line);
         if self.pending.len() >= PENDING_BYTES_MAX || self.bytes_with_pending() >= self.segment_bytes {
-            self.flush(unix_ms)?;
+            self.flush()?;
         }
         Ok(())
     }
 
     /// Puts the pending records into the current segment and seals it when it is large enough. Sealing does not wait
-    /// for the next line: a reader can then delete all that it has shipped, which is what a full spool waits for.
-    fn flush(&mut self, unix_ms: i64) -> io::Result<()> {
-        if matches!(self.mode, SpoolMode::NonBlocking { .. }) {
-            self.drop_oldest(unix_ms, max_bytes(self.mode))?;
-        }
-        let pending = std::mem::take(&mut self.pending);
-        self.current.append(&pending)?;
+    /// for the next line: a reader can then delete all that it has shipped.
+    fn flush(&mut self) -> io::Result<()> {
+        let written = self.current.append(&self.pending);
+        self.pending.clear();
+        written?;
         if self.current.bytes >= self.segment_bytes {
             let next = Segment::create(&self.dir, self.current.number + 1)?;
             let sealed = std::mem::replace(&mut self.current, next);
             self.sealed.push_back(Sealed { number: sealed.number, bytes: sealed.bytes });
         }
+        self.pending.shrink_to(PENDING_BYTES_KEPT);
         Ok(())
     }
 
-    /// Deletes the oldest sealed segments until the pending records fit, and records how many lines that cost.
-    fn drop_oldest(&mut self, unix_ms: i64, max_bytes: u64) -> io::Result<()> {
-        if self.bytes() + self.pending.len() as u64 <= max_bytes {
-            return Ok(());
-        }
-        self.forget_deleted();
-        let shipped = Cursor::load(&self.dir);
-        let mut lines = 0;
-        while self.bytes() + self.pending.len() as u64 > max_bytes {
-            let Some(oldest) = self.sealed.pop_front() else { break };
-            match reader::count_lines(&self.dir, oldest.number, shipped) {
-                Err(e) if e.kind() == ErrorKind::NotFound => continue,
-                counted => lines += counted?,
-            }
-            remove_if_there(&segment_path(&self.dir, oldest.number))?;
-        }
-        if lines > 0 {
+    /// Says, where lines were dropped, how many.
+    fn record_dropped(&mut self, unix_ms: i64) {
+        if self.dropped > 0 {
             self.pending.extend(Header::dropped(unix_ms).encode());
-            self.pending.extend(lines.to_le_bytes());
+            self.pending.extend(self.dropped.to_le_bytes());
+            self.dropped = 0;
         }
-        Ok(())
     }
 
-    /// Readers delete the oldest first.
-    fn forget_deleted(&mut self) {
+    /// Whether as many bytes more may be unshipped. Looks at what the reader did only when it must.
+    fn has_room_for(&mut self, bytes: u64) -> bool {
+        let has_room = |writer: &Self| writer.unshipped() + bytes <= max_bytes(writer.mode);
+        has_room(self) || {
+            self.see_what_was_shipped();
+            has_room(self)
+        }
+    }
+
+    fn see_what_was_shipped(&mut self) {
+        self.shipped = Cursor::load(&self.dir).unwrap_or_default();
+        // A reader that cannot write its cursor, on a full disk, still deletes, the oldest first.
         while let Some(oldest) = self.sealed.front()
-            && !segment_path(&self.dir, oldest.number).exists()
+            && (oldest.number < self.shipped.segment || !segment_path(&self.dir, oldest.number).exists())
         {
             self.sealed.pop_front();
         }
     }
 
-    /// Bytes in segments that were still there when last looked.
-    fn bytes(&self) -> u64 {
-        self.sealed.iter().map(|s| s.bytes).sum::<u64>() + self.current.bytes
+    /// Bytes of records that were not shipped when last looked.
+    fn unshipped(&self) -> u64 {
+        let current = Sealed { number: self.current.number, bytes: self.bytes_with_pending() };
+        let of_segment = |segment: &Sealed| match segment.number.cmp(&self.shipped.segment) {
+            Ordering::Less => 0,
+            // An empty segment has its magic.
+            Ordering::Equal => segment.bytes - self.shipped.offset.clamp(MAGIC.len() as u64, segment.bytes),
+            Ordering::Greater => segment.bytes - MAGIC.len() as u64,
+        };
+        self.sealed.iter().chain([&current]).map(of_segment).sum()
     }
 
     fn bytes_with_pending(&self) -> u64 {
