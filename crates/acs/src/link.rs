@@ -8,6 +8,9 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 /// The path after the polled endpoint, of both links.
 pub const PATH: &str = "/ws";
 
+/// The value of [`AcsQuery::docker_version`] of an agent that runs its containers, and ships their logs, without Docker.
+pub const DOCKER_VERSION_NONE: &str = "DockerVersion: none";
+
 /// The query of an ACS upgrade.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AcsQuery {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
 use tokio::sync::watch;
+use wire::Keys;
 
 /// Times that a deployment or a test may want to change.
 #[derive(Clone, Debug)]
@@ -19,6 +20,9 @@ pub struct ControlConfig {
     pub stopped_task_retention: Duration,
     /// How often records are looked through for those to forget.
     pub reap_interval: Duration,
+    /// The CloudWatch Logs API's URL, for agents below which a Docker daemon ships the logs of the awslogs driver. `None`
+    /// lets such a daemon ship them to AWS, with keys that AWS does not know.
+    pub logs_endpoint: Option<String>,
 }
 
 impl Default for ControlConfig {
@@ -28,6 +32,7 @@ impl Default for ControlConfig {
             heartbeat_timeout: Duration::from_secs(3),
             stopped_task_retention: Duration::from_secs(3600),
             reap_interval: Duration::from_secs(60),
+            logs_endpoint: None,
         }
     }
 }
@@ -37,6 +42,8 @@ pub(crate) struct Context {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
+    /// Whose signatures count.
+    pub(crate) keys: Arc<dyn Keys>,
     pub(crate) config: ControlConfig,
     pub(crate) links: Arc<Links>,
     /// True once the sessions are to end.

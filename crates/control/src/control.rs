@@ -10,8 +10,8 @@ use crate::session::{Links, SessionEnd, acs, tcs, upgrade};
 use crate::stopper::Stopper;
 use ::acs::link::AcsQuery;
 use http::{Request, Response};
+use model::Scope;
 use model::time::{Clock, IdSource};
-use model::{InstanceId, Scope};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use store::{InstanceKey, Store, StoreError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use wire::Keys;
 
 /// How long a shutdown waits for sessions to say goodbye.
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
@@ -28,10 +29,17 @@ const FAREWELL_MAX: Duration = Duration::from_secs(1);
 pub struct Control(Arc<Context>);
 
 impl Control {
-    /// Over this store. Nothing moves before [`run`](Self::run), but for sessions that are handed in.
-    pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>, config: ControlConfig) -> Self {
+    /// Over this store. Nothing moves before [`run`](Self::run), but for sessions that are handed in. `keys` are those
+    /// that the door accepts too: agents sign every frame of telemetry.
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+        keys: Arc<dyn Keys>,
+        config: ControlConfig,
+    ) -> Self {
         let closing = watch::Sender::new(false);
-        Self(Arc::new(Context { store, clock, ids, config, links: Links::new(), closing }))
+        Self(Arc::new(Context { store, clock, ids, keys, config, links: Links::new(), closing }))
     }
 
     /// Runs every controller until `shutdown`, then ends the sessions. Tasks run on: the next start adopts them.
@@ -77,12 +85,19 @@ impl Control {
         acs::serve(self.0.clone(), stream, instance, query).await
     }
 
-    /// Serves an instance's TCS link over a stream on which the upgrade is done, to its end.
-    pub async fn serve_tcs<S>(&self, stream: S, instance: InstanceId) -> SessionEnd
+    /// Serves an instance's TCS link over a stream on which the upgrade is done, to its end. `path` and `query` are
+    /// those of the upgrade, which the signature of each frame covers.
+    pub async fn serve_tcs<S>(
+        &self,
+        stream: S,
+        instance: InstanceKey,
+        path: String,
+        query: String,
+    ) -> SessionEnd
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        tcs::serve(self.0.clone(), stream, instance).await
+        tcs::serve(self.0.clone(), stream, instance, path, query).await
     }
 
     fn controllers(&self) -> Vec<Arc<dyn Controller>> {

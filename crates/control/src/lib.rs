@@ -33,7 +33,7 @@ mod stopper;
 
 pub use context::ControlConfig;
 pub use control::Control;
-pub use payload::{compile, manifest};
+pub use payload::{Extras, compile, manifest};
 pub use plan::{Change, Plan, Step};
 pub use provision::plan_provision;
 pub use reaper::plan_reap;

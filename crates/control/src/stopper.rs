@@ -5,11 +5,9 @@ use crate::plan::{Change, Plan};
 use core_task::report::{apply_host_gone, apply_stop};
 use model::Timestamp;
 use model::instance::{ContainerInstance, InstanceStatus};
+use model::reason::stopped::INSTANCE_DEREGISTERED as DEREGISTERED;
 use model::task::{DesiredStatus, StopCode, Task, TaskStatus};
 use store::State;
-
-/// ECS's words for a task whose host was deregistered with `force`.
-const DEREGISTERED: &str = "Container instance deregistration forced by user.";
 
 /// Acts on INACTIVE instances.
 pub(crate) struct Stopper;

@@ -9,7 +9,7 @@ pub use container::{
     MountPoint, PortMapping, RestartPolicy, TransportProtocol, VolumeFrom,
 };
 pub use docker::{Config, DeviceMapping, DockerConfig, Healthcheck, HostConfig, LogConfig, Ulimit};
-pub use volume::{DockerVolume, HostVolume, Volume};
+pub use volume::{DockerVolume, HostVolume, VOLUME_DOCKER, VOLUME_HOST, Volume};
 
 use crate::{ElasticNetworkInterface, RoleCredentials};
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,9 @@ pub struct Task {
     /// The account of the definition.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub task_definition_account_id: String,
+    /// The service that the task is of.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub service_name: String,
     /// `family:NAME`, `service:NAME` or the caller's own.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub group: String,

@@ -3,13 +3,18 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The value of [`Volume::kind`] for a path of the host, or a volume that the agent makes for the task.
+pub const VOLUME_HOST: &str = "host";
+/// The value of [`Volume::kind`] for a volume of Docker's.
+pub const VOLUME_DOCKER: &str = "docker";
+
 /// One of `volumes[]`. Of the two sources the one that `type` names is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Volume {
     /// What mount points call it.
     pub name: String,
-    /// `host` or `docker`; others are refused by Wharf's agent.
+    /// [`VOLUME_HOST`] or [`VOLUME_DOCKER`]; others are refused by Wharf's agent.
     #[serde(rename = "type", default = "host")]
     pub kind: String,
     /// For `host`; the member must be there, even if empty.
@@ -21,7 +26,7 @@ pub struct Volume {
 }
 
 fn host() -> String {
-    "host".to_owned()
+    VOLUME_HOST.to_owned()
 }
 
 /// `host`.

@@ -2,21 +2,22 @@
 
 use crate::context::Context;
 use crate::credentials::{ensure_keys, execution_credentials, key_of};
-use crate::payload::{compile, manifest};
+use crate::payload::{Extras, compile, manifest};
 use crate::plan::{put_task, task_key};
 use crate::presence;
+use crate::session::telemetry::parse_task;
 use crate::session::told::{Due, Told, is_held};
 use crate::session::{Link, SessionEnd, socket::Socket};
-use acs::link::AcsQuery;
+use acs::link::{AcsQuery, DOCKER_VERSION_NONE};
 use acs::{
     AgentMessage, HeartbeatMessage, IamRoleCredentialsMessage, PayloadMessage, RoleType, ServerMessage,
     TaskIdentifier, TaskManifestMessage, TaskStopVerificationAck, TaskStopVerificationMessage,
 };
 use core_task::report::{Outcome, apply_accepted, apply_stop_sent};
-use model::arn::{self, Arn};
+use model::InstanceId;
+use model::arn;
 use model::instance::{ContainerInstance, InstanceStatus};
 use model::task::{DesiredStatus, Task};
-use model::{InstanceId, Scope, TaskId};
 use std::sync::Arc;
 use store::{InstanceKey, State, TaskKey, Tx};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -63,6 +64,8 @@ struct Session<'a> {
     instance_arn: String,
     cluster_arn: String,
     timeline: i64,
+    /// Where a Docker daemon below the agent ships logs to.
+    logs_endpoint: Option<String>,
     told: Told,
     seen_revision: Option<u64>,
     /// When the heartbeat under way has to be answered.
@@ -85,6 +88,7 @@ impl<'a> Session<'a> {
             cluster_arn: arn::cluster(&instance.scope, &instance.cluster),
             instance,
             timeline: i64::try_from(timeline).unwrap_or(i64::MAX),
+            logs_endpoint: context.config.logs_endpoint.clone().filter(|_| has_docker(query)),
             told: Told::default(),
             seen_revision: None,
             answer_by: None,
@@ -226,7 +230,8 @@ impl<'a> Session<'a> {
         let stops = due.stop.iter().map(|t| acs::payload::Task::stop(arn::task(&t.scope, &t.cluster, &t.id)));
         let starts = due.start.iter().map(|task| {
             let key = key_of(state, &task.scope.account);
-            compile(task, key.map(|key| execution_credentials(task, key)))
+            let execution_credentials = key.map(|key| execution_credentials(task, key));
+            compile(task, Extras { execution_credentials, logs_endpoint: self.logs_endpoint.clone() })
         });
         PayloadMessage {
             message_id: self.context.ids.uuid(),
@@ -303,17 +308,16 @@ fn verify_stops(
     }
 }
 
-fn parse_task(text: &str) -> Option<(Scope, TaskId)> {
-    let arn = Arn::parse(text)?;
-    let id = arn.resource_after("task")?.rsplit('/').next()?;
-    Some((arn.scope.clone(), TaskId(id.to_owned())))
-}
-
 async fn send<S>(socket: &mut Socket<S>, message: impl Into<ServerMessage>) -> Result<(), SessionEnd>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     socket.send(acs::encode(&message.into())).await
+}
+
+/// Whether a Docker daemon, and not the agent itself, runs the containers and ships their logs.
+fn has_docker(query: &AcsQuery) -> bool {
+    !query.docker_version.is_empty() && query.docker_version != DOCKER_VERSION_NONE
 }
 
 /// Returns at `deadline`; never without one.

@@ -4,6 +4,7 @@ pub(crate) mod acs;
 mod link;
 mod socket;
 pub(crate) mod tcs;
+mod telemetry;
 mod told;
 pub(crate) mod upgrade;
 

@@ -59,11 +59,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }
     }
 
-    /// Says why, as far as the other end still listens. The codes let agents reconnect at once.
+    /// Says why, as far as the other end still listens. The codes let agents reconnect at once, but for one whose place
+    /// another agent has taken: it waits longer each time, or the two would throw each other out for ever.
     pub(crate) async fn close(mut self, end: &SessionEnd) {
         let code = match end {
             SessionEnd::Closed | SessionEnd::Link(_) => return,
-            SessionEnd::Shutdown | SessionEnd::Superseded => CloseCode::Away,
+            SessionEnd::Shutdown => CloseCode::Away,
+            SessionEnd::Superseded => CloseCode::Policy,
             SessionEnd::Deregistered => CloseCode::Normal,
             SessionEnd::Silent | SessionEnd::Store(_) => CloseCode::Error,
         };

@@ -76,11 +76,13 @@ fn accept<B>(
             });
         }
         Endpoint::Tcs => {
-            let query = TcsQuery::decode(&query);
-            let id = find(&context, caller, &query.container_instance, &query.cluster)?.id.clone();
+            let asked = TcsQuery::decode(&query);
+            let instance = find(&context, caller, &asked.container_instance, &asked.cluster)?;
+            let key = (instance.scope.clone(), instance.id.clone());
+            let path = request.uri().path().to_owned();
             tokio::spawn(async move {
                 let Some(stream) = switched(upgraded).await else { return };
-                tcs_session::serve(context, stream, id).await;
+                tcs_session::serve(context, stream, key, path, query).await;
             });
         }
     }

@@ -62,7 +62,9 @@ impl Server {
             secret_access_key: key.secret,
             region,
         };
-        let control = Control::new(store.clone(), clock.clone(), ids.clone(), ControlConfig::default());
+        let keys = Arc::new(StoreKeys { store: store.clone(), trust_local_keys: config.trust_local_keys });
+        let control = ControlConfig { logs_endpoint: Some(endpoint.url.clone()), ..ControlConfig::default() };
+        let control = Control::new(store.clone(), clock.clone(), ids.clone(), keys.clone(), control);
         let logs = api_logs::Logs::open(store.clone(), data.logs(), clock.clone())
             .context("opening the log segments")?;
         let ecs = Arc::new(api_ecs::Ecs::new(
@@ -76,7 +78,7 @@ impl Server {
             api_ecs::HostPlatform { architecture: architecture().to_owned() },
         ));
         let door = Door::builder()
-            .keys(Arc::new(StoreKeys { store: store.clone(), trust_local_keys: config.trust_local_keys }))
+            .keys(keys)
             .clock(clock)
             .ecs(ecs.clone())
             .logs(Arc::new(logs))
