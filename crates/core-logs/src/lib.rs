@@ -1,1 +1,31 @@
-//! CloudWatch Logs, pure: filter patterns and metric filters.
+//! CloudWatch Logs, pure: the filter-pattern language of FilterLogEvents, metric filters and Live Tail, as the page
+//! "Filter pattern syntax for metric filters, subscription filters, filter log events, and Live Tail" of the Amazon
+//! CloudWatch Logs user guide describes it.
+//!
+//! What it is not: a query language (Logs Insights), storage, or AWS's error shapes. A pattern is parsed once and
+//! asked about one message at a time.
+//!
+//! Invariants
+//! - INV-PATTERN-1: parsing is bounded: at most [`PATTERN_CHARS_MAX`] characters, parentheses at most 32 deep, regular
+//!   expressions at most so large; whatever the text is, nothing panics.
+//! - INV-PATTERN-2: matching takes time linear in the message, for a given pattern: nothing backtracks.
+//! - INV-PATTERN-3: [`Pattern::extract`] finds something exactly when [`Pattern::matches`] says so.
+//!
+//! Start at [`Pattern`]. What the page leaves open is decided here and said where it is decided.
+
+mod condition;
+mod cursor;
+mod delimited;
+mod error;
+mod expression;
+mod json;
+mod pattern;
+mod regex;
+mod selector;
+mod terms;
+#[cfg(test)]
+mod tests;
+mod wildcard;
+
+pub use error::ParseError;
+pub use pattern::{PATTERN_CHARS_MAX, Pattern};
