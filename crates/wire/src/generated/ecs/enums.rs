@@ -160,6 +160,10 @@ Host = "host",
 Task = "task",
 } }
 
+crate::string_enum! { PlatformDeviceType {
+Gpu = "GPU",
+} }
+
 crate::string_enum! { PropagateTags {
 TaskDefinition = "TASK_DEFINITION",
 Service = "SERVICE",

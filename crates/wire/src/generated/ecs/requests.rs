@@ -7,7 +7,7 @@ use super::{
     AttachmentStateChange, Attribute, ClusterField, ClusterSetting, Compatibility, ContainerDefinition,
     ContainerInstanceField, ContainerInstanceStatus, ContainerStateChange, DesiredStatus, EphemeralStorage,
     IpcMode, LaunchType, ManagedAgentStateChange, NetworkBinding, NetworkConfiguration, NetworkMode, PidMode,
-    PropagateTags, Resource, RuntimePlatform, SortOrder, Tag, TaskDefinitionFamilyStatus,
+    PlatformDevice, PropagateTags, Resource, RuntimePlatform, SortOrder, Tag, TaskDefinitionFamilyStatus,
     TaskDefinitionField, TaskDefinitionStatus, TaskField, TaskOverride, VersionInfo, Volume,
 };
 
@@ -188,6 +188,8 @@ pub struct RegisterContainerInstanceRequest {
     pub instance_identity_document: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_identity_document_signature: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform_devices: Option<Vec<PlatformDevice>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<Tag>>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -595,6 +595,17 @@ pub static OS_FAMILY: Shape = Shape::Text(Text {
 pub static PID_MODE: Shape =
     Shape::Text(Text { length: Range { min: None, max: None }, pattern: None, values: &["host", "task"] });
 
+pub static PLATFORM_DEVICE: Shape = Shape::Structure(Structure {
+    name: "PlatformDevice",
+    members: &[Member::required("id", &STRING), Member::required("type", &PLATFORM_DEVICE_TYPE)],
+});
+
+pub static PLATFORM_DEVICE_TYPE: Shape =
+    Shape::Text(Text { length: Range { min: None, max: None }, pattern: None, values: &["GPU"] });
+
+pub static PLATFORM_DEVICES: Shape =
+    Shape::List(List { length: Range { min: None, max: None }, member: &PLATFORM_DEVICE, flattened: false });
+
 pub static PORT_MAPPING: Shape = Shape::Structure(Structure {
     name: "PortMapping",
     members: &[
@@ -624,7 +635,7 @@ pub static REGISTER_CONTAINER_INSTANCE_REQUEST: Shape = Shape::Structure(Structu
         Member::optional("containerInstanceArn", &STRING),
         Member::optional("instanceIdentityDocument", &STRING),
         Member::optional("instanceIdentityDocumentSignature", &STRING),
-        Member::refused("platformDevices", &[]),
+        Member::optional("platformDevices", &PLATFORM_DEVICES),
         Member::optional("tags", &TAGS),
         Member::optional("totalResources", &RESOURCES),
         Member::optional("versionInfo", &VERSION_INFO),

@@ -9,9 +9,9 @@ use super::{
     AgentUpdateStatus, ApplicationProtocol, AssignPublicIp, CPUArchitecture, ClusterSettingName,
     Compatibility, Connectivity, ContainerCondition, DeviceCgroupPermission, ExecuteCommandLogging,
     HealthStatus, InstanceHealthCheckState, InstanceHealthCheckType, IpcMode, LaunchType, LogDriver,
-    ManagedAgentName, NetworkMode, OSFamily, PidMode, ProxyConfigurationType, ResourceType, Scope,
-    TaskDefinitionPlacementConstraintType, TaskDefinitionStatus, TaskStopCode, TransportProtocol, UlimitName,
-    VersionConsistency,
+    ManagedAgentName, NetworkMode, OSFamily, PidMode, PlatformDeviceType, ProxyConfigurationType,
+    ResourceType, Scope, TaskDefinitionPlacementConstraintType, TaskDefinitionStatus, TaskStopCode,
+    TransportProtocol, UlimitName, VersionConsistency,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -590,6 +590,13 @@ pub struct NetworkInterface {
     pub ipv6_address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub private_ipv4_address: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlatformDevice {
+    pub id: String,
+    pub r#type: PlatformDeviceType,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
