@@ -55,6 +55,8 @@ pub fn task(containers: &[&str]) -> Task {
         started_by: None,
         tags: Default::default(),
         client_request: None,
+        protected_until: None,
+        logs_block_by_default: false,
         version: 1,
         stop_code: None,
         stopped_reason: None,

@@ -6,6 +6,7 @@
 //!
 //! Start at [`task::Task`] and [`task::TaskStatus`].
 
+pub mod account_setting;
 pub mod arn;
 pub mod cluster;
 pub mod container;

@@ -45,6 +45,13 @@ pub struct Task {
     /// The RunTask that made it, when that had a `clientToken`.
     #[serde(default)]
     pub client_request: Option<ClientRequest>,
+    /// Until when scale-in and deployments leave it alone.
+    #[serde(default)]
+    pub protected_until: Option<Timestamp>,
+    /// Containers with a log driver and no `mode` wait while nobody takes their lines; else lines are dropped. The
+    /// account setting of the caller when the task was run.
+    #[serde(default)]
+    pub logs_block_by_default: bool,
     /// Counts changes that DescribeTasks would show, from 1.
     pub version: u64,
     /// Why it stopped.
@@ -413,6 +420,11 @@ impl Task {
     /// The container with this name.
     pub fn container_mut(&mut self, name: &str) -> Option<&mut Container> {
         self.containers.iter_mut().find(|c| c.name.as_str() == name)
+    }
+
+    /// Whether a service runs it: then its group is `service:NAME`, which no caller can choose.
+    pub fn is_of_service(&self) -> bool {
+        self.group.starts_with("service:")
     }
 
     /// Whether it still holds its host's resources.

@@ -1,9 +1,10 @@
 //! What 100 and 100,000 stored tasks cost: memory, opening, and updates of tasks by 64 writers:
 //! `cargo run --release -p store --example task_scale -- DIR`
 
-use model::task::{DesiredStatus, Overrides, Task, TaskStatus, Times};
-use model::task_definition::{LaunchType, NetworkMode, TaskDefinition, TaskDefinitionStatus};
-use model::{Scope, Tags, TaskId, Timestamp};
+use model::fixture;
+use model::task::{Task, TaskStatus, Times};
+use model::task_definition::{LaunchType, TaskDefinition};
+use model::{TaskId, Timestamp};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::redb::RedbJournal;
@@ -35,17 +36,13 @@ fn open(path: &std::path::Path) -> Store {
     Store::open(Box::new(RedbJournal::open(path).expect("opens")), Committer::Thread).expect("opens")
 }
 
-fn scope() -> Scope {
-    Scope::new("000000000000", "us-east-1")
-}
-
 /// Spread over the key space, as the ids of real tasks are.
 fn id(n: usize) -> TaskId {
     TaskId(format!("{:032x}", (n as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)))
 }
 
 async fn fill(store: &Store, tasks: usize) {
-    let definition = Arc::new(definition());
+    let definition = Arc::new(fixture::definition(&[]));
     for first in (0..tasks).step_by(1000) {
         let definition = definition.clone();
         let change = move |tx: &mut Tx| {
@@ -64,7 +61,7 @@ async fn update(store: &Store, tasks: usize) -> usize {
         tokio::spawn(async move {
             let mut updates = 0;
             while Instant::now() < end {
-                let key = (scope(), id((writer + updates * 7919) % tasks));
+                let key = (fixture::scope(), id((writer + updates * 7919) % tasks));
                 let change = move |tx: &mut Tx| {
                     Ok::<_, StoreError>(tx.update(&key, |task: &mut Task| {
                         let running = task.last_status == TaskStatus::Running;
@@ -94,47 +91,16 @@ fn rss_mib() -> usize {
         .map_or(0, |pages| (pages * 4096) >> 20)
 }
 
-fn definition() -> TaskDefinition {
-    TaskDefinition {
-        scope: scope(),
-        family: "web".into(),
-        revision: 1,
-        status: TaskDefinitionStatus::Active,
-        network_mode: NetworkMode::None,
-        requires_compatibilities: vec![],
-        compatibilities: vec![LaunchType::Ec2],
-        cpu_units: Some(256),
-        memory_mib: Some(512),
-        containers: vec![],
-        runtime_platform: None,
-        tags: Tags::new(),
-        registered_at: Timestamp(1),
-        registered_by: "arn:aws:iam::000000000000:root".to_owned(),
-        deregistered_at: None,
-        delete_requested_at: None,
-    }
-}
-
 fn task(n: usize, definition: Arc<TaskDefinition>) -> Task {
     Task {
-        scope: scope(),
         id: id(n),
-        cluster: "default".into(),
-        group: "family:web".to_owned(),
         definition,
-        overrides: Overrides::default(),
-        launch_type: LaunchType::Ec2,
-        instance: Some(format!("{:032x}", n % 100).into()),
-        desired_status: DesiredStatus::Running,
-        last_status: TaskStatus::Pending,
         containers: vec![],
         eni: None,
-        started_by: None,
-        tags: Tags::new(),
-        client_request: None,
-        version: 1,
-        stop_code: None,
-        stopped_reason: None,
+        launch_type: LaunchType::Ec2,
+        instance: Some(format!("{:032x}", n % 100).into()),
+        last_status: TaskStatus::Pending,
         times: Times { created_at: Timestamp(n as i64), ..Times::default() },
+        ..fixture::task(&[])
     }
 }

@@ -3,6 +3,7 @@
 use crate::record::{self, FamilyCounter, Record, Setting};
 use crate::state::State;
 use crate::{Journal, StoreError, Write};
+use model::account_setting::AccountSetting;
 use model::cluster::Cluster;
 use model::identity::AccessKey;
 use model::instance::ContainerInstance;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 /// The version that this release writes. It goes up with every change that an older release would misread, a new
 /// table among them: an older release would lose its rows.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// One step from the version before `to`. The plan and the new version number are written in one append.
 struct Migration {
@@ -23,7 +24,10 @@ struct Migration {
 }
 
 /// In order, one for each version after the first.
-const MIGRATIONS: &[Migration] = &[];
+const MIGRATIONS: &[Migration] = &[
+    // Account settings, a new table; volumes, health and more in rows that have serde defaults for them.
+    Migration { to: 2, plan: |_| Ok(Vec::new()) },
+];
 
 const META: &str = "meta";
 const VERSION: &str = "format";
@@ -43,6 +47,7 @@ pub(crate) fn open(journal: &mut dyn Journal) -> Result<State, StoreError> {
     load::<LogGroup>(journal, &mut state)?;
     load::<LogStream>(journal, &mut state)?;
     load::<AccessKey>(journal, &mut state)?;
+    load::<AccountSetting>(journal, &mut state)?;
     load::<Setting>(journal, &mut state)?;
     Ok(state)
 }

@@ -8,6 +8,7 @@ use crate::state::{InstanceKey, State};
 use crate::task_index::TaskKey;
 use crate::task_record::StoredTask;
 use crate::{StoreError, Write};
+use model::account_setting::AccountSetting;
 use model::cluster::Cluster;
 use model::identity::AccessKey;
 use model::instance::ContainerInstance;
@@ -246,6 +247,16 @@ impl Record for AccessKey {
 
     fn key(&self) -> Self::Key {
         self.id.clone()
+    }
+}
+
+impl Record for AccountSetting {
+    type Key = (Scope, String, String);
+    table!("account_settings", account_settings);
+    bytes!();
+
+    fn key(&self) -> Self::Key {
+        (self.scope.clone(), self.principal_arn.clone(), self.name.clone())
     }
 }
 

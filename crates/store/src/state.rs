@@ -4,6 +4,7 @@ use crate::index::{Index, Table};
 use crate::record::{FamilyCounter, Record, Setting};
 use crate::task_index::{Queue, TaskIndexes, TaskKey};
 use imbl::OrdMap;
+use model::account_setting::AccountSetting;
 use model::cluster::Cluster;
 use model::identity::AccessKey;
 use model::instance::ContainerInstance;
@@ -31,6 +32,7 @@ pub struct State {
     pub(crate) log_groups: Table<(Scope, LogGroupName), LogGroup>,
     pub(crate) log_streams: Table<(Scope, LogGroupName, LogStreamName), LogStream>,
     pub(crate) access_keys: Table<AccessKeyId, AccessKey>,
+    pub(crate) account_settings: Table<(Scope, String, String), AccountSetting>,
     pub(crate) settings: Table<String, Setting>,
     pub(crate) task_indexes: TaskIndexes,
     pub(crate) instances_by_cluster: Index<(Scope, ClusterName), InstanceKey>,
@@ -66,6 +68,22 @@ impl State {
     /// The clusters of every scope.
     pub fn all_clusters(&self) -> impl Iterator<Item = &Arc<Cluster>> {
         self.clusters.rows()
+    }
+
+    // ---- account settings
+
+    /// What a principal has chosen, by name.
+    pub fn account_settings<'a>(
+        &'a self,
+        scope: &Scope,
+        principal_arn: &str,
+    ) -> impl Iterator<Item = &'a Arc<AccountSetting>> + use<'a> {
+        let from = (scope.clone(), principal_arn.to_owned(), String::new());
+        let principal_arn = principal_arn.to_owned();
+        self.account_settings
+            .rows_from(&from)
+            .take_while(in_scope(scope, |s: &AccountSetting| &s.scope))
+            .take_while(move |setting| setting.principal_arn == principal_arn)
     }
 
     // ---- task definitions

@@ -6,7 +6,7 @@ use model::task::{
     ClientRequest, Container, DesiredStatus, EniAttachment, Overrides, StopCode, Task, TaskStatus, Times,
 };
 use model::task_definition::LaunchType;
-use model::{ClusterName, Family, InstanceId, Scope, Tags, TaskId};
+use model::{ClusterName, Family, InstanceId, Scope, Tags, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -28,6 +28,10 @@ pub(crate) struct StoredTask<'a> {
     tags: Cow<'a, Tags>,
     #[serde(default)]
     client_request: Cow<'a, Option<ClientRequest>>,
+    #[serde(default)]
+    protected_until: Option<Timestamp>,
+    #[serde(default)]
+    logs_block_by_default: bool,
     version: u64,
     stop_code: Option<StopCode>,
     stopped_reason: Cow<'a, Option<String>>,
@@ -53,6 +57,8 @@ impl<'a> From<&'a Task> for StoredTask<'a> {
             started_by,
             tags,
             client_request,
+            protected_until,
+            logs_block_by_default,
             version,
             stop_code,
             stopped_reason,
@@ -74,6 +80,8 @@ impl<'a> From<&'a Task> for StoredTask<'a> {
             started_by: Cow::Borrowed(started_by),
             tags: Cow::Borrowed(tags),
             client_request: Cow::Borrowed(client_request),
+            protected_until: *protected_until,
+            logs_block_by_default: *logs_block_by_default,
             version: *version,
             stop_code: *stop_code,
             stopped_reason: Cow::Borrowed(stopped_reason),
@@ -110,6 +118,8 @@ impl StoredTask<'_> {
             started_by: self.started_by.into_owned(),
             tags: self.tags.into_owned(),
             client_request: self.client_request.into_owned(),
+            protected_until: self.protected_until,
+            logs_block_by_default: self.logs_block_by_default,
             version: self.version,
             stop_code: self.stop_code,
             stopped_reason: self.stopped_reason.into_owned(),
