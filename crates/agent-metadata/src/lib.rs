@@ -5,13 +5,24 @@
 //! the request; here it gets the names, the order and the formats of AWS's pages "Amazon ECS task metadata endpoint
 //! version 4" and "Amazon ECS container introspection".
 //!
-//! Start at [`Source`].
+//! Start at [`Source`], then [`serve_tasks`].
 
+mod answer;
+mod endpoint;
 mod host;
+mod introspection;
+mod limit;
+mod route;
+mod server;
 mod source;
+#[cfg(test)]
+mod tests;
 mod view;
 
+pub use endpoint::serve_tasks;
 pub use host::host_cpu_ns;
+pub use introspection::serve_introspection;
+pub use limit::RateLimit;
 pub use source::{CallError, Found, Protection, ProtectionAnswer, Source};
 pub use view::{
     ContainerView, CpuSample, EphemeralStorageView, HealthView, InstanceView, InterfaceStats, InterfaceView,
