@@ -1,14 +1,16 @@
 //! Records into AWS's shapes. Nothing is decided here: what a record does not say, an answer does not say.
 
 mod cluster;
+mod container_definition;
 mod instance;
 mod task;
 mod task_definition;
 
 pub(crate) use cluster::cluster;
-pub(crate) use instance::instance;
+pub(crate) use container_definition::gpus;
+pub(crate) use instance::{instance, instance_health};
 pub(crate) use task::task;
-pub(crate) use task_definition::{launch_type, task_definition};
+pub(crate) use task_definition::{ephemeral_storage, launch_type, task_definition};
 
 use model::Tags;
 use wire::ecs::{Failure, KeyValuePair, Tag};

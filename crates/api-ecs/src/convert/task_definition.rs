@@ -1,10 +1,14 @@
 //! Task definitions.
 
-use super::{int, pair};
+use super::container_definition::container_definition;
+use super::int;
 use model::arn;
-use model::container::{ContainerDefinition, Dependency, DependencyCondition, PortMapping, Protocol};
-use model::task_definition::{LaunchType, NetworkMode, TaskDefinition, TaskDefinitionStatus};
-use wire::ecs::{self, Compatibility, ContainerCondition, TransportProtocol};
+use model::task_definition::{
+    IpcMode, LaunchType, NetworkMode, PidMode, TaskDefinition, TaskDefinitionStatus,
+};
+use model::volume::{DockerVolume, DockerVolumeScope, Volume, VolumeSource};
+use std::collections::BTreeMap;
+use wire::ecs::{self, Compatibility, HostVolumeProperties};
 
 /// A revision as DescribeTaskDefinition shows it.
 pub(crate) fn task_definition(definition: &TaskDefinition) -> ecs::TaskDefinition {
@@ -15,7 +19,9 @@ pub(crate) fn task_definition(definition: &TaskDefinition) -> ecs::TaskDefinitio
         family: Some(d.family.to_string()),
         revision: int(d.revision),
         status: Some(status(d.status)),
-        container_definitions: Some(d.containers.iter().map(|c| container(d.network_mode, c)).collect()),
+        container_definitions: Some(
+            d.containers.iter().map(|c| container_definition(d.network_mode, c)).collect(),
+        ),
         network_mode: Some(network_mode(d.network_mode)),
         cpu: d.cpu_units.map(|units| units.to_string()),
         memory: d.memory_mib.map(|mib| mib.to_string()),
@@ -26,7 +32,10 @@ pub(crate) fn task_definition(definition: &TaskDefinition) -> ecs::TaskDefinitio
             cpu_architecture: p.cpu_architecture.as_ref().and_then(|a| a.parse().ok()),
             operating_system_family: p.operating_system_family.as_ref().and_then(|f| f.parse().ok()),
         }),
-        volumes: Some(Vec::new()),
+        volumes: Some(d.volumes.iter().map(volume).collect()),
+        pid_mode: d.pid_mode.map(pid_mode),
+        ipc_mode: d.ipc_mode.map(ipc_mode),
+        ephemeral_storage: d.ephemeral_storage_gib.and_then(ephemeral_storage),
         placement_constraints: Some(Vec::new()),
         registered_at: Some(d.registered_at),
         registered_by: Some(d.registered_by.clone()),
@@ -34,6 +43,11 @@ pub(crate) fn task_definition(definition: &TaskDefinition) -> ecs::TaskDefinitio
         delete_requested_at: d.delete_requested_at,
         ..ecs::TaskDefinition::default()
     }
+}
+
+/// A size in GiB, in its structure.
+pub(crate) fn ephemeral_storage(gib: u32) -> Option<ecs::EphemeralStorage> {
+    int(gib).map(|size_in_gib| ecs::EphemeralStorage { size_in_gib })
 }
 
 /// FARGATE or EC2, as `launchType` writes it.
@@ -70,55 +84,46 @@ fn network_mode(mode: NetworkMode) -> ecs::NetworkMode {
     }
 }
 
-fn container(mode: NetworkMode, container: &ContainerDefinition) -> ecs::ContainerDefinition {
-    let c = container;
-    let environment = c.environment.iter().map(|(name, value)| pair(name, value)).collect();
-    let log_configuration = c.log.as_ref().and_then(|log| {
-        let options = Some(log.options.clone());
-        Some(ecs::LogConfiguration { log_driver: log.driver.parse().ok()?, options })
-    });
-    ecs::ContainerDefinition {
-        name: Some(c.name.to_string()),
-        image: Some(c.image.clone()),
-        cpu: int(c.cpu_units),
-        memory: c.memory_mib.and_then(int),
-        memory_reservation: c.memory_mib_reserved.and_then(int),
-        essential: Some(c.essential),
-        entry_point: c.entry_point.clone(),
-        command: c.command.clone(),
-        environment: Some(environment),
-        working_directory: c.working_directory.clone(),
-        user: c.user.clone(),
-        readonly_root_filesystem: c.readonly_root_filesystem.then_some(true),
-        port_mappings: Some(c.port_mappings.iter().map(|m| port_mapping(mode, m)).collect()),
-        depends_on: Some(c.depends_on.iter().map(dependency).collect()).filter(|d: &Vec<_>| !d.is_empty()),
-        stop_timeout: c.stop_timeout_secs.and_then(int),
-        start_timeout: c.start_timeout_secs.and_then(int),
-        log_configuration,
+fn pid_mode(mode: PidMode) -> ecs::PidMode {
+    match mode {
+        PidMode::Host => ecs::PidMode::Host,
+        PidMode::Task => ecs::PidMode::Task,
     }
 }
 
-/// In awsvpc and host mode, AWS shows the host port even when it was not given.
-fn port_mapping(mode: NetworkMode, mapping: &PortMapping) -> ecs::PortMapping {
-    let same_port = matches!(mode, NetworkMode::Awsvpc | NetworkMode::Host);
-    let host_port = mapping.host_port.or(same_port.then_some(mapping.container_port));
-    ecs::PortMapping {
-        container_port: int(mapping.container_port),
-        host_port: host_port.and_then(int),
-        protocol: Some(match mapping.protocol {
-            Protocol::Tcp => TransportProtocol::Tcp,
-            Protocol::Udp => TransportProtocol::Udp,
-        }),
-        name: mapping.name.clone(),
+fn ipc_mode(mode: IpcMode) -> ecs::IpcMode {
+    match mode {
+        IpcMode::Host => ecs::IpcMode::Host,
+        IpcMode::Task => ecs::IpcMode::Task,
+        IpcMode::None => ecs::IpcMode::None,
     }
 }
 
-fn dependency(dependency: &Dependency) -> ecs::ContainerDependency {
-    let condition = match dependency.condition {
-        DependencyCondition::Start => ContainerCondition::Start,
-        DependencyCondition::Complete => ContainerCondition::Complete,
-        DependencyCondition::Success => ContainerCondition::Success,
-        DependencyCondition::Healthy => ContainerCondition::Healthy,
+fn volume(volume: &Volume) -> ecs::Volume {
+    let host = match &volume.source {
+        VolumeSource::Task => Some(HostVolumeProperties { source_path: None }),
+        VolumeSource::Host(path) => Some(HostVolumeProperties { source_path: Some(path.clone()) }),
+        VolumeSource::Docker(_) => None,
     };
-    ecs::ContainerDependency { container_name: dependency.container.to_string(), condition }
+    let docker_volume_configuration = match &volume.source {
+        VolumeSource::Docker(docker) => Some(docker_volume(docker)),
+        VolumeSource::Task | VolumeSource::Host(_) => None,
+    };
+    let name = Some(volume.name.clone());
+    ecs::Volume { name, host, docker_volume_configuration, ..Default::default() }
+}
+
+fn docker_volume(docker: &DockerVolume) -> ecs::DockerVolumeConfiguration {
+    let scope = match docker.scope {
+        DockerVolumeScope::Task => ecs::Scope::Task,
+        DockerVolumeScope::Shared => ecs::Scope::Shared,
+    };
+    let map = |map: &BTreeMap<_, _>| Some(map.clone()).filter(|map| !map.is_empty());
+    ecs::DockerVolumeConfiguration {
+        scope: Some(scope),
+        autoprovision: docker.autoprovision,
+        driver: docker.driver.clone(),
+        driver_opts: map(&docker.driver_opts),
+        labels: map(&docker.labels),
+    }
 }

@@ -1,9 +1,8 @@
 //! The rules of RegisterTaskDefinition, over the record that it would make.
 
-use super::{Invalid, containers, dependencies};
+use super::{Invalid, containers, dependencies, fargate, ports};
 use crate::{HostPlatform, names};
-use model::fargate;
-use model::task_definition::{LaunchType, NetworkMode, TaskDefinition};
+use model::task_definition::{LaunchType, TaskDefinition};
 
 /// Checks a definition and returns the launch types that it is valid for (`compatibilities`), in AWS's order.
 pub(super) fn check(definition: &TaskDefinition, host: &HostPlatform) -> Result<Vec<LaunchType>, Invalid> {
@@ -11,34 +10,25 @@ pub(super) fn check(definition: &TaskDefinition, host: &HostPlatform) -> Result<
         return Err(Invalid::Family);
     }
     containers::check(definition)?;
-    let fargate = check_fargate(definition);
-    if definition.requires_compatibilities.contains(&LaunchType::Fargate) {
+    ports::check(definition)?;
+    let fargate = fargate::check(definition);
+    let requires = |launch_type| definition.requires_compatibilities.contains(&launch_type);
+    if requires(LaunchType::Fargate) {
         fargate.clone()?;
     }
-    if definition.requires_compatibilities.contains(&LaunchType::External) {
+    if requires(LaunchType::External) {
         return Err(Invalid::unsupported("the compatibility EXTERNAL"));
     }
-    if definition.network_mode == NetworkMode::Bridge {
-        let what = "networkMode 'bridge', the default on EC2 (use 'awsvpc', 'host' or 'none')";
-        return Err(Invalid::unsupported(what));
+    // Only Fargate has a disk for each task.
+    let ec2 = definition.ephemeral_storage_gib.is_none();
+    if !ec2 && (requires(LaunchType::Ec2) || !requires(LaunchType::Fargate)) {
+        return Err(Invalid::Ec2EphemeralStorage);
     }
     check_sums(definition)?;
     dependencies::check(&definition.containers)?;
     check_platform(definition, host)?;
-    Ok(if fargate.is_ok() { vec![LaunchType::Ec2, LaunchType::Fargate] } else { vec![LaunchType::Ec2] })
-}
-
-/// What the FARGATE launch type asks for.
-fn check_fargate(definition: &TaskDefinition) -> Result<(), Invalid> {
-    if definition.network_mode != NetworkMode::Awsvpc {
-        return Err(Invalid::FargateNetworkMode);
-    }
-    let cpu_units = definition.cpu_units.ok_or(Invalid::FargateCpu)?;
-    let memory_mib = definition.memory_mib.ok_or(Invalid::FargateMemory)?;
-    if !fargate::is_valid_size(cpu_units, memory_mib) {
-        return Err(Invalid::FargateSize { cpu_units, memory_mib });
-    }
-    definition.containers.iter().try_for_each(containers::check_fargate)
+    let valid = [(LaunchType::Ec2, ec2), (LaunchType::Fargate, fargate.is_ok())];
+    Ok(valid.into_iter().filter_map(|(launch_type, valid)| valid.then_some(launch_type)).collect())
 }
 
 /// The containers share what the task has.

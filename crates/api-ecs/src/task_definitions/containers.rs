@@ -1,17 +1,16 @@
 //! What ECS asks of each container of a task definition.
 
-use super::{Invalid, log_options};
+use super::settings::Settings;
+use super::{Invalid, limits, log_options, mounts, network, security};
 use crate::names;
 use model::container::ContainerDefinition;
-use model::task_definition::{NetworkMode, TaskDefinition};
+use model::task_definition::TaskDefinition;
 use std::collections::BTreeSet;
 
 /// The least memory of a container (Amazon ECS task definition parameters: `memory`).
 const MEMORY_MIB_MIN: u32 = 6;
 /// The shortest start and stop timeout.
 const TIMEOUT_SECS_MIN: u32 = 2;
-/// The longest stop timeout on Fargate.
-const FARGATE_STOP_TIMEOUT_SECS_MAX: u32 = 120;
 /// The most containers of a task definition (Amazon ECS service quotas).
 const CONTAINERS_MAX: usize = 10;
 
@@ -35,17 +34,14 @@ pub(super) fn check(definition: &TaskDefinition) -> Result<(), Invalid> {
     definition.containers.iter().try_for_each(|container| {
         check_memory(definition, container)?;
         check_timeouts(container)?;
-        check_ports(definition.network_mode, container)?;
+        check_labels(container)?;
+        network::check(definition.network_mode, container)?;
+        limits::check(definition, container)?;
+        mounts::check(definition, container)?;
+        let settings = Settings { container: container.name.as_str() };
+        security::check(settings, &container.docker_security_options)?;
         container.log.as_ref().map_or(Ok(()), log_options::check)
     })
-}
-
-/// What Fargate asks of each container beyond that.
-pub(super) fn check_fargate(container: &ContainerDefinition) -> Result<(), Invalid> {
-    if container.stop_timeout_secs.is_some_and(|secs| secs > FARGATE_STOP_TIMEOUT_SECS_MAX) {
-        return Err(Invalid::FargateStopTimeout);
-    }
-    container.log.as_ref().map_or(Ok(()), log_options::check_fargate)
 }
 
 fn check_names(container: &ContainerDefinition) -> Result<(), Invalid> {
@@ -93,24 +89,9 @@ fn check_timeouts(container: &ContainerDefinition) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn check_ports(mode: NetworkMode, container: &ContainerDefinition) -> Result<(), Invalid> {
-    let mappings = &container.port_mappings;
-    if mappings.iter().filter_map(|m| m.name.as_deref()).any(|name| !is_port_name(name)) {
-        return Err(Invalid::PortName(container.name.to_string()));
+fn check_labels(container: &ContainerDefinition) -> Result<(), Invalid> {
+    match container.docker_labels.contains_key("") {
+        true => Err(Invalid::Empty("dockerLabels.key")),
+        false => Ok(()),
     }
-    match mode {
-        NetworkMode::None if !mappings.is_empty() => Err(Invalid::PortsWithoutNetwork),
-        NetworkMode::Awsvpc | NetworkMode::Host
-            if mappings.iter().any(|m| m.host_port.is_some_and(|host| host != m.container_port)) =>
-        {
-            Err(Invalid::HostPort(mode.as_str()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// ECS API Reference: `PortMapping.name`. It is for services to refer to; by itself it does nothing.
-fn is_port_name(name: &str) -> bool {
-    let valid = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
-    name.len() <= 64 && name.bytes().all(valid) && !name.starts_with('-')
 }

@@ -1,4 +1,7 @@
 //! What can be wrong with a task definition, in ECS's words.
+//!
+//! Where ECS's own sentence is known from what its users quote, it is here word for word; where only the rule is
+//! documented, the sentence is in the same form: which setting, which container, which rule.
 
 /// Why RegisterTaskDefinition refuses. `Display` is the message of the ClientException.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +33,10 @@ pub(crate) enum Invalid {
         "The sum of all container 'memory' values cannot be greater than the value of the task 'memory'."
     )]
     MemorySum,
+    #[error("Tasks using the EC2 launch type do not support EphemeralStorage.")]
+    Ec2EphemeralStorage,
+    #[error("Invalid setting for ephemeral storage. Size must be between {least} GiB and {most} GiB.")]
+    EphemeralStorage { least: u32, most: u32 },
     // What Fargate asks for.
     #[error("Fargate only supports network mode ‘awsvpc’.")]
     FargateNetworkMode,
@@ -45,6 +52,20 @@ pub(crate) enum Invalid {
         "Tasks using the Fargate launch type must have a container stop timeout of less than 120 seconds."
     )]
     FargateStopTimeout,
+    #[error("Fargate compatible task definitions do not support {0}.")]
+    Fargate(&'static str),
+    #[error(
+        "Tasks using the Fargate launch type do not support pidMode 'host'. The supported value for pidMode is 'task'."
+    )]
+    FargatePidMode,
+    #[error("Tasks using the Fargate launch type do not support GPU resource requirements.")]
+    FargateGpu,
+    #[error("Fargate requires that the 'privileged' setting be 'false'.")]
+    FargatePrivileged,
+    #[error("{0} is not allowed on Fargate.")]
+    FargateCapability(String),
+    #[error("{0} is not a valid log driver. Must be one of [awslogs, splunk, awsfirelens].")]
+    FargateLogDriver(String),
     // A container.
     #[error("Container.{0} should not be null or empty.")]
     Empty(&'static str),
@@ -62,21 +83,46 @@ pub(crate) enum Invalid {
     MemoryBelowReservation(String),
     #[error("Invalid setting for container '{container}'. '{setting}' must be at least {least}.")]
     Least { container: String, setting: &'static str, least: u32 },
+    #[error("The '{setting}' setting for container '{container}' must be between {least} and {most}.")]
+    Between { container: String, setting: &'static str, least: u32, most: u32 },
     #[error("The '{setting}' setting for container '{container}' is greater than for the task.")]
     AboveTask { container: String, setting: &'static str },
+    #[error("Invalid '{setting}' setting for container '{container}'. {rule}")]
+    Setting { container: String, setting: &'static str, rule: String },
     #[error("Granular {which} timeout on container '{container}' must be at least 2 seconds.")]
     TimeoutTooShort { container: String, which: &'static str },
+    #[error("Soft limit exceeds hard limit for ulimit {0}.")]
+    SoftAboveHard(String),
+    // Its network.
     #[error("Invalid setting for container '{container}'. '{setting}' must be between {least} and 65535.")]
     Port { container: String, setting: &'static str, least: u16 },
     #[error(
         "Invalid setting for container '{0}'. The name of a port mapping must have at most 64 lower-case letters, digits, underscores and hyphens, and cannot start with a hyphen."
     )]
     PortName(String),
+    #[error("Invalid setting for container '{container}'. The port mapping name '{name}' is already used.")]
+    PortNameUsed { container: String, name: String },
+    #[error("Invalid setting for container '{0}'. You cannot specify both single port and port range.")]
+    PortAndRange(String),
+    #[error(
+        "Invalid setting for container '{container}'. The container port {port} is used multiple times in task."
+    )]
+    ContainerPortUsed { container: String, port: u16 },
+    #[error(
+        "Invalid setting for container '{container}'. The host port {port} is used multiple times in task."
+    )]
+    HostPortUsed { container: String, port: u16 },
     #[error("When networkMode={0}, the host ports and container ports in port mappings must match.")]
     HostPort(&'static str),
     #[error("Port mappings are not supported when networkMode=none.")]
     PortsWithoutNetwork,
-    // Dependencies.
+    #[error("Links are not supported when networkMode={0}.")]
+    Links(&'static str),
+    #[error("{what} not supported on container when networkMode=awsvpc.")]
+    Awsvpc { what: &'static str },
+    // Other containers and volumes.
+    #[error("Invalid '{setting}' setting. Unknown container: '{named}'")]
+    UnknownContainer { setting: &'static str, named: String },
     #[error("Cannot depend on container + '{0}' because it does not exist")]
     UnknownDependency(String),
     #[error("Container '{0}' cannot depend on itself.")]
@@ -87,13 +133,32 @@ pub(crate) enum Invalid {
     EssentialDependency,
     #[error("A dependency container with HEALTHY condition must have health check configured")]
     NoHealthCheck,
+    #[error("Unknown volume '{0}'.")]
+    UnknownVolume(String),
+    // Volumes.
+    #[error("volume.{0} should not be null or empty.")]
+    VolumeEmpty(&'static str),
+    #[error("volume.{0} contains invalid characters.")]
+    VolumeCharacters(&'static str),
+    #[error("Volume names must be unique in a task definition: '{0}' is used more than once.")]
+    DuplicateVolume(String),
+    #[error("host.sourcePath should not be blank.")]
+    SourcePathBlank,
+    #[error("host.sourcePath must be an absolute path: '{0}'.")]
+    SourcePath(String),
+    #[error("Volume '{0}' can have only one of 'host' and 'dockerVolumeConfiguration'.")]
+    TwoSources(String),
+    #[error("When 'scope' parameter is 'task', 'autoprovision' must not be specified.")]
+    Autoprovision,
     // Logs.
     #[error("Log driver {driver} requires options: {options}")]
     LogOptionsMissing { driver: String, options: String },
     #[error("Log driver {driver} disallows options: {options}")]
     LogOptionsUnknown { driver: String, options: String },
-    #[error("Invalid value '{value}' for the option '{option}' of log driver awslogs.")]
-    LogOption { option: &'static str, value: String },
+    #[error("Invalid value '{value}' for the option '{option}' of log driver {driver}.")]
+    LogOption { driver: String, option: &'static str, value: String },
+    #[error("Log driver {driver} cannot have both {one} and {other}.")]
+    LogOptionsExclusive { driver: String, one: &'static str, other: &'static str },
     // What AWS would take and Wharf does not honour yet.
     #[error("Wharf does not support {what} yet.")]
     Unsupported { what: String },
@@ -103,5 +168,10 @@ impl Invalid {
     /// `what` names the member and its value.
     pub fn unsupported(what: impl Into<String>) -> Self {
         Self::Unsupported { what: what.into() }
+    }
+
+    /// A setting of a container breaks this rule, a whole sentence.
+    pub fn setting(container: &str, setting: &'static str, rule: impl Into<String>) -> Self {
+        Self::Setting { container: container.to_owned(), setting, rule: rule.into() }
     }
 }

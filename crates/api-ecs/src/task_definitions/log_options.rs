@@ -1,45 +1,148 @@
-//! The options of the awslogs driver (Amazon ECS Developer Guide: send logs to CloudWatch; Docker documentation:
-//! `mode` and `max-buffer-size`).
+//! `logConfiguration`: the drivers and their options (Amazon ECS Developer Guide: send logs to CloudWatch; Docker
+//! documentation: configure logging drivers).
 
 use super::Invalid;
 use model::container::LogConfiguration;
-use std::collections::BTreeMap;
 
-/// Options that the log driver of the agent honours.
-const HONOURED: [&str; 6] = [
-    "awslogs-create-group",
-    "awslogs-group",
-    "awslogs-region",
-    "awslogs-stream-prefix",
-    "max-buffer-size",
-    "mode",
+/// One driver's options.
+struct Driver {
+    name: &'static str,
+    required: &'static [&'static str],
+    /// Those that Wharf's agent honours.
+    honoured: &'static [&'static str],
+    /// Those that Docker knows as well.
+    known: &'static [&'static str],
+    /// At most one of each pair.
+    exclusive: &'static [(&'static str, &'static str)],
+}
+
+/// The drivers that Wharf's agent has.
+const DRIVERS: [Driver; 4] = [
+    Driver {
+        name: "awslogs",
+        required: &["awslogs-region", "awslogs-group"],
+        honoured: &[
+            "awslogs-create-group",
+            "awslogs-datetime-format",
+            "awslogs-group",
+            "awslogs-multiline-pattern",
+            "awslogs-region",
+            "awslogs-stream-prefix",
+            "max-buffer-size",
+            "mode",
+        ],
+        known: &[
+            "awslogs-create-stream",
+            "awslogs-endpoint",
+            "awslogs-force-flush-interval-seconds",
+            "awslogs-format",
+            "awslogs-max-buffered-events",
+            "awslogs-stream",
+            "tag",
+        ],
+        exclusive: &[("awslogs-datetime-format", "awslogs-multiline-pattern")],
+    },
+    Driver {
+        name: "fluentd",
+        required: &[],
+        honoured: &[
+            "env",
+            "fluentd-address",
+            "fluentd-async",
+            "fluentd-async-connect",
+            "fluentd-request-ack",
+            "fluentd-sub-second-precision",
+            "labels",
+            "tag",
+        ],
+        known: &[
+            "env-regex",
+            "fluentd-async-reconnect-interval",
+            "fluentd-buffer-limit",
+            "fluentd-max-retries",
+            "fluentd-retry-wait",
+            "fluentd-write-timeout",
+            "labels-regex",
+            "max-buffer-size",
+            "mode",
+        ],
+        exclusive: &[("fluentd-async", "fluentd-async-connect")],
+    },
+    Driver {
+        name: "json-file",
+        required: &[],
+        honoured: &["env", "labels", "max-file", "max-size"],
+        known: &["compress", "env-regex", "labels-regex", "max-buffer-size", "mode", "tag"],
+        exclusive: &[],
+    },
+    Driver { name: "none", required: &[], honoured: &[], known: &[], exclusive: &[] },
 ];
-/// Options that AWS knows as well.
-const KNOWN_TO_AWS: [&str; 3] = ["awslogs-datetime-format", "awslogs-endpoint", "awslogs-multiline-pattern"];
+
+/// Whether a value is one of its option's.
+type IsValue = fn(&str) -> bool;
+
+/// The options that do not take any text.
+const VALUES: [(&str, IsValue); 10] = [
+    ("awslogs-create-group", is_bool),
+    ("awslogs-datetime-format", is_given),
+    ("awslogs-multiline-pattern", is_given),
+    ("fluentd-address", is_fluentd_address),
+    ("fluentd-async", is_bool),
+    ("fluentd-async-connect", is_bool),
+    ("fluentd-request-ack", is_bool),
+    ("fluentd-sub-second-precision", is_bool),
+    ("max-buffer-size", is_size),
+    ("mode", |value| matches!(value, "blocking" | "non-blocking")),
+];
+/// Those of `json-file`.
+const FILE_VALUES: [(&str, IsValue); 2] = [
+    ("max-file", |value| value.parse::<u32>().is_ok_and(|n| n > 0)),
+    ("max-size", |value| is_size(value) && !value.starts_with('0')),
+];
 
 /// Checks one container's `logConfiguration`.
 pub(super) fn check(log: &LogConfiguration) -> Result<(), Invalid> {
-    if log.driver != "awslogs" {
-        return Err(Invalid::unsupported(format!("the log driver '{}'", log.driver)));
-    }
-    require(log, &["awslogs-region", "awslogs-group"])?;
-    let refused = |o: &&String| !HONOURED.contains(&o.as_str());
+    let driver = DRIVERS.iter().find(|driver| driver.name == log.driver);
+    let driver = driver.ok_or_else(|| Invalid::unsupported(format!("logDriver '{}'", log.driver)))?;
+    require(log, driver.required)?;
+    let refused = |option: &&String| !driver.honoured.contains(&option.as_str());
     let (known, unknown): (Vec<&String>, Vec<&String>) =
-        log.options.keys().filter(refused).partition(|o| KNOWN_TO_AWS.contains(&o.as_str()));
+        log.options.keys().filter(refused).partition(|option| driver.known.contains(&option.as_str()));
     if !unknown.is_empty() {
         return Err(Invalid::LogOptionsUnknown { driver: log.driver.clone(), options: list(unknown) });
     }
     if !known.is_empty() {
-        return Err(Invalid::unsupported(format!("the awslogs options {}", list(known))));
+        return Err(Invalid::unsupported(format!("the {} options {}", driver.name, list(known))));
     }
-    check_value(&log.options, "awslogs-create-group", |v| matches!(v, "true" | "false"))?;
-    check_value(&log.options, "mode", |v| matches!(v, "blocking" | "non-blocking"))?;
-    check_value(&log.options, "max-buffer-size", is_buffer_size)
+    let both =
+        |(one, other): &&(&str, &str)| log.options.contains_key(*one) && log.options.contains_key(*other);
+    if let Some((one, other)) = driver.exclusive.iter().find(both) {
+        return Err(Invalid::LogOptionsExclusive { driver: log.driver.clone(), one, other });
+    }
+    VALUES.iter().chain(&FILE_VALUES).try_for_each(|(option, is_value)| match log.options.get(*option) {
+        Some(value) if !is_value(value) => {
+            Err(Invalid::LogOption { driver: log.driver.clone(), option, value: value.clone() })
+        }
+        _ => Ok(()),
+    })?;
+    check_rotation(log)
 }
 
-/// Fargate also asks for the stream's prefix.
+/// Fargate has awslogs alone of these drivers, and asks for the stream's prefix.
 pub(super) fn check_fargate(log: &LogConfiguration) -> Result<(), Invalid> {
-    require(log, &["awslogs-stream-prefix"])
+    match log.driver.as_str() {
+        "awslogs" => require(log, &["awslogs-stream-prefix"]),
+        other => Err(Invalid::FargateLogDriver(other.to_owned())),
+    }
+}
+
+/// Docker starts no container with several files and no size at which the next begins.
+fn check_rotation(log: &LogConfiguration) -> Result<(), Invalid> {
+    let files = log.options.get("max-file").filter(|files| files.as_str() != "1");
+    match files {
+        Some(_) => require(log, &["max-size"]),
+        None => Ok(()),
+    }
 }
 
 fn require(log: &LogConfiguration, options: &[&'static str]) -> Result<(), Invalid> {
@@ -51,22 +154,32 @@ fn require(log: &LogConfiguration, options: &[&'static str]) -> Result<(), Inval
     Err(Invalid::LogOptionsMissing { driver: log.driver.clone(), options: list(missing) })
 }
 
-fn check_value(
-    options: &BTreeMap<String, String>,
-    option: &'static str,
-    valid: impl Fn(&str) -> bool,
-) -> Result<(), Invalid> {
-    match options.get(option) {
-        Some(value) if !valid(value) => Err(Invalid::LogOption { option, value: value.clone() }),
-        _ => Ok(()),
-    }
+fn is_bool(value: &str) -> bool {
+    matches!(value, "true" | "false")
+}
+
+fn is_given(value: &str) -> bool {
+    !value.is_empty()
 }
 
 /// Docker's sizes: a whole number of bytes, or of `k`, `m` or `g`.
-fn is_buffer_size(text: &str) -> bool {
+fn is_size(text: &str) -> bool {
     let number = text.to_ascii_lowercase();
     let number = number.strip_suffix(['b', 'k', 'm', 'g']).unwrap_or(&number);
     !number.is_empty() && number.len() <= 9 && number.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// `HOST`, `HOST:PORT`, either after `tcp://`, or `unix:///PATH`.
+fn is_fluentd_address(text: &str) -> bool {
+    if let Some(path) = text.strip_prefix("unix://") {
+        return path.starts_with('/') && path.len() > 1;
+    }
+    let text = text.strip_prefix("tcp://").unwrap_or(text);
+    let is_host = |host: &str| !host.is_empty() && !host.contains(['/', ' ', '\0']);
+    match text.rsplit_once(':') {
+        Some((host, port)) => is_host(host) && port.parse::<u16>().is_ok_and(|port| port > 0),
+        None => is_host(text),
+    }
 }
 
 fn list<T: AsRef<str>>(names: Vec<T>) -> String {

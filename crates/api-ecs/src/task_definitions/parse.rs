@@ -1,14 +1,11 @@
-//! A registration's shapes into records. Absent members get AWS's defaults; numbers that no record can hold are refused.
+//! A registration's shapes into records. Absent members get AWS's defaults; what no record can hold is refused.
 
-use super::{Invalid, size};
-use model::container::{
-    ContainerDefinition, Dependency, DependencyCondition, LogConfiguration, PortMapping, Protocol,
-};
+use super::{Invalid, container, ephemeral_storage, size, volumes};
 use model::task_definition::{
-    LaunchType, NetworkMode, RuntimePlatform, TaskDefinition, TaskDefinitionStatus,
+    IpcMode, LaunchType, NetworkMode, PidMode, RuntimePlatform, TaskDefinition, TaskDefinitionStatus,
 };
 use model::{Scope, Tags, Timestamp};
-use wire::ecs::{self, Compatibility, ContainerCondition, RegisterTaskDefinitionRequest, TransportProtocol};
+use wire::ecs::{self, Compatibility, RegisterTaskDefinitionRequest};
 
 /// The record that a registration asks for, unchecked. Its revision, 0, is still to be given.
 pub(super) fn definition(
@@ -21,6 +18,7 @@ pub(super) fn definition(
     let cpu_units = input.cpu.as_deref().map(|text| size::cpu_units(text).ok_or(Invalid::Cpu));
     let memory_mib = input.memory.as_deref().map(|text| size::memory_mib(text).ok_or(Invalid::Memory));
     let requires = input.requires_compatibilities.unwrap_or_default();
+    let containers = input.container_definitions.into_iter().map(container::parse);
     Ok(TaskDefinition {
         scope: scope.clone(),
         family: input.family.into(),
@@ -31,8 +29,12 @@ pub(super) fn definition(
         compatibilities: Vec::new(),
         cpu_units: cpu_units.transpose()?,
         memory_mib: memory_mib.transpose()?,
-        containers: input.container_definitions.into_iter().map(container).collect::<Result<_, _>>()?,
+        containers: containers.collect::<Result<_, _>>()?,
         runtime_platform: input.runtime_platform.map(runtime_platform),
+        volumes: volumes::parse(input.volumes)?,
+        pid_mode: input.pid_mode.map(pid_mode),
+        ipc_mode: input.ipc_mode.map(ipc_mode),
+        ephemeral_storage_gib: input.ephemeral_storage.map(ephemeral_storage::parse).transpose()?,
         tags,
         registered_at: now,
         registered_by: caller_arn.to_owned(),
@@ -51,6 +53,21 @@ fn network_mode(mode: Option<ecs::NetworkMode>) -> NetworkMode {
     }
 }
 
+fn pid_mode(mode: ecs::PidMode) -> PidMode {
+    match mode {
+        ecs::PidMode::Host => PidMode::Host,
+        ecs::PidMode::Task => PidMode::Task,
+    }
+}
+
+fn ipc_mode(mode: ecs::IpcMode) -> IpcMode {
+    match mode {
+        ecs::IpcMode::Host => IpcMode::Host,
+        ecs::IpcMode::Task => IpcMode::Task,
+        ecs::IpcMode::None => IpcMode::None,
+    }
+}
+
 fn compatibility(compatibility: Compatibility) -> Result<LaunchType, Invalid> {
     match compatibility {
         Compatibility::Ec2 => Ok(LaunchType::Ec2),
@@ -65,65 +82,4 @@ fn runtime_platform(platform: ecs::RuntimePlatform) -> RuntimePlatform {
         cpu_architecture: platform.cpu_architecture.map(|a| a.to_string()),
         operating_system_family: platform.operating_system_family.map(|f| f.to_string()),
     }
-}
-
-fn container(c: ecs::ContainerDefinition) -> Result<ContainerDefinition, Invalid> {
-    let name = c.name.unwrap_or_default();
-    let amount = |setting: &'static str, value: Option<i32>| {
-        let refused = |_| Invalid::Least { container: name.clone(), setting, least: 0 };
-        value.map(|v| u32::try_from(v).map_err(refused)).transpose()
-    };
-    let ports = c.port_mappings.unwrap_or_default().into_iter().map(|m| port_mapping(&name, m));
-    let environment = c.environment.unwrap_or_default().into_iter().map(|pair| match pair.name {
-        Some(name) if !name.is_empty() => Ok((name, pair.value.unwrap_or_default())),
-        _ => Err(Invalid::Empty("environment.name")),
-    });
-    Ok(ContainerDefinition {
-        image: c.image.unwrap_or_default(),
-        cpu_units: amount("cpu", c.cpu)?.unwrap_or(0),
-        memory_mib: amount("memory", c.memory)?,
-        memory_mib_reserved: amount("memoryReservation", c.memory_reservation)?,
-        essential: c.essential.unwrap_or(true),
-        entry_point: c.entry_point.filter(|e| !e.is_empty()),
-        command: c.command.filter(|e| !e.is_empty()),
-        environment: environment.collect::<Result<_, _>>()?,
-        working_directory: c.working_directory.filter(|d| !d.is_empty()),
-        user: c.user.filter(|u| !u.is_empty()),
-        readonly_root_filesystem: c.readonly_root_filesystem.unwrap_or(false),
-        port_mappings: ports.collect::<Result<_, _>>()?,
-        depends_on: c.depends_on.unwrap_or_default().into_iter().map(dependency).collect(),
-        stop_timeout_secs: amount("stopTimeout", c.stop_timeout)?,
-        start_timeout_secs: amount("startTimeout", c.start_timeout)?,
-        log: c.log_configuration.map(|log| LogConfiguration {
-            driver: log.log_driver.to_string(),
-            options: log.options.unwrap_or_default(),
-        }),
-        name: name.clone().into(),
-    })
-}
-
-fn port_mapping(container: &str, mapping: ecs::PortMapping) -> Result<PortMapping, Invalid> {
-    let port = |setting: &'static str, value: i32, least: u16| {
-        let port = u16::try_from(value).ok().filter(|&p| p >= least);
-        port.ok_or_else(|| Invalid::Port { container: container.to_owned(), setting, least })
-    };
-    Ok(PortMapping {
-        container_port: port("containerPort", mapping.container_port.unwrap_or(0), 1)?,
-        host_port: mapping.host_port.map(|p| port("hostPort", p, 0)).transpose()?,
-        protocol: match mapping.protocol {
-            Some(TransportProtocol::Udp) => Protocol::Udp,
-            Some(TransportProtocol::Tcp) | None => Protocol::Tcp,
-        },
-        name: mapping.name.filter(|name| !name.is_empty()),
-    })
-}
-
-fn dependency(dependency: ecs::ContainerDependency) -> Dependency {
-    let condition = match dependency.condition {
-        ContainerCondition::Start => DependencyCondition::Start,
-        ContainerCondition::Complete => DependencyCondition::Complete,
-        ContainerCondition::Success => DependencyCondition::Success,
-        ContainerCondition::Healthy => DependencyCondition::Healthy,
-    };
-    Dependency { container: dependency.container_name.into(), condition }
 }

@@ -1,7 +1,7 @@
 //! `overrides` of RunTask.
 
 use crate::Refusal;
-use crate::task_definitions::{Invalid, size};
+use crate::task_definitions::{Invalid, ephemeral_storage, gpus, size};
 use model::fargate;
 use model::task::{ContainerOverride, Overrides};
 use model::task_definition::{LaunchType, TaskDefinition};
@@ -17,12 +17,15 @@ pub(super) fn parse(overrides: Option<TaskOverride>) -> Result<Overrides, Refusa
     if serde_json::to_vec(&overrides).map_or(true, |json| json.len() > LENGTH_MAX) {
         return Err(Refusal::parameter(format!("Container Overrides length must be at most {LENGTH_MAX}")));
     }
-    let cpu_units = overrides.cpu.map(|text| size::cpu_units(&text).ok_or(invalid("cpu")));
-    let memory_mib = overrides.memory.map(|text| size::memory_mib(&text).ok_or(invalid("memory")));
+    let cpu_units = overrides.cpu.map(|text| size::cpu_units(&text).ok_or_else(|| parameter(Invalid::Cpu)));
+    let memory_mib =
+        overrides.memory.map(|text| size::memory_mib(&text).ok_or_else(|| parameter(Invalid::Memory)));
+    let ephemeral_storage = overrides.ephemeral_storage.map(ephemeral_storage::parse);
     let containers = overrides.container_overrides.unwrap_or_default();
     Ok(Overrides {
         cpu_units: cpu_units.transpose()?,
         memory_mib: memory_mib.transpose()?,
+        ephemeral_storage_gib: ephemeral_storage.transpose().map_err(parameter)?,
         containers: containers.into_iter().map(container).collect::<Result<_, _>>()?,
     })
 }
@@ -55,30 +58,36 @@ pub(super) fn check(
             }
         }
         if limit.zip(reserved).is_some_and(|(limit, reserved)| limit < reserved) {
-            return Err(Refusal::parameter(Invalid::MemoryBelowReservation(over.name.clone()).to_string()));
+            return Err(parameter(Invalid::MemoryBelowReservation(over.name.clone())));
         }
     }
-    if launch_type == LaunchType::Fargate {
-        check_fargate_size(overrides, definition)?;
+    match launch_type {
+        LaunchType::Fargate => check_fargate(overrides, definition),
+        LaunchType::Ec2 | LaunchType::External if overrides.ephemeral_storage_gib.is_some() => {
+            Err(parameter(Invalid::Ec2EphemeralStorage))
+        }
+        LaunchType::Ec2 | LaunchType::External => Ok(()),
     }
-    Ok(())
 }
 
-fn check_fargate_size(overrides: &Overrides, definition: &TaskDefinition) -> Result<(), Refusal> {
+fn check_fargate(overrides: &Overrides, definition: &TaskDefinition) -> Result<(), Refusal> {
+    if overrides.containers.iter().any(|over| over.gpus.is_some()) {
+        return Err(parameter(Invalid::FargateGpu));
+    }
     let cpu_units = overrides.cpu_units.or(definition.cpu_units).unwrap_or(0);
     let memory_mib = overrides.memory_mib.or(definition.memory_mib).unwrap_or(0);
     if fargate::is_valid_size(cpu_units, memory_mib) {
         return Ok(());
     }
-    Err(Refusal::parameter(Invalid::FargateSize { cpu_units, memory_mib }.to_string()))
+    Err(parameter(Invalid::FargateSize { cpu_units, memory_mib }))
 }
 
 fn container(over: ecs::ContainerOverride) -> Result<ContainerOverride, Refusal> {
     let name = over.name.unwrap_or_default();
     let amount = |setting: &'static str, value: Option<i32>, least: u32| {
         let value = value.map(|v| u32::try_from(v).ok().filter(|&v| v >= least));
-        let refused = || Invalid::Least { container: name.clone(), setting, least }.to_string();
-        value.map(|v| v.ok_or_else(|| Refusal::parameter(refused()))).transpose()
+        let refused = || parameter(Invalid::Least { container: name.clone(), setting, least });
+        value.map(|v| v.ok_or_else(refused)).transpose()
     };
     let environment = over.environment.unwrap_or_default().into_iter().map(|pair| match pair.name {
         Some(name) if !name.is_empty() => Ok((name, pair.value.unwrap_or_default())),
@@ -90,11 +99,12 @@ fn container(over: ecs::ContainerOverride) -> Result<ContainerOverride, Refusal>
         cpu_units: amount("cpu", over.cpu, 0)?,
         memory_mib: amount("memory", over.memory, 6)?,
         memory_mib_reserved: amount("memoryReservation", over.memory_reservation, 6)?,
+        gpus: gpus::parse(&name, over.resource_requirements).map_err(parameter)?,
         name: name.clone(),
     })
 }
 
-fn invalid(setting: &'static str) -> Refusal {
-    let invalid = if setting == "cpu" { Invalid::Cpu } else { Invalid::Memory };
+/// What would be wrong with a definition is wrong with a parameter here.
+fn parameter(invalid: Invalid) -> Refusal {
     Refusal::parameter(invalid.to_string())
 }
