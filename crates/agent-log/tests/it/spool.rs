@@ -1,7 +1,5 @@
 //! The spool alone: what is written in any pieces is read as the same lines, whatever is killed in between.
 
-#![allow(clippy::unwrap_used)] // Also in what the tests share.
-
 use agent_driver::{SpoolMode, SpoolSpec};
 use agent_log::spool::{MAX_LINE_BYTES, Reader, Record, Stream, Writer};
 use proptest::collection::vec;
@@ -166,49 +164,39 @@ fn a_blocking_spool_is_full_until_segments_are_acknowledged() {
 }
 
 #[test]
-fn a_non_blocking_spool_drops_the_oldest_and_says_how_many() {
+fn a_full_non_blocking_spool_drops_what_is_new_and_says_where_and_how_much() {
     let tmp = tempfile::tempdir().unwrap();
     let spec = spec(tmp.path(), SpoolMode::NonBlocking { max_bytes: 4096 });
     let mut writer = Writer::create(&spec).unwrap();
-    for n in 0..1000 {
-        writer.write(Stream::Stdout, n, format!("line {n}\n").as_bytes()).unwrap();
-        assert!(!writer.is_full());
-    }
+    let mut write = |n: i64| writer.write(Stream::Stdout, n, format!("line {n:04}\n").as_bytes()).unwrap();
+    (0..1000).for_each(&mut write);
     let on_disk: u64 = fs::read_dir(&spec.dir).unwrap().map(|f| f.unwrap().metadata().unwrap().len()).sum();
-    assert!(on_disk <= 4096, "{on_disk}");
-    writer.finish(1000).unwrap();
-    assert_dropped_and_read_make(1000, &read_all(&mut Reader::open(&spec.dir).unwrap()));
-}
+    assert!((4096 - 22..4096 + 8 * 5).contains(&on_disk), "{on_disk}");
 
-/// The dropped lines that the remaining records tell of cannot be all that were dropped (such records are dropped
-/// too), but the newest lines are all there.
-fn assert_dropped_and_read_make(total: i64, records: &[Record]) {
-    let lines = lines_of(records, Stream::Stdout);
-    let first = total - lines.len() as i64;
-    assert!(first > 0 && lines.len() > 50);
-    for (n, line) in (first..).zip(&lines) {
-        assert_eq!(*line, format!("line {n}").into_bytes());
+    // Records of 22 bytes.
+    let fit = 4096 / 22;
+    let mut reader = Reader::open(&spec.dir).unwrap();
+    for _ in 0..fit {
+        assert!(matches!(reader.next_record().unwrap(), Some(Record::Line { .. })));
     }
-    let dropped: u64 =
-        records.iter().map(|r| if let Record::Dropped { lines, .. } = r { *lines } else { 0 }).sum();
-    assert!(dropped > 0);
+    assert_eq!(reader.next_record().unwrap(), None);
+    reader.acknowledge(reader.position()).unwrap();
+    (1000..1002).for_each(&mut write);
+    let rest = read_all(&mut reader);
+    assert_eq!(rest[0], Record::Dropped { at_unix_ms: 1000, lines: 1000 - fit });
+    assert_eq!(lines_of(&rest, Stream::Stdout), [b"line 1000", b"line 1001"]);
 }
 
 #[test]
-fn a_reader_whose_segment_was_dropped_goes_on_with_the_oldest_that_is_left() {
+fn lines_that_were_dropped_last_are_counted_at_the_end() {
     let tmp = tempfile::tempdir().unwrap();
-    let spec = spec(tmp.path(), SpoolMode::NonBlocking { max_bytes: 4096 });
+    let spec = spec(tmp.path(), SpoolMode::NonBlocking { max_bytes: 1024 });
     let mut writer = Writer::create(&spec).unwrap();
-    writer.write(Stream::Stdout, 0, b"first\nsecond\n").unwrap();
-    let mut reader = Reader::open(&spec.dir).unwrap();
-    assert!(reader.next_record().unwrap().is_some());
-    for n in 0..1000 {
-        writer.write(Stream::Stdout, n, format!("line {n}\n").as_bytes()).unwrap();
-    }
-    let lines = lines_of(&read_all(&mut reader), Stream::Stdout);
-    assert_eq!(lines[0], b"second", "the open segment is still read to its end");
-    assert_eq!(lines.last().unwrap(), b"line 999");
-    assert!(lines.len() < 500);
+    writer.write(Stream::Stdout, 1, &[&[b'x'; 5000], &b"\nlost\nlost\n"[..]].concat()).unwrap();
+    writer.finish(2).unwrap();
+    let records = read_all(&mut Reader::open(&spec.dir).unwrap());
+    assert_eq!(lines_of(&records, Stream::Stdout), [[b'x'; 5000]], "an empty spool takes any line");
+    assert_eq!(records[1..], [Record::Dropped { at_unix_ms: 2, lines: 2 }, Record::End { at_unix_ms: 2 }]);
 }
 
 #[test]

@@ -1,119 +1,20 @@
 //! The driver against a sink with knobs.
 
-#![allow(clippy::unwrap_used)] // Also in what the tests share.
-
-use agent_driver::{AwslogsSpec, LogEvent, LogSink, Logs, RuntimeId, SinkError, SpoolMode, SpoolSpec};
-use agent_log::Awslogs;
+use crate::sink::{PATIENCE, Sink, finish, spec};
+use agent_driver::{LogDestination, LogSpec, Logs as _, Multiline, SpoolMode};
+use agent_log::LogShipper;
 use agent_log::spool::{Stream, Writer};
-use async_trait::async_trait;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A CloudWatch Logs of one stream.
-struct Sink {
-    batches: watch::Sender<Vec<Vec<LogEvent>>>,
-    knobs: Mutex<Knobs>,
-    /// Puts wait until this is true.
-    open: watch::Sender<bool>,
-}
-
-#[derive(Default)]
-struct Knobs {
-    fail: u32,
-    refuse: u32,
-    calls: u32,
-}
-
-impl Sink {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            batches: watch::Sender::new(Vec::new()),
-            knobs: Mutex::default(),
-            open: watch::Sender::new(true),
-        })
-    }
-
-    fn turn(&self) -> Result<(), SinkError> {
-        let mut knobs = self.knobs.lock().unwrap();
-        knobs.calls += 1;
-        if knobs.refuse > 0 {
-            knobs.refuse -= 1;
-            return Err(SinkError::Refused("The specified log group does not exist.".into()));
-        }
-        if knobs.fail > 0 {
-            knobs.fail -= 1;
-            return Err(SinkError::Retry("connection refused".into()));
-        }
-        Ok(())
-    }
-
-    fn messages(&self) -> Vec<String> {
-        self.batches.borrow().iter().flatten().map(|e| e.message.clone()).collect()
-    }
-
-    fn calls(&self) -> u32 {
-        self.knobs.lock().unwrap().calls
-    }
-
-    async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        let mut changes = self.batches.subscribe();
-        let waited = tokio::time::timeout(PATIENCE, async {
-            while !holds(self) {
-                changes.changed().await.unwrap();
-            }
-        });
-        waited.await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"));
-    }
-}
-
-#[async_trait]
-impl LogSink for Sink {
-    async fn ensure_stream(&self, _: &AwslogsSpec) -> Result<(), SinkError> {
-        self.turn()
-    }
-
-    async fn put(&self, _: &AwslogsSpec, events: &[LogEvent]) -> Result<(), SinkError> {
-        self.open.subscribe().wait_for(|open| *open).await.unwrap();
-        let turn = self.turn();
-        assert!(!events.is_empty() && events.len() <= 10_000);
-        assert!(events.iter().map(|e| e.message.len() + 26).sum::<usize>() <= 1_048_576);
-        assert!(events.iter().all(|e| !e.message.is_empty()));
-        assert!(events.is_sorted_by_key(|e| e.at_unix_ms));
-        // Also on an error, so that tests can wait for it.
-        self.batches.send_modify(|batches| batches.extend(turn.is_ok().then(|| events.to_vec())));
-        turn
-    }
-}
-
-fn spec(dir: &Path, name: &str) -> AwslogsSpec {
-    AwslogsSpec {
-        id: RuntimeId(name.into()),
-        spool: SpoolSpec { dir: dir.join(name), mode: SpoolMode::Blocking { max_bytes: 1 << 20 } },
-        account: "000000000000".into(),
-        region: "us-east-1".into(),
-        group: "group".into(),
-        stream: format!("prefix/app/{name}"),
-        create_group: false,
-    }
-}
-
-async fn finish(logs: &Awslogs, spec: &AwslogsSpec) {
-    let finished = tokio::time::timeout(PATIENCE, logs.finish(&spec.id)).await;
-    finished.expect("finish answers").unwrap();
-}
 
 #[tokio::test]
 async fn lines_are_delivered_while_the_container_runs_and_the_rest_when_it_ends() {
     let tmp = tempfile::tempdir().unwrap();
     let spec = spec(tmp.path(), "a");
     let sink = Sink::new();
-    let logs = Awslogs::new(sink.clone()).unwrap();
+    let logs = LogShipper::new(sink.clone()).unwrap();
     logs.prepare(&spec).await.unwrap();
     let mut writer = Writer::create(&spec.spool).unwrap();
     logs.follow(&spec).await.unwrap();
@@ -121,6 +22,7 @@ async fn lines_are_delivered_while_the_container_runs_and_the_rest_when_it_ends(
     writer.write(Stream::Stdout, 7, b"Hello World!\n\nWelc").unwrap();
     sink.until("the first line", |s| s.messages() == ["Hello World!"]).await;
     assert_eq!(sink.batches.borrow()[0][0].at_unix_ms, 7);
+    assert!(!sink.batches.borrow()[0][0].is_stderr);
     writer.write(Stream::Stdout, 8, b"ome").unwrap();
     writer.finish(9).unwrap();
     finish(&logs, &spec).await;
@@ -135,7 +37,7 @@ async fn a_failing_sink_is_tried_again_and_a_refused_batch_given_up() {
     let tmp = tempfile::tempdir().unwrap();
     let spec = spec(tmp.path(), "a");
     let sink = Sink::new();
-    let logs = Awslogs::new(sink.clone()).unwrap();
+    let logs = LogShipper::new(sink.clone()).unwrap();
     sink.knobs.lock().unwrap().fail = 2;
     let mut writer = Writer::create(&spec.spool).unwrap();
     writer.write(Stream::Stdout, 1, b"kept\n").unwrap();
@@ -156,7 +58,7 @@ async fn prepare_retries_for_a_while_and_reports_a_refusal_at_once() {
     let tmp = tempfile::tempdir().unwrap();
     let spec = spec(tmp.path(), "a");
     let sink = Sink::new();
-    let logs = Awslogs::new(sink.clone()).unwrap();
+    let logs = LogShipper::new(sink.clone()).unwrap();
     sink.knobs.lock().unwrap().fail = 2;
     logs.prepare(&spec).await.unwrap();
     assert_eq!(sink.calls(), 3);
@@ -178,7 +80,7 @@ async fn a_restart_sends_at_most_the_unacknowledged_batch_again() {
     let sink = Sink::new();
     let mut writer = Writer::create(&spec.spool).unwrap();
 
-    let logs = Awslogs::new(sink.clone()).unwrap();
+    let logs = LogShipper::new(sink.clone()).unwrap();
     logs.follow(&spec).await.unwrap();
     writer.write(Stream::Stdout, 1, b"one\n").unwrap();
     sink.until("one", |s| s.messages() == ["one"]).await;
@@ -187,7 +89,7 @@ async fn a_restart_sends_at_most_the_unacknowledged_batch_again() {
     writer.write(Stream::Stdout, 2, b"two\n").unwrap();
     drop(logs);
 
-    let logs = Awslogs::new(sink.clone()).unwrap();
+    let logs = LogShipper::new(sink.clone()).unwrap();
     logs.follow(&spec).await.unwrap();
     writer.write(Stream::Stdout, 3, b"three\n").unwrap();
     sink.open.send_replace(true);
@@ -197,7 +99,7 @@ async fn a_restart_sends_at_most_the_unacknowledged_batch_again() {
     assert_eq!(sink.messages(), ["one", "two", "three"]);
 }
 
-async fn acknowledged(spec: &AwslogsSpec, cursor: &str) {
+async fn acknowledged(spec: &LogSpec, cursor: &str) {
     let path = spec.spool.dir.join("cursor");
     let reached = async {
         while std::fs::read_to_string(&path).unwrap_or_default() != cursor {
@@ -214,7 +116,7 @@ async fn a_full_spool_gets_room_as_the_sink_takes_lines() {
     spec.spool.mode = SpoolMode::Blocking { max_bytes: 16 * 1024 };
     let sink = Sink::new();
     sink.open.send_replace(false);
-    let logs = Awslogs::new(sink.clone()).unwrap();
+    let logs = LogShipper::new(sink.clone()).unwrap();
     let mut writer = Writer::create(&spec.spool).unwrap();
     logs.follow(&spec).await.unwrap();
     let mut written = Vec::new();
@@ -239,7 +141,7 @@ async fn a_full_spool_gets_room_as_the_sink_takes_lines() {
 async fn finish_waits_for_a_writer_that_still_lives_and_many_spools_share_one_watch() {
     let tmp = tempfile::tempdir().unwrap();
     let sink = Sink::new();
-    let logs = Awslogs::new(sink.clone()).unwrap();
+    let logs = LogShipper::new(sink.clone()).unwrap();
     let specs: Vec<_> = (0..20).map(|n| spec(tmp.path(), &format!("t-{n}"))).collect();
     let mut writers = Vec::new();
     for spec in &specs {
@@ -258,6 +160,7 @@ async fn finish_waits_for_a_writer_that_still_lives_and_many_spools_share_one_wa
         finish(&logs, spec).await;
     }
     assert_eq!(sink.messages().len(), 20);
+    assert!(sink.batches.borrow().iter().flatten().all(|event| event.is_stderr));
 }
 
 async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
@@ -272,7 +175,7 @@ async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 async fn what_is_not_followed_is_said() {
     let tmp = tempfile::tempdir().unwrap();
     let spec = spec(tmp.path(), "gone");
-    let logs = Awslogs::new(Sink::new()).unwrap();
+    let logs = LogShipper::new(Sink::new()).unwrap();
     assert!(
         logs.follow(&spec).await.unwrap_err().to_string().starts_with("cannot follow the output of gone: ")
     );
@@ -304,12 +207,12 @@ proptest! {
     }
 }
 
-async fn ship_with_kills(spec: &AwslogsSpec, polls: &[u32], per_restart: usize) -> (Arc<Sink>, Vec<String>) {
+async fn ship_with_kills(spec: &LogSpec, polls: &[u32], per_restart: usize) -> (Arc<Sink>, Vec<String>) {
     let sink = Sink::new();
     let mut writer = Writer::create(&spec.spool).unwrap();
     let mut lines = Vec::new();
     for polls in polls {
-        let logs = Awslogs::new(sink.clone()).unwrap();
+        let logs = LogShipper::new(sink.clone()).unwrap();
         logs.follow(spec).await.unwrap();
         for _ in 0..per_restart {
             lines.push(format!("line {}", lines.len()));
@@ -321,7 +224,7 @@ async fn ship_with_kills(spec: &AwslogsSpec, polls: &[u32], per_restart: usize) 
         drop(logs);
     }
     writer.finish(2).unwrap();
-    let logs = Awslogs::new(sink.clone()).unwrap();
+    let logs = LogShipper::new(sink.clone()).unwrap();
     logs.follow(spec).await.unwrap();
     finish(&logs, spec).await;
     (sink, lines)
@@ -347,12 +250,12 @@ proptest! {
     }
 }
 
-async fn ship(spec: &AwslogsSpec, chunks: &[Vec<u8>], fail: u32) -> (Arc<Sink>, Vec<u8>) {
+async fn ship(spec: &LogSpec, chunks: &[Vec<u8>], fail: u32) -> (Arc<Sink>, Vec<u8>) {
     let sink = Sink::new();
     sink.knobs.lock().unwrap().fail = fail;
     let mut written = Vec::new();
     for (n, chunk) in chunks.iter().enumerate() {
-        let logs = Awslogs::new(sink.clone()).unwrap();
+        let logs = LogShipper::new(sink.clone()).unwrap();
         let mut writer = Writer::create(&spec.spool).unwrap();
         logs.follow(spec).await.unwrap();
         for piece in chunk.chunks(7) {
@@ -366,4 +269,156 @@ async fn ship(spec: &AwslogsSpec, chunks: &[Vec<u8>], fail: u32) -> (Arc<Sink>, 
         finish(&logs, spec).await;
     }
     (sink, written)
+}
+
+fn with_pattern(mut spec: LogSpec, pattern: &str) -> LogSpec {
+    let LogDestination::Awslogs(awslogs) = &mut spec.destination else { panic!("awslogs") };
+    awslogs.multiline = Some(Multiline::Pattern(pattern.into()));
+    spec
+}
+
+#[tokio::test]
+async fn a_bad_pattern_is_refused_before_the_stream_is_made() {
+    let tmp = tempfile::tempdir().unwrap();
+    let sink = Sink::new();
+    let logs = LogShipper::new(sink.clone()).unwrap();
+    let error = logs.prepare(&with_pattern(spec(tmp.path(), "a"), "[")).await.unwrap_err().to_string();
+    assert!(error.contains("awslogs could not parse multiline pattern key \"[\""), "{error}");
+    assert_eq!(sink.calls(), 0);
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_complete_is_not_acknowledged_and_read_again_as_a_whole() {
+    let tmp = tempfile::tempdir().unwrap();
+    let spec = with_pattern(spec(tmp.path(), "a"), "^T");
+    let sink = Sink::new();
+    let mut writer = Writer::create(&spec.spool).unwrap();
+    let logs = LogShipper::new(sink.clone()).unwrap();
+    logs.follow(&spec).await.unwrap();
+    writer.write(Stream::Stdout, 1, b"T1\n a\nT2\n").unwrap();
+    sink.until("the first event", |s| s.messages() == ["T1\n a\n"]).await;
+    // 8 bytes of magic, records of 13 bytes and text.
+    acknowledged(&spec, "1 38\n").await;
+    drop(logs);
+    let logs = LogShipper::new(sink.clone()).unwrap();
+    logs.follow(&spec).await.unwrap();
+    writer.write(Stream::Stderr, 2, b" b\n").unwrap();
+    writer.finish(3).unwrap();
+    finish(&logs, &spec).await;
+    assert_eq!(sink.messages(), ["T1\n a\n", "T2\n b\n"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_without_a_successor_is_sent_after_five_seconds() {
+    let tmp = tempfile::tempdir().unwrap();
+    let spec = with_pattern(spec(tmp.path(), "a"), "^T");
+    let sink = Sink::new();
+    let mut writer = Writer::create(&spec.spool).unwrap();
+    writer.write(Stream::Stdout, 1, b"T1\n a\n").unwrap();
+    let logs = LogShipper::new(sink.clone()).unwrap();
+    let begun = tokio::time::Instant::now();
+    logs.follow(&spec).await.unwrap();
+    sink.until("the event", |s| s.messages() == ["T1\n a\n"]).await;
+    assert!((5.0..6.0).contains(&begun.elapsed().as_secs_f32()), "{:?}", begun.elapsed());
+    drop(writer);
+    finish(&logs, &spec).await;
+    assert_eq!(sink.messages().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_line_after_a_pause_does_not_wait() {
+    let tmp = tempfile::tempdir().unwrap();
+    let spec = spec(tmp.path(), "a");
+    let sink = Sink::new();
+    let mut writer = Writer::create(&spec.spool).unwrap();
+    let logs = LogShipper::new(sink.clone()).unwrap();
+    logs.follow(&spec).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let begun = tokio::time::Instant::now();
+    writer.write(Stream::Stdout, 1, b"now\n").unwrap();
+    sink.until("the line", |s| s.messages() == ["now"]).await;
+    assert!(begun.elapsed() < Duration::from_millis(5), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_non_blocking_spool_loses_lines_and_the_container_never_waits() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut spec = spec(tmp.path(), "a");
+    spec.spool.mode = SpoolMode::NonBlocking { max_bytes: 4096 };
+    let sink = Sink::new();
+    sink.open.send_replace(false);
+    let logs = LogShipper::new(sink.clone()).unwrap();
+    let mut writer = Writer::create(&spec.spool).unwrap();
+    logs.follow(&spec).await.unwrap();
+    for n in 0..1000 {
+        writer.write(Stream::Stdout, n, format!("line {n}\n").as_bytes()).unwrap();
+        assert!(!writer.is_full());
+    }
+    sink.open.send_replace(true);
+    sink.until("what was taken", |s| !s.messages().is_empty()).await;
+    let room = async {
+        while !sink.messages().contains(&"after".to_owned()) {
+            writer.write(Stream::Stdout, 2000, b"after\n").unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, room).await.expect("there is room again");
+    writer.finish(2000).unwrap();
+    finish(&logs, &spec).await;
+    let messages = sink.messages();
+    let old = messages.iter().take_while(|m| *m != "after").count();
+    assert!((100..300).contains(&old), "{old} lines fit");
+    assert_eq!(messages[..old], (0..old).map(|n| format!("line {n}")).collect::<Vec<_>>());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Whatever pieces the output came in and whenever the agent was killed, the events are those of the lines.
+    #[test]
+    fn events_do_not_depend_on_how_they_came(
+        lines in vec("[Tab]{0,4}", 1..60), cuts in vec(any::<prop::sample::Index>(), 0..6), polls in vec(0u32..20, 6),
+    ) {
+        let tmp = tempfile::tempdir().unwrap();
+        let spec = with_pattern(spec(tmp.path(), "p"), "^T");
+        let output = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(output.len() + 1)).collect();
+        cuts.push(output.len());
+        cuts.sort_unstable();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let sink = runtime.block_on(async {
+            let (sink, mut at) = (Sink::new(), 0);
+            let mut writer = Writer::create(&spec.spool).unwrap();
+            for (cut, polls) in cuts.iter().zip(polls.iter().chain(&[0])) {
+                let logs = LogShipper::new(sink.clone()).unwrap();
+                logs.follow(&spec).await.unwrap();
+                writer.write(Stream::Stdout, 1, &output.as_bytes()[at..*cut]).unwrap();
+                at = *cut;
+                for _ in 0..*polls {
+                    tokio::task::yield_now().await;
+                }
+            }
+            writer.finish(2).unwrap();
+            let logs = LogShipper::new(sink.clone()).unwrap();
+            logs.follow(&spec).await.unwrap();
+            finish(&logs, &spec).await;
+            sink
+        });
+        let mut expected: Vec<String> = Vec::new();
+        for line in &lines {
+            match expected.last_mut() {
+                Some(event) if !line.starts_with('T') => *event += &format!("{line}\n"),
+                _ => expected.push(format!("{line}\n")),
+            }
+        }
+        // A batch that was under way when the agent was killed comes twice, at most.
+        let mut next = 0;
+        for batch in sink.batches.borrow().iter() {
+            let texts: Vec<_> = batch.iter().map(|e| e.message.clone()).collect();
+            let from = (0..=next).rev().find(|from| expected[*from..].starts_with(&texts));
+            prop_assert!(from.is_some(), "{texts:?} is no run of events of {expected:?} from {next}");
+            next = from.unwrap_or_default() + texts.len();
+        }
+        prop_assert_eq!(next, expected.len());
+    }
 }
