@@ -8,11 +8,12 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 use model::time::{Clock, IdSource};
 
+use crate::event_stream;
 use crate::generated::Backends;
 use crate::route::Route;
-use crate::service::{Encoding, Protocol, Service};
+use crate::service::{Encoding, Protocol, Reply, Service};
 use crate::sigv4::{Keys, sha256_hex};
-use crate::{ApiError, BODY_LIMIT, Cx, auth, check, error, json, stranger, xml};
+use crate::{ApiError, BODY_LIMIT, Body, Cx, auth, check, error, json, stranger, xml};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
@@ -47,20 +48,28 @@ impl Door {
 
     /// Answers one request. Every outcome is a response in the form of the service's protocol; the body must have
     /// been read whole, and one larger than [`BODY_LIMIT`] is refused.
-    pub async fn handle(&self, parts: Parts, body: Bytes) -> Response<Bytes> {
+    pub async fn handle(&self, parts: Parts, body: Bytes) -> Response<Body> {
         let request_id = self.ids.uuid();
         if body.len() > BODY_LIMIT {
-            return refuse(None, &error::request_too_large(), &request_id);
+            return refuse(None, &error::request_too_large(), &request_id).map(Body::from);
         }
         let route = match Route::find(&parts, &body) {
             Ok(route) => route,
-            Err(error) => return refuse_stranger(&parts, &error, &request_id),
+            Err(error) => return refuse_stranger(&parts, &error, &request_id).map(Body::from),
         };
         match self.answer(&parts, &body, &route, &request_id).await {
-            Ok(output) => respond(Some(route.service), StatusCode::OK, output, &request_id),
+            Ok(Reply::Whole(output)) => {
+                respond(Some(route.service), StatusCode::OK, output, &request_id).map(Body::from)
+            }
+            Ok(Reply::Events(messages)) => {
+                let mut response = respond(Some(route.service), StatusCode::OK, Bytes::new(), &request_id);
+                let content_type = HeaderValue::from_static(event_stream::CONTENT_TYPE);
+                response.headers_mut().insert(CONTENT_TYPE, content_type);
+                response.map(|_| Body::from(messages))
+            }
             Err(error) => {
                 log(&route, &error, &request_id);
-                refuse(Some(route.service), &error, &request_id)
+                refuse(Some(route.service), &error, &request_id).map(Body::from)
             }
         }
     }
@@ -71,7 +80,7 @@ impl Door {
         body: &[u8],
         route: &Route,
         request_id: &str,
-    ) -> Result<Bytes, ApiError> {
+    ) -> Result<Reply, ApiError> {
         let service = route.service;
         let body_sha256 = sha256_hex(body);
         let now = self.clock.now();

@@ -18,11 +18,13 @@
 //! Start at [`Door::handle`]. The shapes are generated from `operations.toml`.
 
 mod auth;
+mod body;
 pub mod check;
 pub mod client;
 mod cx;
 mod door;
 pub mod error;
+mod event_stream;
 #[allow(missing_docs, reason = "what a shape means is said in the API reference of AWS")]
 mod generated;
 pub mod json;
@@ -36,9 +38,11 @@ mod string_enum;
 pub mod timestamp;
 mod xml;
 
+pub use body::Body;
 pub use cx::Cx;
 pub use door::{Builder, Door};
 pub use error::ApiError;
+pub use event_stream::EventStream;
 pub use generated::{SERVICES, ecs, logs, sts};
 pub use sigv4::{Key, Keys};
 pub use string_enum::UnknownValue;

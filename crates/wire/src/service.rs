@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::ApiError;
 use crate::error::{internal_failure, serialization_exception};
+use crate::event_stream::Messages;
 use crate::schema::Shape;
 
 /// One AWS service.
@@ -28,6 +29,8 @@ pub struct Service {
     pub operations: &'static [Operation],
     /// The operations of the model that are not implemented.
     pub missing: &'static [&'static str],
+    /// Why some of them are not.
+    pub reasons: &'static [(&'static str, &'static str)],
 }
 
 /// How a service writes requests and answers. EC2 query, REST-JSON and CBOR will be further variants.
@@ -58,6 +61,14 @@ pub struct Operation {
     pub output: &'static Shape,
 }
 
+/// An operation's answer, written.
+pub enum Reply {
+    /// One output.
+    Whole(Bytes),
+    /// A stream of events.
+    Events(Messages),
+}
+
 /// What the generated code needs to write an answer.
 pub enum Encoding<'a> {
     /// The output as it is.
@@ -73,14 +84,15 @@ pub enum Encoding<'a> {
 
 impl Encoding<'_> {
     /// Writes an output.
-    pub fn encode<T: Serialize>(&self, operation: &Operation, output: &T) -> Result<Bytes, ApiError> {
-        match self {
-            Self::Json => serde_json::to_vec(output).map(Bytes::from).map_err(internal_failure),
+    pub fn encode<T: Serialize>(&self, operation: &Operation, output: &T) -> Result<Reply, ApiError> {
+        let bytes = match self {
+            Self::Json => serde_json::to_vec(output).map(Bytes::from).map_err(internal_failure)?,
             Self::Query { namespace, request_id } => {
                 let value = serde_json::to_value(output).map_err(internal_failure)?;
-                Ok(crate::xml::response(operation, namespace, request_id, &value))
+                crate::xml::response(operation, namespace, request_id, &value)
             }
-        }
+        };
+        Ok(Reply::Whole(bytes))
     }
 }
 
@@ -105,8 +117,10 @@ impl Service {
             Protocol::Query { .. } => "UnsupportedOperation",
         };
         let name = self.name;
-        let message =
-            format!("Wharf does not implement {name}:{operation} yet. See docs/coverage/{name}.md.");
+        let message = match self.reasons.iter().find(|(of, _)| *of == operation) {
+            Some((_, reason)) => format!("Wharf does not implement {name}:{operation}: {reason}."),
+            None => format!("Wharf does not implement {name}:{operation} yet. See docs/coverage/{name}.md."),
+        };
         ApiError::new(code, 400, message)
     }
 

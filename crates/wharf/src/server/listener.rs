@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use wire::Body;
 
 /// What answers requests.
 pub struct Routes {
@@ -95,18 +96,18 @@ fn serve_connection(
 }
 
 impl Routes {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         if request.method() == Method::GET && control::is_agent_path(request.uri().path()) {
-            return self.open_session(request).map(Full::new);
+            return self.open_session(request).map(Body::from);
         }
         let (parts, body) = request.into_parts();
         let body = Limited::new(body, wire::BODY_LIMIT).collect();
         let refusal = match tokio::time::timeout(BODY_TIMEOUT, body).await {
-            Ok(Ok(body)) => return self.door.handle(parts, body.to_bytes()).await.map(Full::new),
+            Ok(Ok(body)) => return self.door.handle(parts, body.to_bytes()).await,
             Ok(Err(_)) => wire::error::request_too_large(),
             Err(_) => wire::ApiError::new("RequestTimeout", 408, "The request's body did not come in time."),
         };
-        self.door.refuse(&wire::ecs::SERVICE, &refusal).map(Full::new)
+        self.door.refuse(&wire::ecs::SERVICE, &refusal).map(Body::from)
     }
 
     /// An agent's websocket: signed like every request, with an empty body.

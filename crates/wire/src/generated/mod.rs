@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::Value;
 
-use crate::service::{Encoding, Operation, Service};
+use crate::service::{Encoding, Operation, Reply, Service};
 use crate::{ApiError, Cx};
 
 pub mod ecs;
@@ -31,7 +30,7 @@ impl Backends {
         operation: &'static Operation,
         input: Value,
         encoding: &Encoding<'_>,
-    ) -> Result<Bytes, ApiError> {
+    ) -> Result<Reply, ApiError> {
         match service.name {
             "ecs" if let Some(api) = &self.ecs => ecs::call(&**api, cx, operation, input, encoding).await,
             "logs" if let Some(api) = &self.logs => logs::call(&**api, cx, operation, input, encoding).await,

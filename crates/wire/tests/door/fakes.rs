@@ -12,7 +12,7 @@ use wire::logs::*;
 use wire::service::Service;
 use wire::sigv4::{self, Credentials};
 use wire::sts::{GetCallerIdentityRequest, GetCallerIdentityResponse};
-use wire::{ApiError, Cx, Door, Key, Keys};
+use wire::{ApiError, Cx, Door, EventStream, Key, Keys};
 
 /// 2026-11-21T08:00:00Z.
 pub const NOW: Timestamp = Timestamp(1_795_248_000_000);
@@ -57,75 +57,93 @@ impl wire::sts::Api for Sts {
 /// Keeps nothing: each answer repeats a part of the question.
 pub struct Logs;
 
-#[async_trait]
-impl Api for Logs {
-    async fn create_log_group(
-        &self,
-        _: &Cx,
-        input: CreateLogGroupRequest,
-    ) -> Result<CreateLogGroupResponse, ApiError> {
-        match input.log_group_name.as_str() {
-            "taken" => {
-                Err(error::resource_already_exists_exception("The specified log group already exists"))
+/// The operations below as written, and the rest, which nobody asks for here, as failures.
+macro_rules! fake {
+    ({ $($written:tt)* } $($name:ident: $input:ident => $output:ident,)*) => {
+        #[async_trait]
+        impl Api for Logs {
+            $($written)*
+
+            $(async fn $name(&self, _: &Cx, _: $input) -> Result<$output, ApiError> {
+                Err(wire::error::internal_failure(concat!("not faked: ", stringify!($name))))
+            })*
+        }
+    };
+}
+
+fake! {
+    {
+        async fn create_log_group(
+            &self,
+            _: &Cx,
+            input: CreateLogGroupRequest,
+        ) -> Result<CreateLogGroupResponse, ApiError> {
+            match input.log_group_name.as_str() {
+                "taken" => {
+                    Err(error::resource_already_exists_exception("The specified log group already exists"))
+                }
+                "broken" => Err(wire::error::internal_failure("the disk is on fire")),
+                _ => Ok(CreateLogGroupResponse {}),
             }
-            "broken" => Err(wire::error::internal_failure("the disk is on fire")),
-            _ => Ok(CreateLogGroupResponse {}),
+        }
+        async fn describe_log_groups(
+            &self,
+            cx: &Cx,
+            input: DescribeLogGroupsRequest,
+        ) -> Result<DescribeLogGroupsResponse, ApiError> {
+            let group = LogGroup {
+                log_group_name: input.log_group_name_prefix,
+                creation_time: Some(NOW.0),
+                arn: Some(cx.caller_arn.clone()),
+                ..LogGroup::default()
+            };
+            Ok(DescribeLogGroupsResponse { log_groups: Some(vec![group]), next_token: input.next_token })
+        }
+        async fn put_log_events(
+            &self,
+            _: &Cx,
+            input: PutLogEventsRequest,
+        ) -> Result<PutLogEventsResponse, ApiError> {
+            Ok(PutLogEventsResponse {
+                next_sequence_token: Some(input.log_events.len().to_string()),
+                ..PutLogEventsResponse::default()
+            })
+        }
+        async fn start_live_tail(
+            &self,
+            _: &Cx,
+            input: StartLiveTailRequest,
+        ) -> Result<EventStream<StartLiveTailResponseStream>, ApiError> {
+            let start = LiveTailSessionStart {
+                log_group_identifiers: Some(input.log_group_identifiers),
+                ..LiveTailSessionStart::default()
+            };
+            let events = [
+                Ok(StartLiveTailResponseStream::SessionStart(start)),
+                Err(error::session_timeout_exception("three hours are over")),
+            ];
+            Ok(EventStream::new(futures_util::stream::iter(events)))
         }
     }
-    async fn create_log_stream(
-        &self,
-        _: &Cx,
-        _: CreateLogStreamRequest,
-    ) -> Result<CreateLogStreamResponse, ApiError> {
-        Ok(CreateLogStreamResponse {})
-    }
-    async fn delete_log_group(
-        &self,
-        _: &Cx,
-        _: DeleteLogGroupRequest,
-    ) -> Result<DeleteLogGroupResponse, ApiError> {
-        Ok(DeleteLogGroupResponse {})
-    }
-    async fn describe_log_groups(
-        &self,
-        cx: &Cx,
-        input: DescribeLogGroupsRequest,
-    ) -> Result<DescribeLogGroupsResponse, ApiError> {
-        let group = LogGroup {
-            log_group_name: input.log_group_name_prefix,
-            creation_time: Some(NOW.0),
-            arn: Some(cx.caller_arn.clone()),
-            ..LogGroup::default()
-        };
-        Ok(DescribeLogGroupsResponse { log_groups: Some(vec![group]), next_token: input.next_token })
-    }
-    async fn describe_log_streams(
-        &self,
-        _: &Cx,
-        _: DescribeLogStreamsRequest,
-    ) -> Result<DescribeLogStreamsResponse, ApiError> {
-        Ok(DescribeLogStreamsResponse::default())
-    }
-    async fn filter_log_events(
-        &self,
-        _: &Cx,
-        _: FilterLogEventsRequest,
-    ) -> Result<FilterLogEventsResponse, ApiError> {
-        Ok(FilterLogEventsResponse::default())
-    }
-    async fn get_log_events(&self, _: &Cx, _: GetLogEventsRequest) -> Result<GetLogEventsResponse, ApiError> {
-        Ok(GetLogEventsResponse::default())
-    }
-    async fn put_log_events(
-        &self,
-        _: &Cx,
-        input: PutLogEventsRequest,
-    ) -> Result<PutLogEventsResponse, ApiError> {
-        Ok(PutLogEventsResponse {
-            next_sequence_token: Some(input.log_events.len().to_string()),
-            ..PutLogEventsResponse::default()
-        })
-    }
+    create_log_stream: CreateLogStreamRequest => CreateLogStreamResponse,
+    delete_log_group: DeleteLogGroupRequest => DeleteLogGroupResponse,
+    delete_log_stream: DeleteLogStreamRequest => DeleteLogStreamResponse,
+    delete_metric_filter: DeleteMetricFilterRequest => DeleteMetricFilterResponse,
+    delete_retention_policy: DeleteRetentionPolicyRequest => DeleteRetentionPolicyResponse,
+    delete_subscription_filter: DeleteSubscriptionFilterRequest => DeleteSubscriptionFilterResponse,
+    describe_log_streams: DescribeLogStreamsRequest => DescribeLogStreamsResponse,
+    describe_metric_filters: DescribeMetricFiltersRequest => DescribeMetricFiltersResponse,
+    describe_subscription_filters: DescribeSubscriptionFiltersRequest => DescribeSubscriptionFiltersResponse,
+    filter_log_events: FilterLogEventsRequest => FilterLogEventsResponse,
+    get_log_events: GetLogEventsRequest => GetLogEventsResponse,
+    list_tags_for_resource: ListTagsForResourceRequest => ListTagsForResourceResponse,
+    list_tags_log_group: ListTagsLogGroupRequest => ListTagsLogGroupResponse,
+    put_retention_policy: PutRetentionPolicyRequest => PutRetentionPolicyResponse,
+    tag_log_group: TagLogGroupRequest => TagLogGroupResponse,
+    tag_resource: TagResourceRequest => TagResourceResponse,
+    test_metric_filter: TestMetricFilterRequest => TestMetricFilterResponse,
+    untag_log_group: UntagLogGroupRequest => UntagLogGroupResponse,
+    untag_resource: UntagResourceRequest => UntagResourceResponse,
 }
 
 /// A door with both services whose clock shows `now`.
@@ -198,7 +216,8 @@ pub async fn send(request: Request<Bytes>) -> Response<Bytes> {
 /// Sends a request to a door whose clock shows `now`.
 pub async fn send_at(now: Timestamp, request: Request<Bytes>) -> Response<Bytes> {
     let (parts, body) = request.into_parts();
-    door_at(now).handle(parts, body).await
+    let (parts, body) = door_at(now).handle(parts, body).await.into_parts();
+    Response::from_parts(parts, http_body_util::BodyExt::collect(body).await.unwrap().to_bytes())
 }
 
 /// Status, code and message of a JSON failure.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use expect_test::expect;
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
@@ -75,6 +75,32 @@ async fn bodies_that_are_not_requests() {
     assert_eq!(response.status(), 413);
 }
 
+#[tokio::test]
+async fn a_stream_of_events_is_an_answer_of_messages() {
+    let body = r#"{"logGroupIdentifiers":["g"]}"#;
+    let response = send(json_call(&logs::SERVICE, "StartLiveTail", body)).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/vnd.amazon.eventstream");
+    let text = String::from_utf8_lossy(response.body());
+    let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} in {text:?}"));
+    assert!(at("initial-response") < at("sessionStart"));
+    assert!(at(r#"{"logGroupIdentifiers":["g"]}"#) < at("SessionTimeoutException"));
+    let refused = send(json_call(&logs::SERVICE, "StartLiveTail", r#"{"logGroupIdentifiers":[]}"#)).await;
+    assert_eq!(failure(&refused).1, "InvalidParameterException");
+}
+
+#[tokio::test]
+async fn an_operation_that_is_missing_says_why() {
+    let response = send(json_call(&logs::SERVICE, "PutMetricFilter", "{}")).await;
+    let (status, code, message) = failure(&response);
+    assert_eq!((status.as_u16(), code.as_str()), (400, "UnsupportedOperationException"));
+    assert_eq!(
+        message,
+        "Wharf does not implement logs:PutMetricFilter: metric filters need CloudWatch metrics, which this release \
+         does not have."
+    );
+}
+
 /// Serves the fakes on a port of 127.0.0.1 until the test's runtime ends.
 async fn serve() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -89,7 +115,7 @@ async fn serve() -> String {
                 async move {
                     let (parts, body) = request.into_parts();
                     let body = body.collect().await?.to_bytes();
-                    Ok::<_, hyper::Error>(door.handle(parts, body).await.map(Full::new))
+                    Ok::<_, hyper::Error>(door.handle(parts, body).await)
                 }
             });
             tokio::spawn(async move {

@@ -229,22 +229,23 @@ fn forms_that_sdks_use_are_brought_into_one() {
 
 #[test]
 fn members_that_are_not_honoured_are_refused_by_name() {
-    let container =
-        json!({ "name": "c", "image": "i", "healthCheck": { "command": ["true"] }, "privileged": true });
+    let container = json!({ "name": "c", "image": "i", "credentialSpecs": ["credentialspec:x"],
+            "firelensConfiguration": { "type": "fluentd" } });
     refused(
         &ecs::SERVICE,
         "RegisterTaskDefinition",
-        json!({ "family": "f", "containerDefinitions": [{}, container], "pidMode": "host" }),
+        json!({ "family": "f", "containerDefinitions": [{}, container],
+            "inferenceAccelerators": [{ "deviceName": "d", "deviceType": "t" }] }),
         expect![
-            "InvalidParameterException: containerDefinitions[1].healthCheck, containerDefinitions[1].privileged, pidMode are not supported by Wharf yet. See docs/coverage/ecs.md."
+            "InvalidParameterException: containerDefinitions[1].credentialSpecs, containerDefinitions[1].firelensConfiguration, inferenceAccelerators are not supported by Wharf yet. See docs/coverage/ecs.md."
         ],
     );
     refused(
         &logs::SERVICE,
-        "FilterLogEvents",
-        json!({ "logGroupName": "g", "filterPattern": "ERROR" }),
+        "CreateLogGroup",
+        json!({ "logGroupName": "g", "kmsKeyId": "k" }),
         expect![
-            "InvalidParameterException: filterPattern is not supported by Wharf yet. See docs/coverage/logs.md."
+            "InvalidParameterException: kmsKeyId is not supported by Wharf yet. See docs/coverage/logs.md."
         ],
     );
 }

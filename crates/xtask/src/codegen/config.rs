@@ -28,6 +28,9 @@ pub struct Service {
     pub unsupported: String,
     /// The implemented operations.
     pub operations: Vec<String>,
+    /// Why operations that are not implemented are not, where "yet" would not be the whole truth.
+    #[serde(default)]
+    pub reasons: BTreeMap<String, String>,
     /// What is honoured of each structure that is reachable from an implemented operation's input.
     #[serde(default)]
     pub honoured: BTreeMap<String, Honoured>,

@@ -18,7 +18,8 @@ pub fn page(plan: &Plan<'_>) -> String {
         plan.model.operations.len()
     );
     for name in plan.model.operations.keys() {
-        let state = if plan.operations.contains_key(name.as_str()) { "yes" } else { "" };
+        let reason = plan.config.reasons.get(name).map_or("", String::as_str);
+        let state = if plan.operations.contains_key(name.as_str()) { "yes" } else { reason };
         let _ = writeln!(out, "| {name} | {state} |");
     }
     let _ = writeln!(

@@ -43,20 +43,40 @@ impl<'a> Plan<'a> {
         let mut plan =
             Self { name, config, model, operations, inputs: BTreeSet::new(), outputs: BTreeSet::new() };
         plan.check_honoured()?;
+        plan.check_reasons()?;
         let mut inputs = BTreeSet::new();
         for input in plan.operations.values().filter_map(|o| o.input.as_ref()) {
             plan.reach_honoured(&input.shape, &mut inputs)?;
         }
         plan.inputs = inputs;
         let mut outputs = BTreeSet::new();
-        for output in plan.operations.values().filter_map(|o| o.output.as_ref()) {
-            plan.reach_output(&output.shape, &mut outputs)?;
+        for (name, operation) in &plan.operations {
+            match plan.event_stream(name)? {
+                Some(stream) => {
+                    for (_, event) in plan.events(stream)? {
+                        plan.reach_output(event, &mut outputs)?;
+                    }
+                }
+                None => {
+                    operation.output.iter().try_for_each(|o| plan.reach_output(&o.shape, &mut outputs))?;
+                }
+            }
         }
         plan.outputs = outputs;
         if let Some(unused) = config.honoured.keys().find(|name| !plan.inputs.contains(name.as_str())) {
             bail!("honoured.{unused} is not reachable from an implemented input");
         }
         Ok(plan)
+    }
+
+    /// Every name under `reasons` must be an operation that is not implemented.
+    fn check_reasons(&self) -> Result<()> {
+        for name in self.config.reasons.keys() {
+            let is_missing =
+                self.model.operations.contains_key(name) && !self.operations.contains_key(name.as_str());
+            ensure!(is_missing, "reasons.{name}: no operation, or an implemented one");
+        }
+        Ok(())
     }
 
     /// Every name under `honoured` must exist.
@@ -193,8 +213,34 @@ impl<'a> Plan<'a> {
         input.map_or_else(|| format!("{name}Request"), |input| input.shape.clone())
     }
 
-    /// The Rust type of an operation's output.
+    /// The stream of events that an operation answers with instead of one output.
+    pub fn event_stream(&self, operation: &str) -> Result<Option<&'a str>> {
+        let output = self.operations.get(operation).and_then(|operation| operation.output.as_ref());
+        let Some(output) = output else { return Ok(None) };
+        for member in self.model.shape(&output.shape)?.members.values() {
+            if self.model.shape(&member.shape)?.eventstream {
+                return Ok(Some(&member.shape));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The events of a stream as (member, structure). Its exceptions are not among them: they are errors.
+    pub fn events(&self, stream: &str) -> Result<Vec<(&'a str, &'a str)>> {
+        let mut events = Vec::new();
+        for (member, event) in &self.model.shape(stream)?.members {
+            if !self.model.shape(&event.shape)?.exception {
+                events.push((member.as_str(), event.shape.as_str()));
+            }
+        }
+        Ok(events)
+    }
+
+    /// The Rust type of an operation's output, or of the events that it streams.
     pub fn output_type(&self, name: &str) -> String {
+        if let Ok(Some(stream)) = self.event_stream(name) {
+            return stream.to_owned();
+        }
         let output = self.operations.get(name).and_then(|operation| operation.output.as_ref());
         output.map_or_else(|| format!("{name}Response"), |output| output.shape.clone())
     }

@@ -184,9 +184,32 @@ Task = "task",
 Shared = "shared",
 } }
 
+crate::string_enum! { SettingName {
+ServiceLongArnFormat = "serviceLongArnFormat",
+TaskLongArnFormat = "taskLongArnFormat",
+ContainerInstanceLongArnFormat = "containerInstanceLongArnFormat",
+AwsvpcTrunking = "awsvpcTrunking",
+ContainerInsights = "containerInsights",
+FargateFIPSMode = "fargateFIPSMode",
+TagResourceAuthorization = "tagResourceAuthorization",
+FargateTaskRetirementWaitPeriod = "fargateTaskRetirementWaitPeriod",
+GuardDutyActivate = "guardDutyActivate",
+DefaultLogDriverMode = "defaultLogDriverMode",
+FargateEventWindows = "fargateEventWindows",
+} }
+
+crate::string_enum! { SettingType {
+User = "user",
+AwsManaged = "aws_managed",
+} }
+
 crate::string_enum! { SortOrder {
 Asc = "ASC",
 Desc = "DESC",
+} }
+
+crate::string_enum! { TargetType {
+ContainerInstance = "container-instance",
 } }
 
 crate::string_enum! { TaskDefinitionFamilyStatus {

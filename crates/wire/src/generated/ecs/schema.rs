@@ -31,8 +31,8 @@ pub static ATTRIBUTE: Shape = Shape::Structure(Structure {
     name: "Attribute",
     members: &[
         Member::required("name", &STRING),
-        Member::refused("targetId", &[]),
-        Member::refused("targetType", &[]),
+        Member::optional("targetId", &STRING),
+        Member::optional("targetType", &TARGET_TYPE),
         Member::optional("value", &STRING),
     ],
 });
@@ -48,6 +48,8 @@ pub static AWS_VPC_CONFIGURATION: Shape = Shape::Structure(Structure {
         Member::required("subnets", &STRING_LIST),
     ],
 });
+
+pub static BOOLEAN: Shape = Shape::Boolean;
 
 pub static BOXED_BOOLEAN: Shape = Shape::Boolean;
 
@@ -241,6 +243,16 @@ pub static CREATE_CLUSTER_REQUEST: Shape = Shape::Structure(Structure {
     ],
 });
 
+pub static DELETE_ACCOUNT_SETTING_REQUEST: Shape = Shape::Structure(Structure {
+    name: "DeleteAccountSettingRequest",
+    members: &[Member::required("name", &SETTING_NAME), Member::optional("principalArn", &STRING)],
+});
+
+pub static DELETE_ATTRIBUTES_REQUEST: Shape = Shape::Structure(Structure {
+    name: "DeleteAttributesRequest",
+    members: &[Member::required("attributes", &ATTRIBUTES), Member::optional("cluster", &STRING)],
+});
+
 pub static DELETE_CLUSTER_REQUEST: Shape = Shape::Structure(Structure {
     name: "DeleteClusterRequest",
     members: &[Member::required("cluster", &STRING)],
@@ -359,6 +371,11 @@ pub static EPHEMERAL_STORAGE: Shape = Shape::Structure(Structure {
     members: &[Member::required("sizeInGiB", &INTEGER)],
 });
 
+pub static GET_TASK_PROTECTION_REQUEST: Shape = Shape::Structure(Structure {
+    name: "GetTaskProtectionRequest",
+    members: &[Member::required("cluster", &STRING), Member::optional("tasks", &STRING_LIST)],
+});
+
 pub static HEALTH_CHECK: Shape = Shape::Structure(Structure {
     name: "HealthCheck",
     members: &[
@@ -420,6 +437,30 @@ pub static LINUX_PARAMETERS: Shape = Shape::Structure(Structure {
         Member::optional("sharedMemorySize", &BOXED_INTEGER),
         Member::optional("swappiness", &BOXED_INTEGER),
         Member::optional("tmpfs", &TMPFS_LIST),
+    ],
+});
+
+pub static LIST_ACCOUNT_SETTINGS_REQUEST: Shape = Shape::Structure(Structure {
+    name: "ListAccountSettingsRequest",
+    members: &[
+        Member::optional("effectiveSettings", &BOOLEAN),
+        Member::optional("maxResults", &INTEGER),
+        Member::optional("name", &SETTING_NAME),
+        Member::optional("nextToken", &STRING),
+        Member::optional("principalArn", &STRING),
+        Member::optional("value", &STRING),
+    ],
+});
+
+pub static LIST_ATTRIBUTES_REQUEST: Shape = Shape::Structure(Structure {
+    name: "ListAttributesRequest",
+    members: &[
+        Member::optional("attributeName", &STRING),
+        Member::optional("attributeValue", &STRING),
+        Member::optional("cluster", &STRING),
+        Member::optional("maxResults", &BOXED_INTEGER),
+        Member::optional("nextToken", &STRING),
+        Member::required("targetType", &TARGET_TYPE),
     ],
 });
 
@@ -627,6 +668,25 @@ pub static PROPAGATE_TAGS: Shape = Shape::Text(Text {
     values: &["TASK_DEFINITION", "SERVICE", "NONE"],
 });
 
+pub static PUT_ACCOUNT_SETTING_DEFAULT_REQUEST: Shape = Shape::Structure(Structure {
+    name: "PutAccountSettingDefaultRequest",
+    members: &[Member::required("name", &SETTING_NAME), Member::required("value", &STRING)],
+});
+
+pub static PUT_ACCOUNT_SETTING_REQUEST: Shape = Shape::Structure(Structure {
+    name: "PutAccountSettingRequest",
+    members: &[
+        Member::required("name", &SETTING_NAME),
+        Member::optional("principalArn", &STRING),
+        Member::required("value", &STRING),
+    ],
+});
+
+pub static PUT_ATTRIBUTES_REQUEST: Shape = Shape::Structure(Structure {
+    name: "PutAttributesRequest",
+    members: &[Member::required("attributes", &ATTRIBUTES), Member::optional("cluster", &STRING)],
+});
+
 pub static REGISTER_CONTAINER_INSTANCE_REQUEST: Shape = Shape::Structure(Structure {
     name: "RegisterContainerInstanceRequest",
     members: &[
@@ -705,8 +765,8 @@ pub static RUN_TASK_REQUEST: Shape = Shape::Structure(Structure {
         Member::optional("clientToken", &STRING),
         Member::optional("cluster", &STRING),
         Member::optional("count", &BOXED_INTEGER),
-        Member::refused("enableECSManagedTags", &[]),
-        Member::refused("enableExecuteCommand", &[]),
+        Member::optional("enableECSManagedTags", &BOOLEAN),
+        Member::refused("enableExecuteCommand", &["false"]),
         Member::optional("group", &STRING),
         Member::optional("launchType", &LAUNCH_TYPE),
         Member::optional("networkConfiguration", &NETWORK_CONFIGURATION),
@@ -734,8 +794,45 @@ pub static RUNTIME_PLATFORM: Shape = Shape::Structure(Structure {
 pub static SCOPE: Shape =
     Shape::Text(Text { length: Range { min: None, max: None }, pattern: None, values: &["task", "shared"] });
 
+pub static SETTING_NAME: Shape = Shape::Text(Text {
+    length: Range { min: None, max: None },
+    pattern: None,
+    values: &[
+        "serviceLongArnFormat",
+        "taskLongArnFormat",
+        "containerInstanceLongArnFormat",
+        "awsvpcTrunking",
+        "containerInsights",
+        "fargateFIPSMode",
+        "tagResourceAuthorization",
+        "fargateTaskRetirementWaitPeriod",
+        "guardDutyActivate",
+        "defaultLogDriverMode",
+        "fargateEventWindows",
+    ],
+});
+
 pub static SORT_ORDER: Shape =
     Shape::Text(Text { length: Range { min: None, max: None }, pattern: None, values: &["ASC", "DESC"] });
+
+pub static START_TASK_REQUEST: Shape = Shape::Structure(Structure {
+    name: "StartTaskRequest",
+    members: &[
+        Member::optional("cluster", &STRING),
+        Member::required("containerInstances", &STRING_LIST),
+        Member::optional("enableECSManagedTags", &BOOLEAN),
+        Member::refused("enableExecuteCommand", &["false"]),
+        Member::optional("group", &STRING),
+        Member::optional("networkConfiguration", &NETWORK_CONFIGURATION),
+        Member::optional("overrides", &TASK_OVERRIDE),
+        Member::optional("propagateTags", &PROPAGATE_TAGS),
+        Member::refused("referenceId", &[]),
+        Member::optional("startedBy", &STRING),
+        Member::optional("tags", &TAGS),
+        Member::required("taskDefinition", &STRING),
+        Member::refused("volumeConfigurations", &[]),
+    ],
+});
 
 pub static STOP_TASK_REQUEST: Shape = Shape::Structure(Structure {
     name: "StopTaskRequest",
@@ -832,6 +929,12 @@ pub static TAG_VALUE: Shape = Shape::Text(Text {
 
 pub static TAGS: Shape =
     Shape::List(List { length: Range { min: Some(0), max: Some(50) }, member: &TAG, flattened: false });
+
+pub static TARGET_TYPE: Shape = Shape::Text(Text {
+    length: Range { min: None, max: None },
+    pattern: None,
+    values: &["container-instance"],
+});
 
 pub static TASK_DEFINITION_FAMILY_STATUS: Shape = Shape::Text(Text {
     length: Range { min: None, max: None },
@@ -936,6 +1039,21 @@ pub static UPDATE_CLUSTER_REQUEST: Shape = Shape::Structure(Structure {
         Member::refused("configuration", &[]),
         Member::refused("serviceConnectDefaults", &[]),
         Member::optional("settings", &CLUSTER_SETTINGS),
+    ],
+});
+
+pub static UPDATE_CONTAINER_AGENT_REQUEST: Shape = Shape::Structure(Structure {
+    name: "UpdateContainerAgentRequest",
+    members: &[Member::optional("cluster", &STRING), Member::required("containerInstance", &STRING)],
+});
+
+pub static UPDATE_TASK_PROTECTION_REQUEST: Shape = Shape::Structure(Structure {
+    name: "UpdateTaskProtectionRequest",
+    members: &[
+        Member::required("cluster", &STRING),
+        Member::optional("expiresInMinutes", &BOXED_INTEGER),
+        Member::required("protectionEnabled", &BOOLEAN),
+        Member::required("tasks", &STRING_LIST),
     ],
 });
 

@@ -10,8 +10,8 @@ use super::{
     Compatibility, Connectivity, ContainerCondition, DeviceCgroupPermission, ExecuteCommandLogging,
     HealthStatus, InstanceHealthCheckState, InstanceHealthCheckType, IpcMode, LaunchType, LogDriver,
     ManagedAgentName, NetworkMode, OSFamily, PidMode, PlatformDeviceType, ProxyConfigurationType,
-    ResourceType, Scope, TaskDefinitionPlacementConstraintType, TaskDefinitionStatus, TaskStopCode,
-    TransportProtocol, UlimitName, VersionConsistency,
+    ResourceType, Scope, SettingName, SettingType, TargetType, TaskDefinitionPlacementConstraintType,
+    TaskDefinitionStatus, TaskStopCode, TransportProtocol, UlimitName, VersionConsistency,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,10 @@ pub struct AttachmentStateChange {
 #[serde(rename_all = "camelCase")]
 pub struct Attribute {
     pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_type: Option<TargetType>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
 }
@@ -618,6 +622,17 @@ pub struct PortMapping {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub struct ProtectedTask {
+    #[serde(with = "crate::timestamp::option", default, skip_serializing_if = "Option::is_none")]
+    pub expiration_date: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protection_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_arn: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ProxyConfiguration {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_name: Option<String>,
@@ -658,6 +673,19 @@ pub struct RuntimePlatform {
     pub cpu_architecture: Option<CPUArchitecture>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operating_system_family: Option<OSFamily>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Setting {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<SettingName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<SettingType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -2,9 +2,18 @@
 
 use super::{
     CreateLogGroupRequest, CreateLogGroupResponse, CreateLogStreamRequest, CreateLogStreamResponse,
-    DeleteLogGroupRequest, DeleteLogGroupResponse, DescribeLogGroupsRequest, DescribeLogGroupsResponse,
-    DescribeLogStreamsRequest, DescribeLogStreamsResponse, FilterLogEventsRequest, FilterLogEventsResponse,
-    GetLogEventsRequest, GetLogEventsResponse, PutLogEventsRequest, PutLogEventsResponse, SERVICE,
+    DeleteLogGroupRequest, DeleteLogGroupResponse, DeleteLogStreamRequest, DeleteLogStreamResponse,
+    DeleteMetricFilterRequest, DeleteMetricFilterResponse, DeleteRetentionPolicyRequest,
+    DeleteRetentionPolicyResponse, DeleteSubscriptionFilterRequest, DeleteSubscriptionFilterResponse,
+    DescribeLogGroupsRequest, DescribeLogGroupsResponse, DescribeLogStreamsRequest,
+    DescribeLogStreamsResponse, DescribeMetricFiltersRequest, DescribeMetricFiltersResponse,
+    DescribeSubscriptionFiltersRequest, DescribeSubscriptionFiltersResponse, FilterLogEventsRequest,
+    FilterLogEventsResponse, GetLogEventsRequest, GetLogEventsResponse, ListTagsForResourceRequest,
+    ListTagsForResourceResponse, ListTagsLogGroupRequest, ListTagsLogGroupResponse, PutLogEventsRequest,
+    PutLogEventsResponse, PutRetentionPolicyRequest, PutRetentionPolicyResponse, SERVICE, TagLogGroupRequest,
+    TagLogGroupResponse, TagResourceRequest, TagResourceResponse, TestMetricFilterRequest,
+    TestMetricFilterResponse, UntagLogGroupRequest, UntagLogGroupResponse, UntagResourceRequest,
+    UntagResourceResponse,
 };
 use crate::client::{self, ClientError};
 
@@ -36,6 +45,38 @@ impl Client<'_> {
         self.0.call(&SERVICE, "DeleteLogGroup", input).await
     }
 
+    /// `DeleteLogStream`.
+    pub async fn delete_log_stream(
+        &self,
+        input: &DeleteLogStreamRequest,
+    ) -> Result<DeleteLogStreamResponse, ClientError> {
+        self.0.call(&SERVICE, "DeleteLogStream", input).await
+    }
+
+    /// `DeleteMetricFilter`.
+    pub async fn delete_metric_filter(
+        &self,
+        input: &DeleteMetricFilterRequest,
+    ) -> Result<DeleteMetricFilterResponse, ClientError> {
+        self.0.call(&SERVICE, "DeleteMetricFilter", input).await
+    }
+
+    /// `DeleteRetentionPolicy`.
+    pub async fn delete_retention_policy(
+        &self,
+        input: &DeleteRetentionPolicyRequest,
+    ) -> Result<DeleteRetentionPolicyResponse, ClientError> {
+        self.0.call(&SERVICE, "DeleteRetentionPolicy", input).await
+    }
+
+    /// `DeleteSubscriptionFilter`.
+    pub async fn delete_subscription_filter(
+        &self,
+        input: &DeleteSubscriptionFilterRequest,
+    ) -> Result<DeleteSubscriptionFilterResponse, ClientError> {
+        self.0.call(&SERVICE, "DeleteSubscriptionFilter", input).await
+    }
+
     /// `DescribeLogGroups`.
     pub async fn describe_log_groups(
         &self,
@@ -50,6 +91,22 @@ impl Client<'_> {
         input: &DescribeLogStreamsRequest,
     ) -> Result<DescribeLogStreamsResponse, ClientError> {
         self.0.call(&SERVICE, "DescribeLogStreams", input).await
+    }
+
+    /// `DescribeMetricFilters`.
+    pub async fn describe_metric_filters(
+        &self,
+        input: &DescribeMetricFiltersRequest,
+    ) -> Result<DescribeMetricFiltersResponse, ClientError> {
+        self.0.call(&SERVICE, "DescribeMetricFilters", input).await
+    }
+
+    /// `DescribeSubscriptionFilters`.
+    pub async fn describe_subscription_filters(
+        &self,
+        input: &DescribeSubscriptionFiltersRequest,
+    ) -> Result<DescribeSubscriptionFiltersResponse, ClientError> {
+        self.0.call(&SERVICE, "DescribeSubscriptionFilters", input).await
     }
 
     /// `FilterLogEvents`.
@@ -68,11 +125,72 @@ impl Client<'_> {
         self.0.call(&SERVICE, "GetLogEvents", input).await
     }
 
+    /// `ListTagsForResource`.
+    pub async fn list_tags_for_resource(
+        &self,
+        input: &ListTagsForResourceRequest,
+    ) -> Result<ListTagsForResourceResponse, ClientError> {
+        self.0.call(&SERVICE, "ListTagsForResource", input).await
+    }
+
+    /// `ListTagsLogGroup`.
+    pub async fn list_tags_log_group(
+        &self,
+        input: &ListTagsLogGroupRequest,
+    ) -> Result<ListTagsLogGroupResponse, ClientError> {
+        self.0.call(&SERVICE, "ListTagsLogGroup", input).await
+    }
+
     /// `PutLogEvents`.
     pub async fn put_log_events(
         &self,
         input: &PutLogEventsRequest,
     ) -> Result<PutLogEventsResponse, ClientError> {
         self.0.call(&SERVICE, "PutLogEvents", input).await
+    }
+
+    /// `PutRetentionPolicy`.
+    pub async fn put_retention_policy(
+        &self,
+        input: &PutRetentionPolicyRequest,
+    ) -> Result<PutRetentionPolicyResponse, ClientError> {
+        self.0.call(&SERVICE, "PutRetentionPolicy", input).await
+    }
+
+    /// `TagLogGroup`.
+    pub async fn tag_log_group(
+        &self,
+        input: &TagLogGroupRequest,
+    ) -> Result<TagLogGroupResponse, ClientError> {
+        self.0.call(&SERVICE, "TagLogGroup", input).await
+    }
+
+    /// `TagResource`.
+    pub async fn tag_resource(&self, input: &TagResourceRequest) -> Result<TagResourceResponse, ClientError> {
+        self.0.call(&SERVICE, "TagResource", input).await
+    }
+
+    /// `TestMetricFilter`.
+    pub async fn test_metric_filter(
+        &self,
+        input: &TestMetricFilterRequest,
+    ) -> Result<TestMetricFilterResponse, ClientError> {
+        self.0.call(&SERVICE, "TestMetricFilter", input).await
+    }
+
+    /// `UntagLogGroup`.
+    pub async fn untag_log_group(
+        &self,
+        input: &UntagLogGroupRequest,
+    ) -> Result<UntagLogGroupResponse, ClientError> {
+        self.0.call(&SERVICE, "UntagLogGroup", input).await
+    }
+
+    /// `UntagResource`.
+    pub async fn untag_resource(
+        &self,
+        input: &UntagResourceRequest,
+    ) -> Result<UntagResourceResponse, ClientError> {
+        self.0.call(&SERVICE, "UntagResource", input).await
     }
 }

@@ -7,6 +7,11 @@ Archived = "ARCHIVED",
 Disabled = "DISABLED",
 } }
 
+crate::string_enum! { Distribution {
+Random = "Random",
+ByLogStream = "ByLogStream",
+} }
+
 crate::string_enum! { EntityRejectionErrorType {
 InvalidEntity = "InvalidEntity",
 InvalidTypeValue = "InvalidTypeValue",
@@ -30,4 +35,34 @@ Delivery = "DELIVERY",
 crate::string_enum! { OrderBy {
 LogStreamName = "LogStreamName",
 LastEventTime = "LastEventTime",
+} }
+
+crate::string_enum! { StandardUnit {
+Seconds = "Seconds",
+Microseconds = "Microseconds",
+Milliseconds = "Milliseconds",
+Bytes = "Bytes",
+Kilobytes = "Kilobytes",
+Megabytes = "Megabytes",
+Gigabytes = "Gigabytes",
+Terabytes = "Terabytes",
+Bits = "Bits",
+Kilobits = "Kilobits",
+Megabits = "Megabits",
+Gigabits = "Gigabits",
+Terabits = "Terabits",
+Percent = "Percent",
+Count = "Count",
+BytesSecond = "Bytes/Second",
+KilobytesSecond = "Kilobytes/Second",
+MegabytesSecond = "Megabytes/Second",
+GigabytesSecond = "Gigabytes/Second",
+TerabytesSecond = "Terabytes/Second",
+BitsSecond = "Bits/Second",
+KilobitsSecond = "Kilobits/Second",
+MegabitsSecond = "Megabits/Second",
+GigabitsSecond = "Gigabits/Second",
+TerabitsSecond = "Terabits/Second",
+CountSecond = "Count/Second",
+None = "None",
 } }

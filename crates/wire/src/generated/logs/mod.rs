@@ -5,6 +5,7 @@
 mod client;
 mod enums;
 pub mod error;
+mod events;
 mod operations;
 mod requests;
 mod responses;
@@ -12,6 +13,7 @@ pub mod schema;
 mod types;
 pub use client::Client;
 pub use enums::*;
+pub use events::*;
 pub(crate) use operations::call;
 pub use operations::{Api, SERVICE};
 pub use requests::*;

@@ -4,6 +4,12 @@
 
 use crate::schema::{List, Map, Member, Pattern, Range, Shape, Structure, Text};
 
+pub static AMAZON_RESOURCE_NAME: Shape = Shape::Text(Text {
+    length: Range { min: Some(1), max: Some(1011) },
+    pattern: Some(Pattern::new("[\\w+=/:,.@-]*")),
+    values: &[],
+});
+
 pub static CREATE_LOG_GROUP_REQUEST: Shape = Shape::Structure(Structure {
     name: "CreateLogGroupRequest",
     members: &[
@@ -23,14 +29,51 @@ pub static CREATE_LOG_STREAM_REQUEST: Shape = Shape::Structure(Structure {
     ],
 });
 
+pub static DAYS: Shape = Shape::Integer(Range { min: None, max: None });
+
 pub static DELETE_LOG_GROUP_REQUEST: Shape = Shape::Structure(Structure {
     name: "DeleteLogGroupRequest",
     members: &[Member::required("logGroupName", &LOG_GROUP_NAME)],
 });
 
+pub static DELETE_LOG_STREAM_REQUEST: Shape = Shape::Structure(Structure {
+    name: "DeleteLogStreamRequest",
+    members: &[
+        Member::required("logGroupName", &LOG_GROUP_NAME),
+        Member::required("logStreamName", &LOG_STREAM_NAME),
+    ],
+});
+
+pub static DELETE_METRIC_FILTER_REQUEST: Shape = Shape::Structure(Structure {
+    name: "DeleteMetricFilterRequest",
+    members: &[
+        Member::required("filterName", &FILTER_NAME),
+        Member::required("logGroupName", &LOG_GROUP_NAME),
+    ],
+});
+
+pub static DELETE_RETENTION_POLICY_REQUEST: Shape = Shape::Structure(Structure {
+    name: "DeleteRetentionPolicyRequest",
+    members: &[Member::required("logGroupName", &LOG_GROUP_NAME)],
+});
+
+pub static DELETE_SUBSCRIPTION_FILTER_REQUEST: Shape = Shape::Structure(Structure {
+    name: "DeleteSubscriptionFilterRequest",
+    members: &[
+        Member::required("filterName", &FILTER_NAME),
+        Member::required("logGroupName", &LOG_GROUP_NAME),
+    ],
+});
+
 pub static DESCENDING: Shape = Shape::Boolean;
 
 pub static DESCRIBE_LIMIT: Shape = Shape::Integer(Range { min: Some(1), max: Some(50) });
+
+pub static DESCRIBE_LOG_GROUPS_LOG_GROUP_IDENTIFIERS: Shape = Shape::List(List {
+    length: Range { min: Some(1), max: Some(50) },
+    member: &LOG_GROUP_IDENTIFIER,
+    flattened: false,
+});
 
 pub static DESCRIBE_LOG_GROUPS_REQUEST: Shape = Shape::Structure(Structure {
     name: "DescribeLogGroupsRequest",
@@ -39,7 +82,7 @@ pub static DESCRIBE_LOG_GROUPS_REQUEST: Shape = Shape::Structure(Structure {
         Member::refused("includeLinkedAccounts", &[]),
         Member::optional("limit", &DESCRIBE_LIMIT),
         Member::refused("logGroupClass", &["STANDARD"]),
-        Member::refused("logGroupIdentifiers", &[]),
+        Member::optional("logGroupIdentifiers", &DESCRIBE_LOG_GROUPS_LOG_GROUP_IDENTIFIERS),
         Member::optional("logGroupNamePattern", &LOG_GROUP_NAME_PATTERN),
         Member::optional("logGroupNamePrefix", &LOG_GROUP_NAME),
         Member::optional("nextToken", &NEXT_TOKEN),
@@ -59,6 +102,28 @@ pub static DESCRIBE_LOG_STREAMS_REQUEST: Shape = Shape::Structure(Structure {
     ],
 });
 
+pub static DESCRIBE_METRIC_FILTERS_REQUEST: Shape = Shape::Structure(Structure {
+    name: "DescribeMetricFiltersRequest",
+    members: &[
+        Member::optional("filterNamePrefix", &FILTER_NAME),
+        Member::optional("limit", &DESCRIBE_LIMIT),
+        Member::optional("logGroupName", &LOG_GROUP_NAME),
+        Member::optional("metricName", &METRIC_NAME),
+        Member::optional("metricNamespace", &METRIC_NAMESPACE),
+        Member::optional("nextToken", &NEXT_TOKEN),
+    ],
+});
+
+pub static DESCRIBE_SUBSCRIPTION_FILTERS_REQUEST: Shape = Shape::Structure(Structure {
+    name: "DescribeSubscriptionFiltersRequest",
+    members: &[
+        Member::optional("filterNamePrefix", &FILTER_NAME),
+        Member::optional("limit", &DESCRIBE_LIMIT),
+        Member::required("logGroupName", &LOG_GROUP_NAME),
+        Member::optional("nextToken", &NEXT_TOKEN),
+    ],
+});
+
 pub static EVENT_MESSAGE: Shape =
     Shape::Text(Text { length: Range { min: Some(1), max: None }, pattern: None, values: &[] });
 
@@ -68,7 +133,7 @@ pub static FILTER_LOG_EVENTS_REQUEST: Shape = Shape::Structure(Structure {
     name: "FilterLogEventsRequest",
     members: &[
         Member::optional("endTime", &TIMESTAMP),
-        Member::refused("filterPattern", &[]),
+        Member::optional("filterPattern", &FILTER_PATTERN),
         Member::refused("interleaved", &["true"]),
         Member::optional("limit", &EVENTS_LIMIT),
         Member::optional("logGroupIdentifier", &LOG_GROUP_IDENTIFIER),
@@ -80,6 +145,15 @@ pub static FILTER_LOG_EVENTS_REQUEST: Shape = Shape::Structure(Structure {
         Member::refused("unmask", &["true"]),
     ],
 });
+
+pub static FILTER_NAME: Shape = Shape::Text(Text {
+    length: Range { min: Some(1), max: Some(512) },
+    pattern: Some(Pattern::new("[^:*]*")),
+    values: &[],
+});
+
+pub static FILTER_PATTERN: Shape =
+    Shape::Text(Text { length: Range { min: Some(0), max: Some(1024) }, pattern: None, values: &[] });
 
 pub static GET_LOG_EVENTS_REQUEST: Shape = Shape::Structure(Structure {
     name: "GetLogEventsRequest",
@@ -113,6 +187,16 @@ pub static INPUT_LOG_STREAM_NAMES: Shape = Shape::List(List {
     flattened: false,
 });
 
+pub static LIST_TAGS_FOR_RESOURCE_REQUEST: Shape = Shape::Structure(Structure {
+    name: "ListTagsForResourceRequest",
+    members: &[Member::required("resourceArn", &AMAZON_RESOURCE_NAME)],
+});
+
+pub static LIST_TAGS_LOG_GROUP_REQUEST: Shape = Shape::Structure(Structure {
+    name: "ListTagsLogGroupRequest",
+    members: &[Member::required("logGroupName", &LOG_GROUP_NAME)],
+});
+
 pub static LOG_GROUP_IDENTIFIER: Shape = Shape::Text(Text {
     length: Range { min: Some(1), max: Some(2048) },
     pattern: Some(Pattern::new("[\\w#+=/:,.@-]*")),
@@ -137,6 +221,18 @@ pub static LOG_STREAM_NAME: Shape = Shape::Text(Text {
     values: &[],
 });
 
+pub static METRIC_NAME: Shape = Shape::Text(Text {
+    length: Range { min: None, max: Some(255) },
+    pattern: Some(Pattern::new("[^:*$]*")),
+    values: &[],
+});
+
+pub static METRIC_NAMESPACE: Shape = Shape::Text(Text {
+    length: Range { min: None, max: Some(255) },
+    pattern: Some(Pattern::new("[^:*$]*")),
+    values: &[],
+});
+
 pub static NEXT_TOKEN: Shape =
     Shape::Text(Text { length: Range { min: Some(1), max: None }, pattern: None, values: &[] });
 
@@ -157,15 +253,52 @@ pub static PUT_LOG_EVENTS_REQUEST: Shape = Shape::Structure(Structure {
     ],
 });
 
+pub static PUT_RETENTION_POLICY_REQUEST: Shape = Shape::Structure(Structure {
+    name: "PutRetentionPolicyRequest",
+    members: &[Member::required("logGroupName", &LOG_GROUP_NAME), Member::required("retentionInDays", &DAYS)],
+});
+
 pub static SEQUENCE_TOKEN: Shape =
     Shape::Text(Text { length: Range { min: Some(1), max: None }, pattern: None, values: &[] });
 
 pub static START_FROM_HEAD: Shape = Shape::Boolean;
 
+pub static START_LIVE_TAIL_LOG_GROUP_IDENTIFIERS: Shape = Shape::List(List {
+    length: Range { min: Some(1), max: Some(10) },
+    member: &LOG_GROUP_IDENTIFIER,
+    flattened: false,
+});
+
+pub static START_LIVE_TAIL_REQUEST: Shape = Shape::Structure(Structure {
+    name: "StartLiveTailRequest",
+    members: &[
+        Member::optional("logEventFilterPattern", &FILTER_PATTERN),
+        Member::required("logGroupIdentifiers", &START_LIVE_TAIL_LOG_GROUP_IDENTIFIERS),
+        Member::optional("logStreamNamePrefixes", &INPUT_LOG_STREAM_NAMES),
+        Member::optional("logStreamNames", &INPUT_LOG_STREAM_NAMES),
+    ],
+});
+
 pub static TAG_KEY: Shape = Shape::Text(Text {
     length: Range { min: Some(1), max: Some(128) },
     pattern: Some(Pattern::new("^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$")),
     values: &[],
+});
+
+pub static TAG_KEY_LIST: Shape =
+    Shape::List(List { length: Range { min: Some(0), max: Some(50) }, member: &TAG_KEY, flattened: false });
+
+pub static TAG_LIST: Shape =
+    Shape::List(List { length: Range { min: Some(1), max: None }, member: &TAG_KEY, flattened: false });
+
+pub static TAG_LOG_GROUP_REQUEST: Shape = Shape::Structure(Structure {
+    name: "TagLogGroupRequest",
+    members: &[Member::required("logGroupName", &LOG_GROUP_NAME), Member::required("tags", &TAGS)],
+});
+
+pub static TAG_RESOURCE_REQUEST: Shape = Shape::Structure(Structure {
+    name: "TagResourceRequest",
+    members: &[Member::required("resourceArn", &AMAZON_RESOURCE_NAME), Member::required("tags", &TAGS)],
 });
 
 pub static TAG_VALUE: Shape = Shape::Text(Text {
@@ -181,4 +314,31 @@ pub static TAGS: Shape = Shape::Map(Map {
     flattened: false,
 });
 
+pub static TEST_EVENT_MESSAGES: Shape = Shape::List(List {
+    length: Range { min: Some(1), max: Some(50) },
+    member: &EVENT_MESSAGE,
+    flattened: false,
+});
+
+pub static TEST_METRIC_FILTER_REQUEST: Shape = Shape::Structure(Structure {
+    name: "TestMetricFilterRequest",
+    members: &[
+        Member::required("filterPattern", &FILTER_PATTERN),
+        Member::required("logEventMessages", &TEST_EVENT_MESSAGES),
+    ],
+});
+
 pub static TIMESTAMP: Shape = Shape::Long(Range { min: Some(0), max: None });
+
+pub static UNTAG_LOG_GROUP_REQUEST: Shape = Shape::Structure(Structure {
+    name: "UntagLogGroupRequest",
+    members: &[Member::required("logGroupName", &LOG_GROUP_NAME), Member::required("tags", &TAG_LIST)],
+});
+
+pub static UNTAG_RESOURCE_REQUEST: Shape = Shape::Structure(Structure {
+    name: "UntagResourceRequest",
+    members: &[
+        Member::required("resourceArn", &AMAZON_RESOURCE_NAME),
+        Member::required("tagKeys", &TAG_KEY_LIST),
+    ],
+});

@@ -3,6 +3,7 @@
 mod client;
 mod enums;
 mod errors;
+mod events;
 mod operations;
 mod schema;
 mod structures;
@@ -24,9 +25,10 @@ pub fn service(plan: &Plan<'_>) -> Result<Vec<(String, String)>> {
         ("types", structures::types(plan)?),
         ("enums", enums::file(plan)),
         ("error", errors::file(plan)),
-        ("operations", operations::file(plan)),
+        ("events", events::file(plan)?),
+        ("operations", operations::file(plan)?),
         ("schema", schema::file(plan)?),
-        ("client", client::file(plan)),
+        ("client", client::file(plan)?),
     ];
     let modules: Vec<_> = modules.into_iter().filter(|(_, text)| !text.trim().is_empty()).collect();
     let names: Vec<&str> = modules.iter().map(|(name, _)| *name).collect();
@@ -41,12 +43,12 @@ pub fn root(config: &Config) -> String {
     let each =
         |template: &str| -> String { names.iter().map(|name| template.replace("NAME", name)).collect() };
     format!(
-        "{HEADER}use std::sync::Arc;\n\nuse bytes::Bytes;\nuse serde_json::Value;\n\n\
-         use crate::service::{{Encoding, Operation, Service}};\nuse crate::{{ApiError, Cx}};\n\n{}\n\
+        "{HEADER}use std::sync::Arc;\n\nuse serde_json::Value;\n\n\
+         use crate::service::{{Encoding, Operation, Reply, Service}};\nuse crate::{{ApiError, Cx}};\n\n{}\n\
          /// Every service that has a model.\npub static SERVICES: &[&Service] = &[{}];\n\n\
          /// The implementations of the services.\n#[derive(Clone, Default)]\npub struct Backends {{ {} }}\n\n\
          impl Backends {{ pub(crate) async fn call(&self, service: &Service, cx: &Cx, operation: &'static Operation, \
-         input: Value, encoding: &Encoding<'_>) -> Result<Bytes, ApiError> {{ match service.name {{ {} \
+         input: Value, encoding: &Encoding<'_>) -> Result<Reply, ApiError> {{ match service.name {{ {} \
          _ => Err(service.unsupported_operation(operation.name)), }} }} }}\n\n\
          impl crate::Builder {{ {} }}\n\nimpl crate::client::Client {{ {} }}\n",
         each("pub mod NAME;\n"),

@@ -3,42 +3,49 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use anyhow::Result;
+
 use crate::codegen::names;
 use crate::codegen::plan::Plan;
 
 /// `Api`, `SERVICE` and `call`.
-pub fn file(plan: &Plan<'_>) -> String {
+pub fn file(plan: &Plan<'_>) -> Result<String> {
     let types: BTreeSet<String> =
         plan.operations.keys().flat_map(|name| [plan.input_type(name), plan.output_type(name)]).collect();
     let types: Vec<String> = types.into_iter().collect();
     let mut out = format!(
-        "use async_trait::async_trait;\nuse bytes::Bytes;\nuse serde_json::Value;\n\n\
+        "use async_trait::async_trait;\nuse serde_json::Value;\n\n\
          use super::{{{}, schema}};\n\
-         use crate::service::{{Encoding, Operation, Protocol, Service, decode}};\nuse crate::{{ApiError, Cx}};\n\n",
+         use crate::service::{{Encoding, Operation, Protocol, Reply, Service, decode}};\nuse crate::{{ApiError, Cx}};\n\n",
         types.join(", ")
     );
-    api(plan, &mut out);
+    api(plan, &mut out)?;
     service(plan, &mut out);
-    call(plan, &mut out);
-    out
+    call(plan, &mut out)?;
+    Ok(out)
 }
 
-fn api(plan: &Plan<'_>, out: &mut String) {
+fn api(plan: &Plan<'_>, out: &mut String) -> Result<()> {
     let _ = writeln!(
         out,
         "/// The implemented operations of {}.\n#[async_trait]\npub trait Api: Send + Sync {{",
         plan.model.metadata.service_full_name
     );
     for name in plan.operations.keys() {
+        let output = plan.output_type(name);
+        let output = match plan.event_stream(name)? {
+            Some(_) => format!("crate::EventStream<{output}>"),
+            None => output,
+        };
         let _ = writeln!(
             out,
-            "/// `{name}`.\nasync fn {}(&self, cx: &Cx, input: {}) -> Result<{}, ApiError>;\n",
+            "/// `{name}`.\nasync fn {}(&self, cx: &Cx, input: {}) -> Result<{output}, ApiError>;\n",
             names::field(name),
             plan.input_type(name),
-            plan.output_type(name)
         );
     }
     let _ = writeln!(out, "}}\n");
+    Ok(())
 }
 
 fn service(plan: &Plan<'_>, out: &mut String) {
@@ -83,25 +90,30 @@ fn service(plan: &Plan<'_>, out: &mut String) {
     for name in plan.model.operations.keys().filter(|name| !plan.operations.contains_key(name.as_str())) {
         let _ = writeln!(out, "{name:?},");
     }
+    let _ = writeln!(out, "],\nreasons: &[");
+    for (name, reason) in &plan.config.reasons {
+        let _ = writeln!(out, "({name:?}, {reason:?}),");
+    }
     let _ = writeln!(out, "],\n}};\n");
 }
 
-fn call(plan: &Plan<'_>, out: &mut String) {
+fn call(plan: &Plan<'_>, out: &mut String) -> Result<()> {
     let _ = writeln!(
         out,
         "/// Calls the operation with a checked input.\n\
          pub(crate) async fn call(api: &dyn Api, cx: &Cx, operation: &'static Operation, input: Value, encoding: &Encoding<'_>) \
-         -> Result<Bytes, ApiError> {{ match operation.name {{"
+         -> Result<Reply, ApiError> {{ match operation.name {{"
     );
     for name in plan.operations.keys() {
-        let _ = writeln!(
-            out,
-            "{name:?} => encoding.encode(operation, &api.{}(cx, decode(input)?).await?),",
-            names::field(name)
-        );
+        let answer = format!("api.{}(cx, decode(input)?).await?", names::field(name));
+        let _ = match plan.event_stream(name)? {
+            Some(_) => writeln!(out, "{name:?} => Ok(Reply::Events(({answer}).encode())),"),
+            None => writeln!(out, "{name:?} => encoding.encode(operation, &{answer}),"),
+        };
     }
     let _ = writeln!(
         out,
         "name => Err(crate::error::internal_failure(format!(\"no operation {{name}} to call\"))),\n}}\n}}"
     );
+    Ok(())
 }
