@@ -5,6 +5,7 @@ use crate::error::ManifestError;
 use agent_driver::ImageConfig;
 use oci_spec::image::{ImageIndex, ImageManifest};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Largest manifest or index that is read, in bytes: what registries accept.
 pub(crate) const MAX_MANIFEST_BYTES: u64 = 4 << 20;
@@ -193,6 +194,10 @@ struct Container {
     env: Option<Vec<String>>,
     working_dir: Option<String>,
     user: Option<String>,
+    stop_signal: Option<String>,
+    /// Paths as names of members; their values are empty objects.
+    volumes: Option<BTreeMap<String, serde::de::IgnoredAny>>,
+    labels: Option<BTreeMap<String, String>>,
 }
 
 impl Config {
@@ -219,6 +224,9 @@ impl Config {
             env: config.env.clone().unwrap_or_default(),
             working_dir: config.working_dir.clone().unwrap_or_default(),
             user: config.user.clone().unwrap_or_default(),
+            stop_signal: config.stop_signal.clone().unwrap_or_default(),
+            volumes: config.volumes.iter().flatten().map(|(path, _)| path.clone()).collect(),
+            labels: config.labels.clone().unwrap_or_default(),
         }
     }
 
@@ -285,6 +293,27 @@ mod tests {
         let error = config.expect_layers(3).unwrap_err().to_string();
         assert_eq!(error, "number of layers and diffIDs don't match: 3 != 0");
         assert!(Config::parse(json, &Platform { architecture: "arm64".to_owned() }).is_err());
+    }
+
+    #[test]
+    fn a_configuration_says_how_its_containers_begin_and_end() {
+        let json = br#"{"architecture":"amd64","os":"linux","config":{"Entrypoint":["/init"],"Cmd":["serve"],
+            "Env":["A=b"],"WorkingDir":"/srv","User":"app:app","StopSignal":"SIGQUIT",
+            "Volumes":{"/var/lib/b":{},"/a":{}},"Labels":{"org.opencontainers.image.version":"7","empty":""},
+            "ExposedPorts":{"80/tcp":{}}},"rootfs":{"type":"layers","diff_ids":[]}}"#;
+        let strings = |words: &[&str]| words.iter().map(|word| word.to_string()).collect::<Vec<_>>();
+        let labels = [("empty", ""), ("org.opencontainers.image.version", "7")];
+        let expected = ImageConfig {
+            entrypoint: strings(&["/init"]),
+            cmd: strings(&["serve"]),
+            env: strings(&["A=b"]),
+            working_dir: "/srv".to_owned(),
+            user: "app:app".to_owned(),
+            stop_signal: "SIGQUIT".to_owned(),
+            volumes: strings(&["/a", "/var/lib/b"]),
+            labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        };
+        assert_eq!(Config::parse(json, &amd64()).unwrap().container(), expected);
     }
 
     #[test]
