@@ -32,7 +32,10 @@ delegate! {
     delete_task_definitions(DeleteTaskDefinitionsRequest) -> DeleteTaskDefinitionsResponse;
 
     run_task(RunTaskRequest) -> RunTaskResponse;
+    start_task(StartTaskRequest) -> StartTaskResponse;
     stop_task(StopTaskRequest) -> StopTaskResponse;
+    get_task_protection(GetTaskProtectionRequest) -> GetTaskProtectionResponse;
+    update_task_protection(UpdateTaskProtectionRequest) -> UpdateTaskProtectionResponse;
     describe_tasks(DescribeTasksRequest) -> DescribeTasksResponse;
     list_tasks(ListTasksRequest) -> ListTasksResponse;
 
@@ -40,6 +43,16 @@ delegate! {
     deregister_container_instance(DeregisterContainerInstanceRequest) -> DeregisterContainerInstanceResponse;
     describe_container_instances(DescribeContainerInstancesRequest) -> DescribeContainerInstancesResponse;
     list_container_instances(ListContainerInstancesRequest) -> ListContainerInstancesResponse;
+
+    update_container_agent(UpdateContainerAgentRequest) -> UpdateContainerAgentResponse;
+    delete_attributes(DeleteAttributesRequest) -> DeleteAttributesResponse;
+    list_attributes(ListAttributesRequest) -> ListAttributesResponse;
+    put_attributes(PutAttributesRequest) -> PutAttributesResponse;
+
+    delete_account_setting(DeleteAccountSettingRequest) -> DeleteAccountSettingResponse;
+    list_account_settings(ListAccountSettingsRequest) -> ListAccountSettingsResponse;
+    put_account_setting(PutAccountSettingRequest) -> PutAccountSettingResponse;
+    put_account_setting_default(PutAccountSettingDefaultRequest) -> PutAccountSettingDefaultResponse;
 
     discover_poll_endpoint(DiscoverPollEndpointRequest) -> DiscoverPollEndpointResponse;
     submit_task_state_change(SubmitTaskStateChangeRequest) -> SubmitTaskStateChangeResponse;

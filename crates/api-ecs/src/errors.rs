@@ -117,6 +117,15 @@ pub(crate) enum Refusal {
     )]
     InstanceTooSmall(InstanceId),
 
+    #[error("The specified target was not found.")]
+    TargetNotFound,
+    #[error("A container instance can have at most 10 custom attributes.")]
+    TooManyAttributes,
+    #[error("There is no update available for the container agent: an agent of Wharf is updated with Wharf.")]
+    NoUpdateAvailable,
+    #[error("The version of the container agent is not known.")]
+    AgentVersionMissing,
+
     /// The journal failed.
     #[error("The service could not save your request. Try again later.")]
     Store(#[from] StoreError),
@@ -188,6 +197,10 @@ impl From<Refusal> for ApiError {
                 error::cluster_contains_container_instances_exception(message)
             }
             Refusal::ClusterContainsTasks => error::cluster_contains_tasks_exception(message),
+            Refusal::TargetNotFound => error::target_not_found_exception(message),
+            Refusal::TooManyAttributes => error::attribute_limit_exceeded_exception(message),
+            Refusal::NoUpdateAvailable => error::no_update_available_exception(message),
+            Refusal::AgentVersionMissing => error::missing_version_exception(message),
             Refusal::PlatformUnknown => error::platform_unknown_exception(message),
             Refusal::ClientTokenInUse { tasks } => {
                 error::conflict_exception(message).with_member("resourceIds", tasks)

@@ -13,6 +13,7 @@
 //!
 //! Start at [`Ecs`]. One file for each resource; [`errors`] holds every code and message.
 
+mod account_settings;
 mod agent_reports;
 mod api;
 mod clusters;

@@ -2,12 +2,15 @@
 
 use super::{int, tags};
 use model::arn;
-use model::instance::{ContainerInstance, InstanceStatus, Resources};
+use model::instance::{ContainerInstance, InstanceStatus, Resources, RuntimeHealth, RuntimeStatus};
 use model::task::{Task, TaskStatus};
 use model::task_definition::LaunchType;
 use std::collections::BTreeSet;
 use store::State;
-use wire::ecs::{self, Attribute, Resource, VersionInfo};
+use wire::ecs::{
+    self, Attribute, ContainerInstanceHealthStatus, InstanceHealthCheckResult, InstanceHealthCheckState,
+    InstanceHealthCheckType, Resource, TargetType, VersionInfo,
+};
 
 /// An instance with what its tasks have left of it.
 ///
@@ -20,8 +23,7 @@ pub(crate) fn instance(
 ) -> ecs::ContainerInstance {
     let tasks = || state.active_tasks_on(&instance.id).map(|task| &**task);
     let count = |of: fn(&Task) -> bool| tasks().filter(|t| t.launch_type == LaunchType::Ec2 && of(t)).count();
-    let attribute =
-        |(name, value): (&String, &Option<String>)| Attribute { name: name.clone(), value: value.clone() };
+    let has_gpus = !instance.registered.gpus.is_empty();
     ecs::ContainerInstance {
         container_instance_arn: Some(arn::container_instance(
             &instance.scope,
@@ -35,16 +37,53 @@ pub(crate) fn instance(
         version_info: Some(VersionInfo {
             agent_version: Some(instance.agent_version.clone()).filter(|v| !v.is_empty()),
         }),
-        registered_resources: Some(resources(&instance.registered)),
-        remaining_resources: Some(resources(&remaining(instance, tasks()))),
+        registered_resources: Some(resources(&instance.registered, has_gpus)),
+        remaining_resources: Some(resources(&remaining(instance, tasks()), has_gpus)),
         running_tasks_count: int(count(|t| t.last_status == TaskStatus::Running)),
         pending_tasks_count: int(count(|t| t.last_status < TaskStatus::Running)),
-        attributes: Some(instance.attributes.iter().map(attribute).collect()),
+        attributes: Some(instance.attributes.iter().map(|(name, value)| listed(name, value)).collect()),
         registered_at: Some(instance.registered_at),
         attachments: Some(Vec::new()),
         tags: Some(if with_tags { tags(&instance.tags) } else { Vec::new() }),
         ..ecs::ContainerInstance::default()
     }
+}
+
+/// `healthStatus`: the checks that the agent told of, and the worst of them, which is the one that there is.
+pub(crate) fn instance_health(instance: &ContainerInstance) -> ContainerInstanceHealthStatus {
+    let state = |status| match status {
+        RuntimeStatus::Initializing => InstanceHealthCheckState::Initializing,
+        RuntimeStatus::Ok => InstanceHealthCheckState::Ok,
+        RuntimeStatus::Impaired => InstanceHealthCheckState::Impaired,
+        RuntimeStatus::InsufficientData => InstanceHealthCheckState::InsufficientData,
+    };
+    let detail = |health: RuntimeHealth| InstanceHealthCheckResult {
+        r#type: Some(InstanceHealthCheckType::ContainerRuntime),
+        status: Some(state(health.status)),
+        last_updated: Some(health.last_updated),
+        last_status_change: Some(health.last_status_change),
+        status_reason: None,
+    };
+    let overall = instance.runtime_health.map_or(RuntimeStatus::InsufficientData, |health| health.status);
+    ContainerInstanceHealthStatus {
+        overall_status: Some(state(overall)),
+        details: Some(instance.runtime_health.into_iter().map(detail).collect()),
+    }
+}
+
+/// An attribute of an instance, with the instance (ListAttributes).
+pub(crate) fn attribute(instance: &ContainerInstance, name: &str, value: &Option<String>) -> Attribute {
+    let arn = arn::container_instance(&instance.scope, &instance.cluster, &instance.id);
+    Attribute {
+        target_type: Some(TargetType::ContainerInstance),
+        target_id: Some(arn),
+        ..listed(name, value)
+    }
+}
+
+/// An attribute where it is clear whose it is.
+fn listed(name: &str, value: &Option<String>) -> Attribute {
+    Attribute { name: name.to_owned(), value: value.clone(), ..Attribute::default() }
 }
 
 fn status(status: InstanceStatus) -> &'static str {
@@ -64,11 +103,15 @@ fn remaining<'a>(instance: &ContainerInstance, tasks: impl Iterator<Item = &'a T
         left.memory_mib = left.memory_mib.saturating_sub(demand.memory_mib);
         left.ports_tcp.extend(demand.ports_tcp);
         left.ports_udp.extend(demand.ports_udp);
+        for gpu in task.containers.iter().flat_map(|container| &container.gpu_ids) {
+            left.gpus.remove(gpu);
+        }
     }
     left
 }
 
-fn resources(resources: &Resources) -> Vec<Resource> {
+/// Instances without GPUs do not show that they have none.
+fn resources(resources: &Resources, has_gpus: bool) -> Vec<Resource> {
     let number = |name: &str, value: u32| Resource {
         name: Some(name.to_owned()),
         r#type: Some("INTEGER".to_owned()),
@@ -77,18 +120,23 @@ fn resources(resources: &Resources) -> Vec<Resource> {
         double_value: Some(0.0),
         string_set_value: None,
     };
-    let ports = |name: &str, ports: &BTreeSet<u16>| Resource {
+    let strings = |name: &str, values: Vec<String>| Resource {
         name: Some(name.to_owned()),
         r#type: Some("STRINGSET".to_owned()),
         integer_value: Some(0),
         long_value: Some(0),
         double_value: Some(0.0),
-        string_set_value: Some(ports.iter().map(u16::to_string).collect()),
+        string_set_value: Some(values),
     };
-    vec![
+    let ports = |name: &str, ports: &BTreeSet<u16>| strings(name, ports.iter().map(u16::to_string).collect());
+    let mut shown = vec![
         number("CPU", resources.cpu_units),
         number("MEMORY", resources.memory_mib),
         ports("PORTS", &resources.ports_tcp),
         ports("PORTS_UDP", &resources.ports_udp),
-    ]
+    ];
+    if has_gpus {
+        shown.push(strings("GPU", resources.gpus.iter().cloned().collect()));
+    }
+    shown
 }

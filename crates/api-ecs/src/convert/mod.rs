@@ -8,7 +8,7 @@ mod task_definition;
 
 pub(crate) use cluster::cluster;
 pub(crate) use container_definition::gpus;
-pub(crate) use instance::{instance, instance_health};
+pub(crate) use instance::{attribute, instance, instance_health};
 pub(crate) use task::task;
 pub(crate) use task_definition::{ephemeral_storage, launch_type, task_definition};
 

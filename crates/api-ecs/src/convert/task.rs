@@ -1,22 +1,30 @@
 //! Tasks.
 
-use super::{int, launch_type, pair, tags};
+use super::{ephemeral_storage, gpus, int, launch_type, pair, tags};
+use core_task::report::task_health;
 use model::arn;
+use model::container::Protocol;
 use model::network::{DefaultVpc, private_dns_name};
 use model::task::{Container, ContainerOverride, EniAttachment, StopCode, Task, TaskStatus};
 use model::task_definition::LaunchType;
 use store::State;
-use wire::ecs::{self, Connectivity, HealthStatus, NetworkInterface, TaskStopCode};
+use wire::ecs::{
+    self, Connectivity, HealthStatus, NetworkBinding, NetworkInterface, TaskEphemeralStorage, TaskStopCode,
+    TransportProtocol,
+};
 
 /// The one Fargate platform version that there is.
 const PLATFORM_VERSION: &str = "1.4.0";
+
+/// The ephemeral storage of a FARGATE task that asks for none (Amazon ECS: Fargate task ephemeral storage).
+const EPHEMERAL_STORAGE_GIB_DEFAULT: u32 = 20;
 
 /// A task as DescribeTasks shows it.
 pub(crate) fn task(state: &State, task: &Task, with_tags: bool) -> ecs::Task {
     let (scope, cluster, t) = (&task.scope, &task.cluster, &task.times);
     let (fargate, demand) = (task.launch_type == LaunchType::Fargate, task.demand());
     let instance = task.instance.as_ref().filter(|_| !fargate);
-    let definition = &task.definition;
+    let (definition, storage_gib) = (&task.definition, storage_gib(task));
     ecs::Task {
         attachments: Some(task.eni.iter().map(|eni| attachment(task, eni)).collect()),
         attributes: Some(Vec::new()),
@@ -33,7 +41,7 @@ pub(crate) fn task(state: &State, task: &Task, with_tags: bool) -> ecs::Task {
         enable_execute_command: Some(false),
         execution_stopped_at: t.execution_stopped_at,
         group: Some(task.group.clone()),
-        health_status: Some(HealthStatus::Unknown),
+        health_status: Some(health(Some(task_health(task)))),
         inference_accelerators: Some(Vec::new()),
         last_status: Some(task.last_status.as_str().to_owned()),
         launch_type: Some(launch_type(task.launch_type)),
@@ -57,8 +65,38 @@ pub(crate) fn task(state: &State, task: &Task, with_tags: bool) -> ecs::Task {
         )),
         version: Some(task.version.try_into().unwrap_or(i64::MAX)),
         capacity_provider_name: None,
-        ephemeral_storage: None,
-        fargate_ephemeral_storage: None,
+        ephemeral_storage: storage_gib.and_then(ephemeral_storage),
+        fargate_ephemeral_storage: storage_gib
+            .map(|gib| TaskEphemeralStorage { size_in_gib: int(gib), kms_key_id: None }),
+    }
+}
+
+/// The size of a FARGATE task's ephemeral storage; tasks on EC2 have none of their own.
+fn storage_gib(task: &Task) -> Option<u32> {
+    let asked = task.overrides.ephemeral_storage_gib.or(task.definition.ephemeral_storage_gib);
+    (task.launch_type == LaunchType::Fargate).then(|| asked.unwrap_or(EPHEMERAL_STORAGE_GIB_DEFAULT))
+}
+
+/// UNKNOWN until a health check has said something, and without one.
+fn health(health: Option<model::task::HealthStatus>) -> HealthStatus {
+    match health {
+        Some(model::task::HealthStatus::Healthy) => HealthStatus::Healthy,
+        Some(model::task::HealthStatus::Unhealthy) => HealthStatus::Unhealthy,
+        Some(model::task::HealthStatus::Unknown) | None => HealthStatus::Unknown,
+    }
+}
+
+fn binding(binding: &model::task::NetworkBinding) -> NetworkBinding {
+    NetworkBinding {
+        bind_ip: Some(binding.bind_ip.clone()),
+        container_port: binding.container_port.and_then(int),
+        container_port_range: binding.container_port_range.clone(),
+        host_port: binding.host_port.and_then(int),
+        host_port_range: binding.host_port_range.clone(),
+        protocol: Some(match binding.protocol {
+            Protocol::Tcp => TransportProtocol::Tcp,
+            Protocol::Udp => TransportProtocol::Udp,
+        }),
     }
 }
 
@@ -129,9 +167,9 @@ fn container(task: &Task, container: &Container) -> ecs::Container {
         last_status: Some(container.last_status.as_str().to_owned()),
         exit_code: container.exit_code,
         reason: container.reason.clone(),
-        network_bindings: Some(Vec::new()),
+        network_bindings: Some(container.network_bindings.iter().map(binding).collect()),
         network_interfaces: Some(task.eni.iter().filter_map(interface).collect()),
-        health_status: Some(HealthStatus::Unknown),
+        health_status: Some(health(container.health)),
         cpu: size(over.and_then(|o| o.cpu_units), definition.map(|d| d.cpu_units)),
         memory: size(over.and_then(|o| o.memory_mib), definition.and_then(|d| d.memory_mib)),
         memory_reservation: size(
@@ -139,7 +177,7 @@ fn container(task: &Task, container: &Container) -> ecs::Container {
             definition.and_then(|d| d.memory_mib_reserved),
         ),
         managed_agents: None,
-        gpu_ids: None,
+        gpu_ids: Some(container.gpu_ids.clone()).filter(|ids| !ids.is_empty()),
     }
 }
 
@@ -154,6 +192,7 @@ fn overrides(task: &Task) -> ecs::TaskOverride {
         container_overrides: Some(task.containers.iter().map(of).collect()),
         cpu: task.overrides.cpu_units.map(|units| units.to_string()),
         memory: task.overrides.memory_mib.map(|mib| mib.to_string()),
+        ephemeral_storage: task.overrides.ephemeral_storage_gib.and_then(ephemeral_storage),
     }
 }
 
@@ -166,6 +205,7 @@ fn container_override(over: &ContainerOverride) -> ecs::ContainerOverride {
         cpu: over.cpu_units.and_then(int),
         memory: over.memory_mib.and_then(int),
         memory_reservation: over.memory_mib_reserved.and_then(int),
+        resource_requirements: gpus(over.gpus),
     }
 }
 

@@ -25,9 +25,7 @@ impl Ecs {
             _ => {}
         }
         let include = input.include.unwrap_or_default();
-        if include.contains(&ContainerInstanceField::ContainerInstanceHealth) {
-            return Err(Refusal::unsupported("include CONTAINER_INSTANCE_HEALTH"));
-        }
+        let with_health = include.contains(&ContainerInstanceField::ContainerInstanceHealth);
         let with_tags = include.contains(&ContainerInstanceField::Tags);
         let cluster = names::cluster(&cx.scope, input.cluster.as_deref())?;
         let state = self.store.snapshot();
@@ -36,7 +34,10 @@ impl Ecs {
         for text in &input.container_instances {
             let id = names::instance(&cx.scope, &cluster, text)?;
             match state.instance(&cx.scope, &id).filter(|i| i.cluster == cluster) {
-                Some(instance) => instances.push(convert::instance(&state, instance, with_tags)),
+                Some(instance) => instances.push(wire::ecs::ContainerInstance {
+                    health_status: with_health.then(|| convert::instance_health(instance)),
+                    ..convert::instance(&state, instance, with_tags)
+                }),
                 None => failures.push(convert::missing(arn::container_instance(&cx.scope, &cluster, &id))),
             }
         }

@@ -1,6 +1,8 @@
 //! Container instances: one file for each operation.
 
+mod attributes;
 mod deregister;
 mod describe;
 mod list;
 mod register;
+mod update_agent;

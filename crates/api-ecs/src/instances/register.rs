@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::State;
 use wire::Cx;
-use wire::ecs::{Attribute, RegisterContainerInstanceRequest, RegisterContainerInstanceResponse, Resource};
+use wire::ecs::{
+    Attribute, PlatformDevice, RegisterContainerInstanceRequest, RegisterContainerInstanceResponse, Resource,
+};
 
 const AVAILABILITY_ZONE: &str = "ecs.availability-zone";
 
@@ -71,7 +73,10 @@ impl Registration {
             instance: arn.map(|arn| names::instance(scope, cluster, &arn)).transpose()?,
             ec2_instance_id: document.instance_id,
             agent_version: input.version_info.and_then(|v| v.agent_version),
-            resources: resources(&input.total_resources.unwrap_or_default())?,
+            resources: Resources {
+                gpus: gpus(input.platform_devices.unwrap_or_default()),
+                ..resources(&input.total_resources.unwrap_or_default())?
+            },
             attributes,
             tags: input.tags.map(|t| tags::parse(Some(t))).transpose()?,
         })
@@ -133,17 +138,20 @@ fn check_room<'a>(
     tasks: impl Iterator<Item = &'a Arc<Task>>,
 ) -> Result<(), Refusal> {
     let mut held = Resources::default();
-    for demand in tasks.filter(|task| task.holds_resources()).map(|task| task.demand()) {
+    for task in tasks.filter(|task| task.holds_resources()) {
+        let demand = task.demand();
         held.cpu_units = held.cpu_units.saturating_add(demand.cpu_units);
         held.memory_mib = held.memory_mib.saturating_add(demand.memory_mib);
         held.ports_tcp.extend(demand.ports_tcp);
         held.ports_udp.extend(demand.ports_udp);
+        held.gpus.extend(task.containers.iter().flat_map(|container| container.gpu_ids.iter().cloned()));
     }
     let has = &instance.registered;
     let fits = held.cpu_units <= has.cpu_units
         && held.memory_mib <= has.memory_mib
         && held.ports_tcp.is_disjoint(&has.ports_tcp)
-        && held.ports_udp.is_disjoint(&has.ports_udp);
+        && held.ports_udp.is_disjoint(&has.ports_udp)
+        && held.gpus.is_subset(&has.gpus);
     if fits { Ok(()) } else { Err(Refusal::InstanceTooSmall(instance.id.clone())) }
 }
 
@@ -179,6 +187,11 @@ fn resources(resources: &[Resource]) -> Result<Resources, Refusal> {
         }
     }
     Ok(registered)
+}
+
+/// The ids of `platformDevices`, which are GPUs: ECS knows no other type.
+fn gpus(devices: Vec<PlatformDevice>) -> BTreeSet<String> {
+    devices.into_iter().map(|device| device.id).collect()
 }
 
 fn number(resource: &Resource) -> Result<u32, Refusal> {

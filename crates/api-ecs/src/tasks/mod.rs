@@ -5,7 +5,10 @@ mod list;
 mod network;
 mod order;
 mod overrides;
+mod place;
+mod protection;
 mod run;
+mod start;
 mod stop;
 
 use core_task::report::Outcome;

@@ -2,13 +2,18 @@
 
 use super::network::{self, Network};
 use super::overrides;
+use crate::account_settings;
 use crate::names::{self, DefinitionName};
-use crate::{Refusal, tags};
+use crate::{Refusal, lookup, tags};
+use model::account_setting::{BLOCKING, DEFAULT_LOG_DRIVER_MODE};
 use model::task::{ClientRequest, Overrides};
-use model::task_definition::{LaunchType, TaskDefinition};
+use model::task_definition::{LaunchType, TaskDefinition, TaskDefinitionStatus};
 use model::{ClusterName, Scope, Tags};
 use serde::Serialize;
-use wire::ecs::{self, PropagateTags, RunTaskRequest};
+use std::sync::Arc;
+use store::State;
+use wire::Cx;
+use wire::ecs::{self, PropagateTags, RunTaskRequest, StartTaskRequest};
 
 /// Tasks of one RunTask (ECS API Reference: RunTask).
 const COUNT: std::ops::RangeInclusive<i32> = 1..=10;
@@ -17,7 +22,7 @@ const STARTED_BY_LEN_MAX: usize = 128;
 const CLIENT_TOKEN_LEN_MAX: usize = 64;
 
 /// A RunTask: names resolved and defaults filled in, so that orders that mean the same are the same.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub(super) struct Order {
     pub scope: Scope,
     pub cluster: ClusterName,
@@ -30,14 +35,23 @@ pub(super) struct Order {
     pub network: Option<Network>,
     tags: Tags,
     propagate_tags: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    managed_tags: bool,
+    /// Who asks.
+    #[serde(skip)]
+    caller_arn: String,
     /// The request as its tasks remember it.
     #[serde(skip)]
     pub client_request: Option<ClientRequest>,
+    /// The caller's account setting.
+    #[serde(skip)]
+    pub logs_block_by_default: bool,
 }
 
 impl Order {
     /// Reads a request.
-    pub fn parse(scope: &Scope, input: RunTaskRequest) -> Result<Order, Refusal> {
+    pub fn parse(cx: &Cx, input: RunTaskRequest) -> Result<Order, Refusal> {
+        let scope = &cx.scope;
         let launch_type = launch_type(input.launch_type)?;
         check_platform(launch_type, input.platform_version.as_deref())?;
         let count = input.count.unwrap_or(1);
@@ -49,6 +63,11 @@ impl Order {
         check_length("group", input.group.as_deref(), 255)?;
         let definition = names::definition(scope, &input.task_definition)?;
         let group = input.group.filter(|g| !g.is_empty());
+        if group.as_deref().is_some_and(|group| group.starts_with("service:")) {
+            return Err(Refusal::parameter(
+                "The group of a task that no service runs cannot begin with 'service:'.",
+            ));
+        }
         let mut order = Order {
             scope: scope.clone(),
             cluster: names::cluster(scope, input.cluster.as_deref())?,
@@ -61,10 +80,49 @@ impl Order {
             tags: tags::parse(input.tags)?,
             propagate_tags: propagate_tags(input.propagate_tags)?,
             definition,
+            managed_tags: input.enable_ecs_managed_tags.unwrap_or(false),
+            caller_arn: cx.caller_arn.clone(),
             client_request: None,
+            logs_block_by_default: false,
         };
         order.client_request = token.map(|token| ClientRequest { token, fingerprint: order.fingerprint() });
         Ok(order)
+    }
+
+    /// Reads a StartTask: it is a RunTask of the EC2 launch type whose instances are for the caller of this to know.
+    pub fn parse_start(cx: &Cx, input: StartTaskRequest) -> Result<Order, Refusal> {
+        let order = RunTaskRequest {
+            cluster: input.cluster,
+            enable_ecs_managed_tags: input.enable_ecs_managed_tags,
+            group: input.group,
+            launch_type: Some(ecs::LaunchType::Ec2),
+            network_configuration: input.network_configuration,
+            overrides: input.overrides,
+            propagate_tags: input.propagate_tags,
+            started_by: input.started_by,
+            tags: input.tags,
+            task_definition: input.task_definition,
+            ..RunTaskRequest::default()
+        };
+        Self::parse(cx, order)
+    }
+
+    /// Looks up what the caller's account settings add.
+    pub fn read_settings(&mut self, state: &State) {
+        let mode = account_settings::effective(state, &self.scope, &self.caller_arn, DEFAULT_LOG_DRIVER_MODE);
+        self.logs_block_by_default = mode == Some(BLOCKING);
+    }
+
+    /// The definition, if tasks may still be run of it.
+    pub fn definition(&self, state: &State) -> Result<Arc<TaskDefinition>, Refusal> {
+        let found = lookup::definition(state, &self.scope, &self.definition);
+        let definition = found.ok_or(Refusal::DefinitionNotFound)?;
+        match definition.status {
+            TaskDefinitionStatus::Active => Ok(definition.clone()),
+            TaskDefinitionStatus::Inactive | TaskDefinitionStatus::DeleteInProgress => {
+                Err(Refusal::DefinitionInactive)
+            }
+        }
     }
 
     /// Holds the order against the definition.
@@ -82,7 +140,12 @@ impl Order {
     pub fn tags(&self, definition: &TaskDefinition) -> Result<Tags, Refusal> {
         let mut tags = if self.propagate_tags { definition.tags.clone() } else { Tags::new() };
         tags.extend(self.tags.clone());
-        tags::check_count(tags)
+        let mut tags = tags::check_count(tags)?;
+        if self.managed_tags {
+            // They do not count against the limit (Amazon ECS Developer Guide: managed tags).
+            tags.insert("aws:ecs:clusterName".to_owned(), self.cluster.to_string());
+        }
+        Ok(tags)
     }
 
     /// A digest of the whole order. It is kept with the tasks, so a member that is added must be skipped while it has
