@@ -162,11 +162,14 @@ fn is_given(value: &str) -> bool {
     !value.is_empty()
 }
 
-/// Docker's sizes: a whole number of bytes, or of `k`, `m` or `g`.
+/// Docker's sizes: `25m`, `512k`, `1g`, each with a `b` or without, or bytes; not nothing.
 fn is_size(text: &str) -> bool {
     let number = text.to_ascii_lowercase();
-    let number = number.strip_suffix(['b', 'k', 'm', 'g']).unwrap_or(&number);
-    !number.is_empty() && number.len() <= 9 && number.bytes().all(|b| b.is_ascii_digit())
+    let number = number.strip_suffix('b').unwrap_or(&number);
+    let number = number.strip_suffix(['k', 'm', 'g']).unwrap_or(number);
+    number.len() <= 9
+        && number.bytes().all(|b| b.is_ascii_digit())
+        && number.parse::<u32>().is_ok_and(|n| n > 0)
 }
 
 /// `HOST`, `HOST:PORT`, either after `tcp://`, or `unix:///PATH`.

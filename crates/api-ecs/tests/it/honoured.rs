@@ -107,18 +107,22 @@ fn definition_requests(w: &World) -> Vec<(&'static str, Value)> {
         "name": "app", "image": "app:latest", "cpu": 10, "memory": 100, "memoryReservation": 90, "essential": true,
         "entryPoint": ["sh"], "command": ["-c"], "environment": [{ "name": "A", "value": "1" }],
         "workingDirectory": "/", "user": "root", "readonlyRootFilesystem": true, "startTimeout": 5, "stopTimeout": 5,
-        "portMappings": [{ "containerPort": 80, "hostPort": 80, "protocol": "tcp", "name": "web" }],
+        "portMappings": [{
+            "containerPort": 80, "hostPort": 80, "protocol": "tcp", "name": "web", "appProtocol": "http",
+        }],
         "dependsOn": [{ "containerName": "init", "condition": "SUCCESS" }],
         "logConfiguration": { "logDriver": "awslogs", "options": options },
     });
     let definition = json!({
         "containerDefinitions": [first, { "name": "init", "image": "i", "essential": false }],
-        "tags": [{ "key": "a", "value": "b" }],
+        "tags": [{ "key": "a", "value": "b" }], "pidMode": "task", "ephemeralStorage": { "sizeInGiB": 30 },
         "runtimePlatform": { "cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX" },
     });
     let page = |operation, query: Value| (operation, second_page(w, operation, query));
     vec![
         ("RegisterTaskDefinition", fargate("new", definition)),
+        ("RegisterTaskDefinition", whole_definition()),
+        ("RegisterTaskDefinition", with_docker_volume_first()),
         ("DescribeTaskDefinition", json!({ "taskDefinition": "web", "include": ["TAGS"] })),
         ("DeregisterTaskDefinition", json!({ "taskDefinition": "web:1" })),
         ("DeleteTaskDefinitions", json!({ "taskDefinitions": ["old:1"] })),
@@ -127,6 +131,53 @@ fn definition_requests(w: &World) -> Vec<(&'static str, Value)> {
         ("ListTaskDefinitions", json!({ "familyPrefix": "api", "sort": "DESC", "status": "ACTIVE" })),
         page("ListTaskDefinitions", json!({})),
     ]
+}
+
+/// A definition for EC2 with every member that Fargate has not.
+pub fn whole_definition() -> Value {
+    let app = json!({
+        "name": "app", "image": "app:latest", "memory": 100,
+        "portMappings": [{ "containerPortRange": "8000-8009", "protocol": "udp" }],
+        "hostname": "web", "links": ["init:db"], "dnsServers": ["10.0.0.2"], "dnsSearchDomains": ["example.com"],
+        "extraHosts": [{ "hostname": "db", "ipAddress": "10.0.0.3" }], "disableNetworking": true,
+        "dockerLabels": { "team": "a" }, "dockerSecurityOptions": ["no-new-privileges"], "privileged": true,
+        "pseudoTerminal": true, "interactive": true, "versionConsistency": "disabled",
+        "ulimits": [{ "name": "nofile", "softLimit": 10, "hardLimit": 20 }],
+        "systemControls": [{ "namespace": "net.core.somaxconn", "value": "100" }],
+        "linuxParameters": {
+            "capabilities": { "add": ["NET_ADMIN"], "drop": ["MKNOD"] }, "initProcessEnabled": true,
+            "devices": [{ "hostPath": "/dev/null", "containerPath": "/dev/n", "permissions": ["read"] }],
+            "tmpfs": [{ "containerPath": "/tmp", "size": 10, "mountOptions": ["noexec"] }],
+            "sharedMemorySize": 64, "maxSwap": 10, "swappiness": 50,
+        },
+        "mountPoints": [{ "sourceVolume": "data", "containerPath": "/data", "readOnly": true }],
+        "volumesFrom": [{ "sourceContainer": "init", "readOnly": true }],
+        "healthCheck": {
+            "command": ["CMD", "true"], "interval": 10, "timeout": 3, "retries": 2, "startPeriod": 20,
+        },
+        "restartPolicy": { "enabled": true, "ignoredExitCodes": [3], "restartAttemptPeriod": 100 },
+        "resourceRequirements": [{ "type": "GPU", "value": "1" }],
+        "logConfiguration": { "logDriver": "json-file", "options": { "max-size": "1m" } },
+    });
+    let docker = json!({
+        "scope": "shared", "autoprovision": true, "driver": "local", "driverOpts": { "type": "none" },
+        "labels": { "a": "b" },
+    });
+    json!({
+        "family": "new", "networkMode": "bridge", "ipcMode": "task", "pidMode": "host",
+        "containerDefinitions": [app, { "name": "init", "image": "i", "memory": 10 }],
+        "volumes": [
+            { "name": "data", "host": { "sourcePath": "/srv" } },
+            { "name": "cache", "dockerVolumeConfiguration": docker },
+        ],
+    })
+}
+
+/// The same with its volumes the other way round: of a list, only the first value is changed.
+fn with_docker_volume_first() -> Value {
+    let mut definition = whole_definition();
+    definition["volumes"].as_array_mut().expect("a list").reverse();
+    definition
 }
 
 fn task_requests(w: &World) -> Vec<(&'static str, Value)> {
@@ -145,8 +196,11 @@ fn task_requests(w: &World) -> Vec<(&'static str, Value)> {
         "cluster": "default", "taskDefinition": "web", "count": 2, "launchType": "FARGATE", "startedBy": "x",
         "networkConfiguration": network, "propagateTags": "TASK_DEFINITION", "group": "g", "platformVersion": "1.4.0",
         "tags": [{ "key": "c", "value": "d" }],
-        "overrides": { "containerOverrides": [over], "cpu": "512", "memory": "1024" },
+        "overrides": {
+            "containerOverrides": [over], "cpu": "512", "memory": "1024", "ephemeralStorage": { "sizeInGiB": 30 },
+        },
     });
+    let gpu = json!([{ "name": "app", "resourceRequirements": [{ "type": "GPU", "value": "1" }] }]);
     let list = json!({
         "cluster": "default", "containerInstance": instance, "family": "api", "desiredStatus": "RUNNING",
         "startedBy": "me", "serviceName": "", "launchType": "EC2",
@@ -155,6 +209,7 @@ fn task_requests(w: &World) -> Vec<(&'static str, Value)> {
         ("RunTask", run),
         // By itself: with a token, the tasks keep a digest of the whole request.
         ("RunTask", json!({ "taskDefinition": "api", "clientToken": "t" })),
+        ("RunTask", json!({ "taskDefinition": "api", "overrides": { "containerOverrides": gpu } })),
         ("DescribeTasks", json!({ "cluster": "default", "tasks": [task], "include": ["TAGS"] })),
         ("ListTasks", list),
         ("ListTasks", second_page(w, "ListTasks", json!({}))),

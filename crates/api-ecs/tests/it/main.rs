@@ -3,6 +3,7 @@
 
 mod clusters;
 mod definitions;
+mod echo;
 mod honoured;
 mod instances;
 mod lists;
@@ -10,6 +11,7 @@ mod odd_input;
 mod random;
 mod register;
 mod reports;
+mod rules;
 mod run_task;
 mod scale;
 mod stop;

@@ -59,7 +59,8 @@ fn the_example_of_the_documentation_is_registered() {
                 "volumes": [], "placementConstraints": [],
                 "containerDefinitions": [{
                     "name": "HelloWorld", "image": "hello-world:latest", "cpu": 0, "essential": true,
-                    "command": ["echo", "Hello World!"], "environment": [],
+                    "command": ["echo", "Hello World!"], "environment": [], "mountPoints": [], "volumesFrom": [],
+                    "systemControls": [],
                     "portMappings": [{ "containerPort": 80, "hostPort": 80, "protocol": "tcp" }],
                     "logConfiguration": definition["containerDefinitions"][0]["logConfiguration"],
                 }],
@@ -92,6 +93,8 @@ fn launch_types_are_derived() {
         (fargate("a", json!({ "requiresCompatibilities": ["EC2"], "cpu": "300" })), json!(["EC2"])),
         (host("a", json!({})), json!(["EC2"])),
         (host("a", json!({ "networkMode": "none" })), json!(["EC2"])),
+        (host("a", json!({ "networkMode": "bridge" })), json!(["EC2"])),
+        (host("a", json!({ "networkMode": null })), json!(["EC2"])),
     ] {
         let answer = w.ok("RegisterTaskDefinition", definition.clone());
         assert_eq!(answer["taskDefinition"]["compatibilities"], expected, "{definition}");
@@ -230,61 +233,12 @@ fn dependencies_are_checked() {
 }
 
 #[test]
-fn log_options_are_checked() {
-    let logs = |changes: Value| {
-        let mut options =
-            json!({ "awslogs-group": "g", "awslogs-region": "r", "awslogs-stream-prefix": "p" });
-        crate::world::lay_over(&mut options, changes);
-        json!({ "logConfiguration": { "logDriver": "awslogs", "options": options } })
-    };
-    container_refused(
-        json!({ "logConfiguration": { "logDriver": "splunk" } }),
-        "Wharf does not support the log driver 'splunk' yet.",
-    );
-    container_refused(
-        json!({ "logConfiguration": { "logDriver": "awslogs" } }),
-        "Log driver awslogs requires options: awslogs-region, awslogs-group",
-    );
-    container_refused(logs(json!({ "awslogs-x": "1" })), "Log driver awslogs disallows options: awslogs-x");
-    container_refused(
-        logs(json!({ "awslogs-datetime-format": "%Y" })),
-        "Wharf does not support the awslogs options awslogs-datetime-format yet.",
-    );
-    container_refused(
-        logs(json!({ "mode": "lazy" })),
-        "Invalid value 'lazy' for the option 'mode' of log driver awslogs.",
-    );
-    container_refused(
-        logs(json!({ "max-buffer-size": "big" })),
-        "Invalid value 'big' for the option 'max-buffer-size' of log driver awslogs.",
-    );
-}
-
-#[test]
 fn what_is_not_honoured_is_refused_by_name() {
     let w = World::new();
     for (definition, expected) in [
         (
-            host("a", json!({ "networkMode": "bridge" })),
-            "ClientException: Wharf does not support networkMode 'bridge', the default on EC2 (use 'awsvpc', 'host' or \
-             'none') yet.",
-        ),
-        (
-            host("a", json!({ "networkMode": null })),
-            "ClientException: Wharf does not support networkMode 'bridge', the default on EC2 (use 'awsvpc', 'host' or \
-             'none') yet.",
-        ),
-        (
             host("a", json!({ "requiresCompatibilities": ["EXTERNAL"] })),
             "ClientException: Wharf does not support the compatibility EXTERNAL yet.",
-        ),
-        (
-            fargate(
-                "a",
-                json!({ "containerDefinitions": [container(json!({ "dockerLabels": { "a": "b" } }))] }),
-            ),
-            "InvalidParameterException: containerDefinitions[0].dockerLabels is not supported by Wharf yet. See \
-             docs/coverage/ecs.md.",
         ),
         (
             fargate("a", json!({ "runtimePlatform": { "cpuArchitecture": "ARM64" } })),
@@ -304,6 +258,50 @@ fn what_is_not_honoured_is_refused_by_name() {
     let platform =
         json!({ "runtimePlatform": { "cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX" } });
     w.check("RegisterTaskDefinition", fargate("a", platform.clone()), json!({ "taskDefinition": platform }));
+}
+
+#[test]
+fn members_that_are_not_honoured_are_refused_by_their_path() {
+    let w = World::new();
+    let refused = |definition: Value, path: &str| {
+        let expected = format!(
+            "InvalidParameterException: {path} is not supported by Wharf yet. See docs/coverage/ecs.md."
+        );
+        assert_eq!(w.err("RegisterTaskDefinition", definition.clone()), expected, "{definition}");
+    };
+    for (member, value) in [
+        ("environmentFiles", json!([{ "type": "s3", "value": "arn:aws:s3:::b/a.env" }])),
+        ("secrets", json!([{ "name": "A", "valueFrom": "arn" }])),
+        ("repositoryCredentials", json!({ "credentialsParameter": "arn" })),
+        ("firelensConfiguration", json!({ "type": "fluentbit" })),
+        ("credentialSpecs", json!(["credentialspec:arn"])),
+    ] {
+        let containers = json!({ "containerDefinitions": [container(json!({ member: value }))] });
+        refused(fargate("a", containers), &format!("containerDefinitions[0].{member}"));
+    }
+    for (member, value) in [
+        ("executionRoleArn", json!("arn")),
+        ("taskRoleArn", json!("arn")),
+        ("proxyConfiguration", json!({ "containerName": "app" })),
+        ("inferenceAccelerators", json!([{ "deviceName": "a", "deviceType": "b" }])),
+        ("placementConstraints", json!([{ "type": "memberOf", "expression": "x" }])),
+        ("enableFaultInjection", json!(true)),
+    ] {
+        refused(fargate("a", json!({ member: value })), member);
+    }
+    for (member, value) in [
+        ("efsVolumeConfiguration", json!({ "fileSystemId": "fs-1" })),
+        ("fsxWindowsFileServerVolumeConfiguration", json!({ "fileSystemId": "fs-1" })),
+        ("s3filesVolumeConfiguration", json!({ "fileSystemArn": "arn" })),
+        ("configuredAtLaunch", json!(true)),
+    ] {
+        let volumes = json!({ "volumes": [{ "name": "v", member: value }] });
+        refused(fargate("a", volumes), &format!("volumes[0].{member}"));
+    }
+    let secret = json!([{ "name": "splunk-token", "valueFrom": "arn" }]);
+    let log = json!({ "logConfiguration": { "logDriver": "json-file", "secretOptions": secret } });
+    let containers = json!({ "containerDefinitions": [container(log)] });
+    refused(host("a", containers), "containerDefinitions[0].logConfiguration.secretOptions");
 }
 
 #[test]
