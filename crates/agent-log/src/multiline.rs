@@ -96,7 +96,7 @@ fn compile(multiline: &Multiline) -> Result<Regex, LogError> {
 }
 
 fn refused(reason: &str) -> LogError {
-    LogError(format!("failed to validate logger args: {reason}"))
+    LogError(format!("failed to initialize logging driver: {reason}"))
 }
 
 /// The pattern of a format. What is not a code is a part of the pattern as it is, so that brackets need a backslash.
@@ -222,7 +222,7 @@ mod tests {
         let error = |multiline| Assembler::new(Some(&multiline)).expect_err("no pattern").to_string();
         assert_eq!(
             error(Multiline::Pattern("(a".into())),
-            r#"failed to validate logger args: awslogs could not parse multiline pattern key "(a": unclosed group"#
+            r#"failed to initialize logging driver: awslogs could not parse multiline pattern key "(a": unclosed group"#
         );
         assert!(error(Multiline::Pattern("(a{1000}){1000}".into())).contains("size limit"));
         assert!(error(Multiline::DatetimeFormat("%Y %Q".into())).ends_with("the code %Q is not supported"));

@@ -137,17 +137,18 @@ impl Encoder {
     }
 }
 
-fn pieces_of(message: &str) -> impl Iterator<Item = Piece<'_>> {
-    let is_whole = message.len() <= PIECE_BYTES_MAX;
-    // An empty line has no pieces, and is one.
-    let whole = is_whole.then_some(Piece { text: message, ordinal: None, is_last: true });
-    let cut = if is_whole { "" } else { message };
-    let mut sent = 0;
-    let pieces = pieces(cut, PIECE_BYTES_MAX).enumerate().map(move |(n, text)| {
-        sent += text.len();
-        Piece { text, ordinal: Some(n + 1), is_last: sent == cut.len() }
-    });
-    whole.into_iter().chain(pieces)
+/// As dockerd cuts it, which reads the newline with the line: a full piece always has a successor, if an empty one.
+fn pieces_of(message: &str) -> Vec<Piece<'_>> {
+    if message.len() < PIECE_BYTES_MAX {
+        return vec![Piece { text: message, ordinal: None, is_last: true }];
+    }
+    let mut texts: Vec<_> = pieces(message, PIECE_BYTES_MAX).collect();
+    if texts.last().is_some_and(|text| text.len() == PIECE_BYTES_MAX) {
+        texts.push("");
+    }
+    let count = texts.len();
+    let piece = |(n, text)| Piece { text, ordinal: Some(n + 1), is_last: n + 1 == count };
+    texts.into_iter().enumerate().map(piece).collect()
 }
 
 fn text(out: &mut Vec<u8>, text: &str) {
@@ -223,10 +224,13 @@ mod tests {
 
     #[test]
     fn a_long_line_is_pieces_and_many_lines_are_messages() {
-        let lens =
-            |text: &str| pieces_of(text).map(|p| (p.text.len(), p.ordinal, p.is_last)).collect::<Vec<_>>();
+        let lens = |text: &str| {
+            pieces_of(text).iter().map(|p| (p.text.len(), p.ordinal, p.is_last)).collect::<Vec<_>>()
+        };
         assert_eq!(lens(""), [(0, None, true)]);
-        assert_eq!(lens(&"x".repeat(16_384)), [(16_384, None, true)]);
+        assert_eq!(lens(&"x".repeat(16_383)), [(16_383, None, true)]);
+        // What dockerd 20.10.24 sends for such a line.
+        assert_eq!(lens(&"x".repeat(16_384)), [(16_384, Some(1), false), (0, Some(2), true)]);
         assert_eq!(lens(&"x".repeat(16_385)), [(16_384, Some(1), false), (1, Some(2), true)]);
 
         let encoder = Encoder::new(7, FluentdSpec { request_ack: true, ..spec() });

@@ -15,7 +15,7 @@ use message::{Encoder, Message, read_ack};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::time::timeout;
 
 /// As long as the client library of Docker's driver waits.
@@ -84,22 +84,29 @@ fn initialize_error(reason: &str) -> LogError {
 /// # Errors
 /// In the words of Go, which are Docker's.
 async fn connect(address: &Address) -> Result<Box<dyn Connection>, String> {
-    let connecting = async {
-        Ok::<Box<dyn Connection>, io::Error>(match address {
-            Address::Tcp(host, port) => Box::new(TcpStream::connect((host.as_str(), *port)).await?),
-            Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
-        })
-    };
-    let reason = match timeout(CONNECT_TIMEOUT, connecting).await {
-        Ok(Ok(connection)) => return Ok(connection),
-        Ok(Err(error)) => match error.kind() {
-            ErrorKind::ConnectionRefused => "connect: connection refused".to_owned(),
-            ErrorKind::NotFound => "connect: no such file or directory".to_owned(),
+    match timeout(CONNECT_TIMEOUT, dial(address)).await {
+        Ok(dialled) => dialled,
+        Err(_) => Err(format!("dial {address}: i/o timeout")),
+    }
+}
+
+async fn dial(address: &Address) -> Result<Box<dyn Connection>, String> {
+    let failed = |error: io::Error| {
+        let reason = match error.kind() {
+            ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            ErrorKind::NotFound => "no such file or directory".to_owned(),
             _ => error.to_string(),
-        },
-        Err(_) => "i/o timeout".to_owned(),
+        };
+        format!("dial {address}: connect: {reason}")
     };
-    Err(format!("dial {address}: {reason}"))
+    Ok(match address {
+        Address::Tcp(host, port) => {
+            let found = lookup_host((host.as_str(), *port)).await;
+            let found = found.map_err(|_| format!("dial tcp: lookup {host}: no such host"))?;
+            Box::new(TcpStream::connect(&found.collect::<Vec<_>>()[..]).await.map_err(failed)?)
+        }
+        Address::Unix(path) => Box::new(UnixStream::connect(path).await.map_err(failed)?),
+    })
 }
 
 /// The connection, unless the collector has closed its end, as far as is known. It has nothing to say unless asked.

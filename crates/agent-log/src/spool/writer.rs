@@ -33,6 +33,8 @@ pub struct Writer {
     sealed: VecDeque<Sealed>,
     /// What the reader had shipped when last looked.
     shipped: Cursor,
+    /// Looked since the last call; looking again would cost more than the line that has no room.
+    looked: bool,
     /// Lines that a full spool did not take, since the last record.
     dropped: u64,
     /// Encoded records that are not yet in the file.
@@ -78,6 +80,7 @@ impl Writer {
             current,
             sealed,
             shipped: Cursor::default(),
+            looked: false,
             dropped: 0,
             pending: Vec::new(),
             unfinished: [Vec::new(), Vec::new()],
@@ -91,6 +94,7 @@ impl Writer {
     /// # Errors
     /// The disk is full, say. The lines of this call may be lost, the spool stays readable.
     pub fn write(&mut self, stream: Stream, unix_ms: i64, mut bytes: &[u8]) -> io::Result<()> {
+        self.looked = false;
         while let Some(end) = bytes.iter().position(|b| *b == b'\n') {
             if self.unfinished[stream as usize].is_empty() && end <= MAX_LINE_BYTES {
                 self.push_line(stream, unix_ms, &bytes[..end])?;
@@ -108,6 +112,7 @@ impl Writer {
     /// container waits. Once the container has exited, write what is left in the pipe regardless. Never true for a
     /// non-blocking spool.
     pub fn is_full(&mut self) -> bool {
+        self.looked = false;
         matches!(self.mode, SpoolMode::Blocking { .. }) && !self.has_room_for(1)
     }
 
@@ -193,10 +198,11 @@ impl Writer {
     /// Whether as many bytes more may be unshipped. Looks at what the reader did only when it must.
     fn has_room_for(&mut self, bytes: u64) -> bool {
         let has_room = |writer: &Self| writer.unshipped() + bytes <= max_bytes(writer.mode);
-        has_room(self) || {
+        if !has_room(self) && !self.looked {
             self.see_what_was_shipped();
-            has_room(self)
+            self.looked = true;
         }
+        has_room(self)
     }
 
     fn see_what_was_shipped(&mut self) {

@@ -234,6 +234,13 @@ async fn a_container_is_not_started_when_nobody_listens() {
         logs.prepare(&spec).await.unwrap_err().to_string(),
         "failed to initialize logging driver: dial unix /nowhere/at/all: connect: no such file or directory"
     );
+    // Too long for a name, so that nobody is asked for it.
+    let host = "x".repeat(64);
+    fluentd(&mut spec).address = format!("{host}:1");
+    assert_eq!(
+        logs.prepare(&spec).await.unwrap_err().to_string(),
+        format!("failed to initialize logging driver: dial tcp: lookup {host}: no such host")
+    );
     fluentd(&mut spec).connect_async = true;
     logs.prepare(&spec).await.unwrap();
     fluentd(&mut spec).address = "udp://host".into();

@@ -44,6 +44,45 @@ fn output_bytes() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
+    /// Each line of a non-blocking spool is read, in order, or counted where it was dropped; and never more is unshipped
+    /// than it may hold.
+    #[test]
+    fn what_a_full_spool_does_not_take_is_counted(
+        steps in vec((1u64..80, any::<bool>()), 1..24), max_bytes in 1024u64..4096,
+    ) {
+        let tmp = tempfile::tempdir().unwrap();
+        let spec = spec(tmp.path(), SpoolMode::NonBlocking { max_bytes });
+        let mut writer = Writer::create(&spec).unwrap();
+        let mut reader = Reader::open(&spec.dir).unwrap();
+        let (mut written, mut records) = (0, Vec::new());
+        for (lines, read) in steps {
+            let chunk: String = (written..written + lines).map(|n| format!("line {n}\n")).collect();
+            writer.write(Stream::Stdout, 1, chunk.as_bytes()).unwrap();
+            written += lines;
+            if read {
+                let unshipped = read_all(&mut reader);
+                let bytes: usize = lines_of(&unshipped, Stream::Stdout).iter().map(|line| line.len() + 13).sum();
+                prop_assert!(bytes as u64 <= max_bytes);
+                records.extend(unshipped);
+                reader.acknowledge(reader.position()).unwrap();
+            }
+        }
+        writer.finish(2).unwrap();
+        records.extend(read_all(&mut reader));
+        let mut next = 0;
+        for record in &records {
+            match record {
+                Record::Line { bytes, .. } => {
+                    prop_assert_eq!(bytes, &format!("line {next}").into_bytes());
+                    next += 1;
+                }
+                Record::Dropped { lines, .. } => next += lines,
+                Record::End { .. } => {}
+            }
+        }
+        prop_assert_eq!(next, written);
+    }
+
     #[test]
     fn any_output_in_any_chunks_is_read_as_its_lines(
         chunks in vec((any::<bool>(), output_bytes(), any::<bool>(), any::<bool>()), 0..24),
@@ -197,6 +236,25 @@ fn lines_that_were_dropped_last_are_counted_at_the_end() {
     let records = read_all(&mut Reader::open(&spec.dir).unwrap());
     assert_eq!(lines_of(&records, Stream::Stdout), [[b'x'; 5000]], "an empty spool takes any line");
     assert_eq!(records[1..], [Record::Dropped { at_unix_ms: 2, lines: 2 }, Record::End { at_unix_ms: 2 }]);
+}
+
+#[test]
+fn a_reader_whose_segment_is_gone_goes_on_with_the_oldest_that_is_left() {
+    let tmp = tempfile::tempdir().unwrap();
+    let spec = blocking(tmp.path(), 4096);
+    let mut writer = Writer::create(&spec).unwrap();
+    for n in 0..150 {
+        writer.write(Stream::Stdout, n, format!("line {n:04}\n").as_bytes()).unwrap();
+    }
+    let mut reader = Reader::open(&spec.dir).unwrap();
+    assert!(reader.next_record().unwrap().is_some());
+    for number in 1..=2 {
+        fs::remove_file(spec.dir.join(format!("{number:08}.seg"))).unwrap();
+    }
+    let lines = lines_of(&read_all(&mut reader), Stream::Stdout);
+    assert_eq!(lines[0], b"line 0001", "the open segment is still read to its end");
+    assert_eq!(lines.last().unwrap(), b"line 0149");
+    assert!(lines.len() < 149);
 }
 
 #[test]
