@@ -1,6 +1,7 @@
 //! What may differ between hosts, and the names that follow from it.
 
 use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 /// The network of one host.
@@ -8,8 +9,8 @@ use std::path::PathBuf;
 pub struct HostNetworkConfig {
     /// Where namespaces are bound; on a file system that is empty after a reboot, as namespaces are.
     pub state_dir: PathBuf,
-    /// Name of the bridge, at most 15 bytes.
-    pub bridge: String,
+    /// Name of the interface that carries the routers' addresses, at most 15 bytes.
+    pub router: String,
     /// Name of the nftables table.
     pub table: String,
     /// First address of the block that all subnets are in.
@@ -18,27 +19,52 @@ pub struct HostNetworkConfig {
     pub vpc_prefix_len: u8,
     /// Each subnet's router address with the length of the subnet's prefix.
     pub gateways: Vec<(Ipv4Addr, u8)>,
+    /// First address of the block of containers in bridge mode. The next one is the host's.
+    pub bridge_network: Ipv4Addr,
+    /// Length of that block's prefix, at most 30.
+    pub bridge_prefix_len: u8,
+    /// Where dynamic host ports are taken from; the kernel's `ip_local_port_range`, as with ECS, when `None`.
+    pub dynamic_ports: Option<RangeInclusive<u16>>,
     /// Namespaces to keep ready; 0 makes each one when it is needed.
     pub pool_size: usize,
 }
+
+/// Every interface of ours on the host, but the router, begins with this.
+pub(crate) const LINK_PREFIX: &str = "wharf-";
 
 impl HostNetworkConfig {
     /// The default VPC's block with these routers, under `/run/wharf/netns`.
     pub fn new(vpc_network: Ipv4Addr, vpc_prefix_len: u8, gateways: Vec<(Ipv4Addr, u8)>) -> Self {
         Self {
             state_dir: PathBuf::from("/run/wharf/netns"),
-            bridge: "wharf0".into(),
+            router: "wharf0".into(),
             table: "wharf".into(),
             vpc_network,
             vpc_prefix_len,
             gateways,
-            pool_size: 4,
+            bridge_network: Ipv4Addr::new(172, 30, 0, 0),
+            bridge_prefix_len: 16,
+            dynamic_ports: None,
+            pool_size: 16,
         }
     }
 
-    /// `network/prefix` of the block.
-    pub(crate) fn vpc_cidr(&self) -> String {
-        format!("{}/{}", self.vpc_network, self.vpc_prefix_len)
+    /// The blocks of `awsvpc` and of bridge mode.
+    pub(crate) fn blocks(&self) -> [Block; 2] {
+        [self.vpc_block(), self.bridge_block()]
+    }
+
+    pub(crate) fn vpc_block(&self) -> Block {
+        Block { network: self.vpc_network, prefix_len: self.vpc_prefix_len }
+    }
+
+    pub(crate) fn bridge_block(&self) -> Block {
+        Block { network: self.bridge_network, prefix_len: self.bridge_prefix_len }
+    }
+
+    /// The host's address among the containers in bridge mode.
+    pub(crate) fn bridge_gateway(&self) -> Ipv4Addr {
+        self.bridge_block().nth(1)
     }
 
     pub(crate) fn pool_dir(&self) -> PathBuf {
@@ -49,58 +75,87 @@ impl HostNetworkConfig {
         self.state_dir.join("tasks")
     }
 
-    /// The name of the host's end of a task's veth pair.
-    pub(crate) fn task_link(&self, task: &str) -> String {
-        link_name(TASK_LINK, task)
+    /// Where namespaces wait for their end.
+    pub(crate) fn doomed_dir(&self) -> PathBuf {
+        self.state_dir.join("doomed")
     }
 
-    /// Begins the alias of every task's link: `wharf BRIDGE `.
+    /// Begins the alias of every link: `wharf ROUTER `.
     pub(crate) fn alias_prefix(&self) -> String {
-        format!("wharf {} ", self.bridge)
-    }
-
-    /// The name of the host's end of a spare's veth pair; differs between state directories.
-    pub(crate) fn spare_link(&self, id: &str) -> String {
-        link_name(SPARE_LINK, &format!("{}/{id}", self.pool_dir().display()))
-    }
-
-    /// Whether the two blocks have an address in common.
-    pub(crate) fn overlaps_vpc(&self, address: Ipv4Addr, prefix_len: u8) -> bool {
-        let common = self.vpc_prefix_len.min(prefix_len).min(32);
-        let mask = u32::MAX.checked_shl(32 - u32::from(common)).unwrap_or(0);
-        (u32::from(address) ^ u32::from(self.vpc_network)) & mask == 0
+        format!("wharf {} ", self.router)
     }
 }
 
-/// Prefix of the host's end of a task's veth pair.
-const TASK_LINK: &str = "wh";
-/// Prefix of the host's end of a veth pair that waits in the pool.
-const SPARE_LINK: &str = "wp";
-/// `PREFIX` + 12 hexadecimal digits of a hash: a link's name is at most 15 bytes long.
-fn link_name(prefix: &str, of: &str) -> String {
-    let hash =
-        of.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    format!("{prefix}{:012x}", (hash ^ hash >> 48) & 0xffff_ffff_ffff)
+/// A block of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub network: Ipv4Addr,
+    pub prefix_len: u8,
+}
+
+impl std::fmt::Display for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.network, self.prefix_len)
+    }
+}
+
+impl Block {
+    /// Whether the two blocks have an address in common.
+    pub fn overlaps(self, other: Self) -> bool {
+        let common = self.prefix_len.min(other.prefix_len);
+        (u32::from(other.network) ^ u32::from(self.network)) & mask(common) == 0
+    }
+
+    /// Whether the address is in it.
+    pub fn contains(self, address: Ipv4Addr) -> bool {
+        self.overlaps(Self { network: address, prefix_len: 32 })
+    }
+
+    /// Number of its addresses.
+    pub fn size(self) -> u64 {
+        1 << (32 - u32::from(self.prefix_len.min(32)))
+    }
+
+    /// The address that is so far from the first one, inside the block.
+    pub fn nth(self, n: u32) -> Ipv4Addr {
+        let mask = mask(self.prefix_len);
+        Ipv4Addr::from(u32::from(self.network) & mask | n & !mask)
+    }
+}
+
+fn mask(prefix_len: u8) -> u32 {
+    u32::MAX.checked_shl(32 - u32::from(prefix_len.min(32))).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn blocks_overlap_when_one_contains_the_other() {
-        let config = HostNetworkConfig::new(Ipv4Addr::new(172, 31, 0, 0), 16, vec![]);
-        let check = |address: [u8; 4], len| config.overlaps_vpc(address.into(), len);
-        assert!(check([172, 31, 200, 1], 24));
-        assert!(check([172, 16, 0, 1], 12));
-        assert!(check([8, 8, 8, 8], 0));
-        assert!(!check([172, 30, 255, 255], 16));
-        assert!(!check([127, 0, 0, 1], 8));
+    fn block(network: [u8; 4], prefix_len: u8) -> Block {
+        Block { network: network.into(), prefix_len }
     }
 
     #[test]
-    fn link_names_fit_and_differ() {
-        assert_eq!(link_name(TASK_LINK, "a").len(), 14);
-        assert_ne!(link_name(TASK_LINK, "a"), link_name(TASK_LINK, "b"));
+    fn blocks_overlap_when_one_contains_the_other() {
+        let vpc = HostNetworkConfig::new(Ipv4Addr::new(172, 31, 0, 0), 16, vec![]).vpc_block();
+        for (other, overlaps) in [
+            (block([172, 31, 200, 1], 24), true),
+            (block([172, 16, 0, 1], 12), true),
+            (block([8, 8, 8, 8], 0), true),
+            (block([172, 30, 255, 255], 16), false),
+            (block([127, 0, 0, 1], 8), false),
+        ] {
+            assert_eq!(vpc.overlaps(other), overlaps, "{other}");
+            assert_eq!(other.overlaps(vpc), overlaps, "{other}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_a_block_stay_inside() {
+        let block = block([10, 1, 2, 0], 30);
+        assert_eq!(block.size(), 4);
+        assert_eq!(block.nth(1), Ipv4Addr::new(10, 1, 2, 1));
+        assert_eq!(block.nth(5), Ipv4Addr::new(10, 1, 2, 1));
+        assert!(block.contains(block.nth(3)) && !block.contains(Ipv4Addr::new(10, 1, 2, 4)));
     }
 }

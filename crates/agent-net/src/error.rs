@@ -1,5 +1,6 @@
 //! Errors, and the one conversion to what the trait answers.
 
+use crate::ENDPOINT_ADDRESS;
 use agent_driver::NetworkError;
 use std::io;
 use std::net::Ipv4Addr;
@@ -10,8 +11,8 @@ use std::path::PathBuf;
 pub enum OpenError {
     /// Tasks would take the place of hosts that this machine already talks to.
     #[error(
-        "interface {interface} has the address {address}/{prefix_len}, which overlaps the block {vpc} of the tasks; \
-         choose another block (vpc_network, vpc_prefix_len)"
+        "interface {interface} has the address {address}/{prefix_len}, which overlaps the block {block} of the tasks; \
+         choose another block"
     )]
     Overlap {
         /// The interface.
@@ -21,11 +22,17 @@ pub enum OpenError {
         /// Length of the address' prefix.
         prefix_len: u8,
         /// The block of the configuration.
-        vpc: String,
+        block: String,
     },
     /// There is an interface of this name that is not ours.
-    #[error("interface {0} exists and was not made by Wharf; choose another name (bridge)")]
-    ForeignBridge(String),
+    #[error("interface {0} exists and was not made by Wharf; choose another name (router)")]
+    ForeignRouter(String),
+    /// Tasks would ask somebody else for their metadata.
+    #[error(
+        "interface {0} has the address {ENDPOINT_ADDRESS}, at which tasks find their metadata; remove it (is another \
+         container agent running?)"
+    )]
+    EndpointTaken(String),
     /// Another process uses the state directory.
     #[error("the networks under {} are in use by another process", .0.display())]
     InUse(PathBuf),

@@ -3,7 +3,7 @@
 use crate::rtnl::Rtnl;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::statfs::{NSFS_MAGIC, statfs};
 use rtnetlink::LinkUnspec;
 use std::fs::{self, File};
@@ -13,6 +13,8 @@ use std::thread;
 
 /// The loopback interface is always a namespace's first.
 const LOOPBACK: u32 = 1;
+/// Of interfaces to come, and not of loopback: there are no IPv6 addresses to give, as on Docker's default bridge.
+const NO_IPV6: &str = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
 
 /// Makes a namespace with loopback up and binds it to the file, which is created. Answers a socket inside.
 pub fn create(at: &Path) -> io::Result<Rtnl> {
@@ -26,9 +28,28 @@ fn create_here(at: &PathBuf) -> io::Result<Rtnl> {
     File::create(at)?;
     unshare(CloneFlags::CLONE_NEWNET)?;
     mount(Some("/proc/thread-self/ns/net"), at, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
+    prepare()
+}
+
+/// A socket in a namespace that somebody else made, with loopback up.
+pub fn enter(at: &Path) -> io::Result<Rtnl> {
+    let namespace = File::open(at)?;
+    let guest = thread::Builder::new().name("wharf-netns".into()).spawn(move || {
+        setns(namespace, CloneFlags::CLONE_NEWNET)?;
+        prepare()
+    })?;
+    guest.join().unwrap_or_else(|_| Err(io::Error::other("the thread in a namespace panicked")))
+}
+
+/// Readies this thread's namespace for an interface.
+fn prepare() -> io::Result<Rtnl> {
     let mut inside = Rtnl::open()?;
     inside.set_link(LinkUnspec::new_with_index(LOOPBACK).up().build())?;
-    Ok(inside)
+    match fs::write(NO_IPV6, "1") {
+        // The kernel has none.
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+        _ => Ok(inside),
+    }
 }
 
 /// Whether the file is bound to a namespace.

@@ -1,24 +1,16 @@
-//! Namespaces made ahead of time, each with loopback up and a veth pair that is down.
+//! Namespaces made ahead of time, each with a wire that leads nowhere yet.
 
 use crate::config::HostNetworkConfig;
 use crate::netns;
-use crate::rtnl::Rtnl;
-use rtnetlink::packet_route::link::{InfoData, InfoVeth};
-use rtnetlink::{LinkUnspec, LinkVeth};
-use std::fs::{self, File};
+use crate::wire::{self, NETNS_FILE, Wire};
+use std::fs;
 use std::io;
-use std::os::fd::AsRawFd as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-/// The file in a spare's or a task's directory that is bound to the namespace. The directory can be renamed, which
-/// the file could not: that is how a spare becomes a task's.
-pub const NETNS_FILE: &str = "netns";
-/// The interface inside.
-pub const INSIDE: &str = "eth0";
 /// The pool is filled up once no spare was taken for this long, so that making spares does not slow down those who
 /// took one: the kernel changes links one at a time.
 const REFILL_AFTER: Duration = Duration::from_millis(20);
@@ -28,62 +20,28 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A namespace that belongs to no task yet.
 #[derive(Debug)]
 pub struct Spare {
-    /// Its directory, with [`NETNS_FILE`] in it.
+    /// Its directory.
     pub dir: PathBuf,
-    /// Index of the host's end of its veth pair.
-    pub link: u32,
-    /// A socket inside.
-    pub inside: Rtnl,
-    /// Index of [`INSIDE`].
-    pub inside_link: u32,
+    /// The way into it.
+    pub wire: Wire,
 }
 
 impl Spare {
     fn make(config: &HostNetworkConfig, id: &str) -> io::Result<Self> {
         let dir = config.pool_dir().join(id);
         fs::create_dir(&dir)?;
-        let made = Self::make_in(&dir, &config.spare_link(id));
-        if made.is_err() {
-            let _ = discard(&dir);
-        }
-        made
-    }
-
-    fn make_in(dir: &Path, name: &str) -> io::Result<Self> {
         let file = dir.join(NETNS_FILE);
-        let mut inside = netns::create(&file)?;
-        let namespace = File::open(&file)?;
-        let mut host = Rtnl::open()?;
-        let peer = LinkUnspec::new_with_name(INSIDE).setns_by_fd(namespace.as_raw_fd()).build();
-        host.add_link(
-            LinkVeth::new(name, INSIDE).set_info_data(InfoData::Veth(InfoVeth::Peer(peer))).build(),
-        )?;
-        let link = host.link(name)?.ok_or(io::ErrorKind::NotFound)?.index;
-        let inside_link = inside.link(INSIDE)?.ok_or(io::ErrorKind::NotFound)?.index;
-        Ok(Self { dir: dir.to_owned(), link, inside, inside_link })
-    }
-}
-
-/// Removes a directory with a namespace in it. Its links go with the namespace. Idempotent.
-pub fn discard(dir: &Path) -> io::Result<()> {
-    netns::remove(&dir.join(NETNS_FILE))?;
-    match fs::remove_dir_all(dir) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-        _ => Ok(()),
-    }
-}
-
-/// Removes the spares that an earlier process left. They are cheap, and were not wanted yet.
-pub fn discard_all(config: &HostNetworkConfig) -> io::Result<()> {
-    let mut host = Rtnl::open()?;
-    for entry in fs::read_dir(config.pool_dir())? {
-        let entry = entry?;
-        if let Some(link) = host.link(&config.spare_link(&entry.file_name().to_string_lossy()))? {
-            host.delete_link(link.index)?;
+        let made = netns::create(&file).and_then(|inside| Wire::make(config, &dir, &file, inside));
+        match made {
+            Ok(wire) => Ok(Self { dir, wire }),
+            Err(error) => {
+                if let Err(error) = wire::discard(&[dir]) {
+                    tracing::warn!(%error, "remains of a spare namespace stay");
+                }
+                Err(error)
+            }
         }
-        discard(&entry.path())?;
     }
-    Ok(())
 }
 
 /// Spares and the thread that makes them.
@@ -96,6 +54,8 @@ pub struct Pool {
 #[derive(Debug)]
 struct Shared {
     config: HostNetworkConfig,
+    /// When the pool began: no earlier pool gave the same names.
+    began: u128,
     next_id: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
@@ -114,6 +74,7 @@ impl Pool {
     pub fn start(config: &HostNetworkConfig) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             config: config.clone(),
+            began: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos(),
             next_id: AtomicU64::new(1),
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -180,8 +141,7 @@ impl Shared {
 
     fn make(&self) -> io::Result<Spare> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        // Unique beyond this process: a link of an earlier one may still be on its way out.
-        Spare::make(&self.config, &format!("{}-{id}", std::process::id()))
+        Spare::make(&self.config, &format!("{:x}-{id}", self.began))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,13 +1,20 @@
 //! Route netlink, one blocking request at a time. Its messages are `rtnetlink`'s; its async connection is not used,
 //! because a socket stays in the namespace it was opened in and the threads that open ours are gone right after.
 
+use crate::config::Block;
 use rtnetlink::packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
     NetlinkPayload,
 };
+use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+pub use rtnetlink::packet_route::address::AddressScope;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, State};
+use rtnetlink::packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+};
+use rtnetlink::packet_route::route::{RouteMessage, RouteScope, RouteType};
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use rtnetlink::{AddressMessageBuilder, RouteMessageBuilder};
 use std::io;
@@ -90,16 +97,78 @@ impl Rtnl {
         Ok(answers.into_iter().filter_map(address_of).collect())
     }
 
-    /// Gives the link an address; having it already is no error.
-    pub fn ensure_address(&mut self, link: u32, address: Ipv4Addr, prefix_len: u8) -> io::Result<()> {
-        let message =
+    /// Deletes all links of the group at once, which takes hardly longer than deleting one. None is no error.
+    pub fn delete_group(&mut self, group: u32) -> io::Result<()> {
+        let mut links = LinkMessage::default();
+        links.attributes.push(LinkAttribute::Group(group));
+        match self.change(RouteNetlinkMessage::DelLink(links), 0) {
+            Err(e) if is_missing(&e) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Gives the link an address, but no route to its neighbours; having it already is no error.
+    pub fn ensure_address(
+        &mut self,
+        link: u32,
+        address: Ipv4Addr,
+        prefix_len: u8,
+        scope: AddressScope,
+    ) -> io::Result<()> {
+        let mut message =
             AddressMessageBuilder::<Ipv4Addr>::new().index(link).address(address, prefix_len).build();
+        message.header.scope = scope;
+        message.attributes.push(AddressAttribute::Flags(AddressFlags::Noprefixroute));
         self.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE)
     }
 
-    pub fn ensure_default_route(&mut self, gateway: Ipv4Addr) -> io::Result<()> {
-        let message = RouteMessageBuilder::<Ipv4Addr>::new().gateway(gateway).build();
+    /// All that leaves goes to the gateway over this link.
+    pub fn ensure_default_route(&mut self, link: u32, gateway: Ipv4Addr) -> io::Result<()> {
+        let message =
+            RouteMessageBuilder::<Ipv4Addr>::new().output_interface(link).gateway(gateway).onlink().build();
         self.change(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE)
+    }
+
+    /// Leads the address to the link; `AlreadyExists` when it leads anywhere already. The host speaks to it as `source`.
+    pub fn add_host_route(&mut self, link: u32, to: Ipv4Addr, source: Ipv4Addr) -> io::Result<()> {
+        let message = RouteMessageBuilder::<Ipv4Addr>::new()
+            .output_interface(link)
+            .destination_prefix(to, 32)
+            .scope(RouteScope::Link)
+            .pref_source(source)
+            .build();
+        self.change(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    /// The link-layer address of a neighbour, so that nobody has to ask and the kernel's table of those who asked,
+    /// which all namespaces share, stays small.
+    pub fn ensure_neighbour(&mut self, link: u32, address: Ipv4Addr, mac: [u8; 6]) -> io::Result<()> {
+        let mut message = NeighbourMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.ifindex = link;
+        message.header.state = NeighbourState::Permanent;
+        message.header.kind = RouteType::Unicast;
+        message.attributes = vec![
+            NeighbourAttribute::Destination(NeighbourAddress::Inet(address)),
+            NeighbourAttribute::LinkLayerAddress(mac.to_vec()),
+        ];
+        self.change(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE | NLM_F_REPLACE)
+    }
+
+    /// What goes to the block and has no route of its own is answered with `Host is unreachable`.
+    pub fn ensure_unreachable(&mut self, block: Block) -> io::Result<()> {
+        let message = RouteNetlinkMessage::NewRoute(unreachable_route(block));
+        match self.change(message, NLM_F_CREATE | NLM_F_EXCL) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            other => other,
+        }
+    }
+
+    pub fn delete_unreachable(&mut self, block: Block) -> io::Result<()> {
+        match self.change(RouteNetlinkMessage::DelRoute(unreachable_route(block)), 0) {
+            Err(e) if e.raw_os_error() == Some(nix::libc::ESRCH) => Ok(()),
+            other => other,
+        }
     }
 
     fn change(&mut self, message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
@@ -147,6 +216,13 @@ impl Rtnl {
         }
         Ok(false)
     }
+}
+
+fn unreachable_route(block: Block) -> RouteMessage {
+    RouteMessageBuilder::<Ipv4Addr>::new()
+        .destination_prefix(block.nth(0), block.prefix_len)
+        .kind(RouteType::Unreachable)
+        .build()
 }
 
 fn is_missing(error: &io::Error) -> bool {

@@ -1,122 +1,135 @@
-//! One task's network: what it is made of, and how it is made and taken away. Blocking; one caller a task at a time.
+//! One task's network: where it is on disk, and how it is made and taken away. Blocking; one caller a task at a time.
 
 use crate::config::HostNetworkConfig;
 use crate::error::{HostError, Step};
+use crate::firewall;
 use crate::netns;
-use crate::pool::{self, NETNS_FILE, Pool, Spare};
-use crate::rtnl::Rtnl;
-use agent_driver::AwsvpcSpec;
-use rtnetlink::LinkUnspec;
-use rtnetlink::packet_route::link::LinkMessage;
+use crate::plan::{Plan, PlannedWire};
+use crate::pool::Pool;
+use crate::reaper::Reaper;
+use crate::wire::{self, NETNS_FILE, Wire};
+use agent_driver::{Attached, Endpoint, Namespace, NetworkSpec, RuntimeId};
 use std::fs;
 use std::io;
-use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
 
-/// Holds the [`AwsvpcSpec`] of a network that is complete: written last, deleted first.
-const SPEC_FILE: &str = "spec.json";
+/// Holds the [`Plan`]: written first, deleted last.
+const PLAN_FILE: &str = "plan.json";
+/// Says that everything planned is there: written last, deleted first.
+const COMPLETE_FILE: &str = "complete";
 
-/// It takes about a millisecond; a host that is this slow is not to be trusted with the task.
-const RUNNING_WITHIN: Duration = Duration::from_secs(5);
-const RUNNING_POLL: Duration = Duration::from_micros(100);
-
-/// Where a task's network is.
+/// Where a task's network is: a directory with its plan and a directory for each of its wires.
 #[derive(Debug)]
-pub struct Place {
+pub struct Place<'a> {
+    config: &'a HostNetworkConfig,
     task: String,
     dir: PathBuf,
-    link_name: String,
-    alias: String,
 }
 
-impl Place {
+impl<'a> Place<'a> {
     /// Refuses ids that are not usable as a directory's name.
-    pub fn of(config: &HostNetworkConfig, task: &str) -> Result<Self, HostError> {
-        let usable = !task.is_empty()
-            && task.len() <= 128
-            && task.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        let checked = if usable { Ok(()) } else { Err(io::ErrorKind::InvalidInput.into()) };
-        checked.step(|| format!("use {task:?} as a task's id"))?;
-        Ok(Self {
-            task: task.to_owned(),
-            dir: config.tasks_dir().join(task),
-            link_name: config.task_link(task),
-            alias: format!("{}{task}", config.alias_prefix()),
-        })
+    pub fn of(config: &'a HostNetworkConfig, task: &str) -> Result<Self, HostError> {
+        check_name(task).step(|| format!("use {task:?} as a task's id"))?;
+        Ok(Self { config, task: task.to_owned(), dir: config.tasks_dir().join(task) })
     }
 
-    /// The file that is bound to the namespace.
-    pub fn netns(&self) -> PathBuf {
-        self.dir.join(NETNS_FILE)
+    /// What was decided for the task; `None` when nothing was, or it cannot be read.
+    pub fn plan(&self) -> Option<Plan> {
+        serde_json::from_slice(&fs::read(self.dir.join(PLAN_FILE)).ok()?).ok()
     }
 
-    /// Whether the whole network of this spec is there.
-    pub fn observe_complete(&self, spec: &AwsvpcSpec) -> Result<bool, HostError> {
-        let Ok(written) = fs::read(self.dir.join(SPEC_FILE)) else { return Ok(false) };
-        if serde_json::from_slice(&written).ok().as_ref() != Some(spec) || !netns::is_bound(&self.netns()) {
-            return Ok(false);
-        }
-        let link = Rtnl::open().and_then(|mut host| host.link(&self.link_name));
-        Ok(link.step(|| self.step("look up the interface"))?.is_some_and(|link| link.is_up))
+    /// Whether everything was there once.
+    pub fn was_complete(&self) -> bool {
+        self.dir.join(COMPLETE_FILE).exists()
     }
 
-    /// Makes the network out of a spare. Nothing of it is there before.
-    pub fn build(&self, spec: &AwsvpcSpec, bridge: u32, pool: &Pool) -> Result<(), HostError> {
-        let mac = parse_mac(&spec.mac).step(|| format!("use {:?} as a MAC address", spec.mac))?;
-        let mut spare = pool.take().step(|| self.step("make the namespace"))?;
-        // First of all the namespace becomes the task's: from here on detach finds it.
-        fs::rename(&spare.dir, &self.dir).step(|| self.step("keep the namespace"))?;
-        configure_inside(&mut spare, spec, mac).step(|| self.step("configure the interface"))?;
-        let outside = LinkUnspec::new_with_index(spare.link)
-            .name(&self.link_name)
-            .alias(&self.alias)
-            .controller(bridge)
-            .up();
-        self.connect(outside.build()).step(|| self.step("connect the interface"))?;
-        self.write_spec(spec).step(|| self.step("write down the network"))
-    }
-
-    /// Sets the link up and waits until packets pass: the bridge is told of the new carrier by a kernel thread, and the
-    /// loss of a first ARP request would cost whoever connects now a second.
-    fn connect(&self, link: LinkMessage) -> io::Result<()> {
-        let mut host = Rtnl::open()?;
-        host.set_link(link)?;
-        let deadline = Instant::now() + RUNNING_WITHIN;
-        while !host.link(&self.link_name)?.is_some_and(|link| link.is_running) {
-            if Instant::now() > deadline {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            thread::sleep(RUNNING_POLL);
-        }
-        Ok(())
-    }
-
-    /// Takes away whatever is there. Idempotent.
-    pub fn remove(&self) -> Result<(), HostError> {
-        let missing_is_fine = |result: io::Result<()>| match result {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-            _ => Ok(()),
+    /// The answer to this spec, when all of its network is there.
+    pub fn observe(&self, spec: &NetworkSpec) -> Result<Option<Attached>, HostError> {
+        let Some(plan) = self.plan().filter(|plan| plan.spec == *spec && self.was_complete()) else {
+            return Ok(None);
         };
-        missing_is_fine(fs::remove_file(self.dir.join(SPEC_FILE)))
-            .step(|| self.step("forget the network"))?;
-        self.delete_link().step(|| self.step("delete the interface"))?;
-        pool::discard(&self.dir).step(|| self.step("remove the namespace"))
-    }
-
-    /// The kernel answers when both ends of the pair are gone, and the address with them.
-    fn delete_link(&self) -> io::Result<()> {
-        let mut host = Rtnl::open()?;
-        match host.link(&self.link_name)? {
-            Some(link) => host.delete_link(link.index),
-            None => Ok(()),
+        for wire in &plan.wires {
+            let dir = self.dir.join(&wire.name);
+            let bound = plan.sandbox().is_some() || netns::is_bound(&dir.join(NETNS_FILE));
+            if !bound || !wire::stands(&dir).step(|| self.step("look up the interface"))? {
+                return Ok(None);
+            }
         }
+        Ok(Some(self.answer(&plan)))
     }
 
-    fn write_spec(&self, spec: &AwsvpcSpec) -> io::Result<()> {
-        let fresh = self.dir.join("spec.new");
-        fs::write(&fresh, serde_json::to_vec(spec)?)?;
-        fs::rename(fresh, self.dir.join(SPEC_FILE))
+    /// Makes everything that is planned. Nothing of it is there before.
+    pub fn build(&self, plan: &Plan, pool: &Pool, reaper: &Reaper) -> Result<Attached, HostError> {
+        for wire in &plan.wires {
+            check_name(&wire.name).step(|| format!("use {:?} as a container's id", wire.name))?;
+        }
+        self.write_plan(plan).step(|| self.step("write down the network"))?;
+        for wire in &plan.wires {
+            let mut made = self
+                .make_wire(wire, plan.sandbox(), pool, reaper)
+                .step(|| self.step("make the namespace"))?;
+            let alias = format!("{}{}", self.config.alias_prefix(), self.task);
+            made.connect(&wire.ends, &alias).step(|| self.step("connect the interface"))?;
+        }
+        firewall::publish(self.config, &plan.publications()).step(|| self.step("publish the ports"))?;
+        fs::write(self.dir.join(COMPLETE_FILE), "").step(|| self.step("write down the network"))?;
+        Ok(self.answer(plan))
+    }
+
+    /// Takes away whatever is there. Idempotent. What the plan names is free when this answers.
+    pub fn remove(&self, plan: Option<&Plan>, reaper: &Reaper) -> Result<(), HostError> {
+        missing_is_fine(fs::remove_file(self.dir.join(COMPLETE_FILE)))
+            .step(|| self.step("forget the network"))?;
+        let published = plan.map(Plan::publications).unwrap_or_default();
+        firewall::unpublish(self.config, &published).step(|| self.step("unpublish the ports"))?;
+        for dir in wire::all_in(&self.dir).step(|| self.step("list the interfaces"))? {
+            wire::cut(&dir).step(|| self.step("disconnect the interface"))?;
+            reaper.take(&dir).step(|| self.step("remove the namespace"))?;
+        }
+        missing_is_fine(fs::remove_dir_all(&self.dir)).step(|| self.step("forget the network"))
+    }
+
+    /// A spare becomes the task's, unless the namespace is somebody else's.
+    fn make_wire(
+        &self,
+        planned: &PlannedWire,
+        sandbox: Option<&PathBuf>,
+        pool: &Pool,
+        reaper: &Reaper,
+    ) -> io::Result<Wire> {
+        let dir = self.dir.join(&planned.name);
+        if let Some(sandbox) = sandbox {
+            fs::create_dir(&dir)?;
+            return Wire::make(self.config, &dir, sandbox, netns::enter(sandbox)?);
+        }
+        let spare = pool.take()?;
+        if let Err(error) = fs::rename(&spare.dir, &dir) {
+            reaper.take(&spare.dir)?;
+            return Err(error);
+        }
+        Ok(spare.wire)
+    }
+
+    fn answer(&self, plan: &Plan) -> Attached {
+        let namespace = |wire: &PlannedWire| match plan.sandbox() {
+            Some(_) => Namespace::Sandbox,
+            None => Namespace::Path(self.dir.join(&wire.name).join(NETNS_FILE)),
+        };
+        if let (NetworkSpec::Awsvpc(_), [wire]) = (&plan.spec, plan.wires.as_slice()) {
+            return Attached::Task(namespace(wire));
+        }
+        let endpoint = |wire: &PlannedWire| {
+            let (address, bindings) = (Some(wire.ends.address), wire.bindings.clone());
+            (RuntimeId(wire.name.clone()), Endpoint { namespace: namespace(wire), address, bindings })
+        };
+        Attached::Containers(plan.wires.iter().map(endpoint).collect())
+    }
+
+    fn write_plan(&self, plan: &Plan) -> io::Result<()> {
+        fs::create_dir(&self.dir)?;
+        let fresh = self.dir.join("plan.new");
+        fs::write(&fresh, serde_json::to_vec(plan)?)?;
+        fs::rename(fresh, self.dir.join(PLAN_FILE))
     }
 
     fn step(&self, what: &str) -> String {
@@ -124,40 +137,36 @@ impl Place {
     }
 }
 
-fn configure_inside(spare: &mut Spare, spec: &AwsvpcSpec, mac: [u8; 6]) -> io::Result<()> {
-    let (inside, eth0) = (&mut spare.inside, spare.inside_link);
-    inside.set_link(LinkUnspec::new_with_index(eth0).address(mac.to_vec()).up().build())?;
-    inside.ensure_address(eth0, spec.address, spec.prefix_len)?;
-    inside.ensure_default_route(spec.gateway)
+/// The tasks that have a directory.
+pub fn list(dir: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(dir) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut names = entries
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<io::Result<Vec<_>>>()?;
+    names.sort();
+    Ok(names)
 }
 
-fn parse_mac(text: &str) -> io::Result<[u8; 6]> {
-    let octet = |digits: &str| {
-        let plain = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        u8::from_str_radix(digits, 16).ok().filter(|_| plain)
-    };
-    let octets: Option<Vec<u8>> = text.split(':').map(octet).collect();
-    octets.and_then(|o| o.try_into().ok()).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+fn check_name(name: &str) -> io::Result<()> {
+    let usable = !name.is_empty()
+        && name.len() <= 128
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if usable { Ok(()) } else { Err(io::ErrorKind::InvalidInput.into()) }
+}
+
+fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn mac_addresses_are_read_strictly() {
-        assert_eq!(parse_mac("02:77:ac:1f:00:04").unwrap(), [2, 0x77, 0xac, 0x1f, 0, 4]);
-        for bad in [
-            "",
-            "02:77:ac:1f:00",
-            "02:77:ac:1f:00:04:05",
-            "02:77:ac:1f:00:0g",
-            "2:77:ac:1f:00:04",
-            "02:+7:ac:1f:00:04",
-        ] {
-            assert!(parse_mac(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn ids_cannot_leave_the_directory() {

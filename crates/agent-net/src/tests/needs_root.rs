@@ -2,8 +2,9 @@
 //! root.
 
 use crate::netns;
-use crate::pool::NETNS_FILE;
-use crate::rtnl::Rtnl;
+use crate::plan::TASKS_WIRE;
+use crate::rtnl::{AddressScope, Rtnl};
+use crate::wire::{LINK_FILE, NETNS_FILE};
 use crate::{HostNetwork, HostNetworkConfig, OpenError};
 use agent_driver::{Attached, AwsvpcSpec, Namespace, Network, NetworkSpec};
 use nix::sched::{CloneFlags, setns};
@@ -56,6 +57,7 @@ fn config(state: &Path) -> HostNetworkConfig {
     let gateways = vec![([172, 31, 0, 1].into(), 20), ([172, 31, 16, 1].into(), 20)];
     let mut config = HostNetworkConfig::new([172, 31, 0, 0].into(), 16, gateways);
     config.state_dir = state.join("netns");
+    config.pool_size = 4;
     config
 }
 
@@ -111,7 +113,7 @@ fn greeting(from: Ipv4Addr) -> String {
 
 fn our_links() -> Vec<String> {
     let links = Rtnl::open().unwrap().links().unwrap();
-    let mut names: Vec<_> = links.into_iter().map(|l| l.name).filter(|n| n.starts_with('w')).collect();
+    let mut names: Vec<_> = links.into_iter().map(|l| l.name).filter(|n| n.starts_with("wharf")).collect();
     names.sort();
     names
 }
@@ -171,10 +173,10 @@ fn traffic_that_leaves_the_block_is_translated() {
         host.add_link(uplink.build()).unwrap();
         let uplink = host.link("uplink").unwrap().unwrap().index;
         host.set_link(LinkUnspec::new_with_index(uplink).up().build()).unwrap();
-        host.ensure_address(uplink, [198, 51, 100, 2].into(), 24).unwrap();
+        host.ensure_address(uplink, [198, 51, 100, 2].into(), 24, AddressScope::Universe).unwrap();
         let eth0 = beyond.link("eth0").unwrap().unwrap().index;
         beyond.set_link(LinkUnspec::new_with_index(eth0).up().build()).unwrap();
-        beyond.ensure_address(eth0, [198, 51, 100, 1].into(), 24).unwrap();
+        beyond.ensure_address(eth0, [198, 51, 100, 1].into(), 24, AddressScope::Universe).unwrap();
 
         let before = fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap();
         let network = HostNetwork::open(config.clone()).await.unwrap();
@@ -233,7 +235,7 @@ fn attach_and_detach_are_idempotent_and_an_address_is_free_at_once() {
         }
         network.detach("task-b").await.unwrap();
         eventually("the pool is full again", || network.spares() == 4);
-        assert_eq!(our_links().len(), 1 + 4, "the bridge and the spares");
+        eventually("the router and the spares are left", || our_links().len() == 1 + 4);
     });
 }
 
@@ -243,18 +245,20 @@ fn remains_of_a_crash_are_replaced() {
         let network = HostNetwork::open(config.clone()).await.unwrap();
         let spec = spec("task-a", 0, 4);
         let dir = config.tasks_dir().join("task-a");
-        let link = config.task_link("task-a");
-        let damage: [(&str, &dyn Fn()); 4] = [
-            ("the last step is missing", &|| fs::remove_file(dir.join("spec.json")).unwrap()),
+        let wire = dir.join(TASKS_WIRE);
+        let link = || fs::read_to_string(wire.join(LINK_FILE)).unwrap();
+        let damage: [(&str, &dyn Fn()); 5] = [
+            ("the last step is missing", &|| fs::remove_file(dir.join("complete")).unwrap()),
+            ("the plan is gone", &|| fs::remove_file(dir.join("plan.json")).unwrap()),
             ("the link is gone", &|| {
                 let mut host = Rtnl::open().unwrap();
-                let index = host.link(&link).unwrap().unwrap().index;
+                let index = host.link(&link()).unwrap().unwrap().index;
                 host.delete_link(index).unwrap();
             }),
-            ("the namespace is gone", &|| netns::remove(&dir.join(NETNS_FILE)).unwrap()),
+            ("the namespace is gone", &|| netns::remove(&wire.join(NETNS_FILE)).unwrap()),
             ("only the directory is there", &|| {
-                netns::remove(&dir.join(NETNS_FILE)).unwrap();
-                fs::remove_file(dir.join("spec.json")).unwrap();
+                netns::remove(&wire.join(NETNS_FILE)).unwrap();
+                fs::remove_file(dir.join("complete")).unwrap();
             }),
         ];
         for (what, damage) in damage {
@@ -264,9 +268,11 @@ fn remains_of_a_crash_are_replaced() {
             let served = serve(&netns);
             assert_eq!(greeting(spec.address), "hello", "{what}");
             served.join().unwrap();
+            let name = link();
             damage();
             network.detach("task-a").await.unwrap();
-            assert!(!dir.exists() && Rtnl::open().unwrap().link(&link).unwrap().is_none(), "{what}");
+            assert!(!dir.exists(), "{what}");
+            eventually(what, || Rtnl::open().unwrap().link(&name).unwrap().is_none());
         }
         let mut moved = spec.clone();
         network.attach(&NetworkSpec::Awsvpc(spec.clone())).await.unwrap();
@@ -375,7 +381,7 @@ fn what_is_not_ours_is_left_alone_and_named() {
         let error = HostNetwork::open(config.clone()).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "interface wharf0 exists and was not made by Wharf; choose another name (bridge)"
+            "interface wharf0 exists and was not made by Wharf; choose another name (router)"
         );
         HostNetwork::teardown(config.clone()).await.unwrap();
         let dummy = host.link("wharf0").unwrap().expect("it is still there").index;
@@ -383,12 +389,12 @@ fn what_is_not_ours_is_left_alone_and_named() {
 
         host.add_link(LinkVeth::new("office", "other").build()).unwrap();
         let office = host.link("office").unwrap().unwrap().index;
-        host.ensure_address(office, [172, 16, 3, 4].into(), 12).unwrap();
+        host.ensure_address(office, [172, 16, 3, 4].into(), 12, AddressScope::Universe).unwrap();
         let error = HostNetwork::open(config.clone()).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "interface office has the address 172.16.3.4/12, which overlaps the block 172.31.0.0/16 of the tasks; \
-             choose another block (vpc_network, vpc_prefix_len)"
+             choose another block"
         );
     });
 }
@@ -400,7 +406,7 @@ fn an_attach_that_fails_leaves_nothing() {
         let mut bad = spec("task-a", 0, 4);
         bad.gateway = [10, 0, 0, 1].into();
         let error = network.attach(&NetworkSpec::Awsvpc(bad.clone())).await.unwrap_err().to_string();
-        assert!(error.starts_with("cannot configure the interface of task task-a: "), "{error}");
+        assert!(error.starts_with("cannot connect the interface of task task-a: "), "{error}");
         bad.mac = "nonsense".into();
         let error = network.attach(&NetworkSpec::Awsvpc(bad.clone())).await.unwrap_err().to_string();
         assert!(error.starts_with("cannot use \"nonsense\" as a MAC address"), "{error}");
@@ -433,7 +439,7 @@ fn figures() {
                 let begin = Instant::now();
                 network.attach(&NetworkSpec::Awsvpc(spec("task-a", 0, 4))).await.unwrap();
                 attach.push(begin.elapsed());
-                let served = serve(&config.tasks_dir().join("task-a").join(NETNS_FILE));
+                let served = serve(&config.tasks_dir().join("task-a").join(TASKS_WIRE).join(NETNS_FILE));
                 let begin = Instant::now();
                 greeting([172, 31, 0, 4].into());
                 reach.push(begin.elapsed());
