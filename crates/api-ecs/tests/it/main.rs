@@ -1,6 +1,8 @@
 //! The ECS API in process, over a store in memory. A row is a request in JSON, checked against AWS's model as the door
 //! does it, and what has to be in the answer.
 
+mod account_settings;
+mod attributes;
 mod clusters;
 mod definitions;
 mod echo;
@@ -8,12 +10,14 @@ mod honoured;
 mod instances;
 mod lists;
 mod odd_input;
+mod protection;
 mod random;
 mod register;
 mod reports;
 mod rules;
 mod run_task;
 mod scale;
+mod start_task;
 mod stop;
 mod tags;
 mod world;

@@ -240,13 +240,24 @@ impl World {
             "DeregisterTaskDefinition" deregister_task_definition
             "DeleteTaskDefinitions" delete_task_definitions
             "RunTask" run_task
+            "StartTask" start_task
             "StopTask" stop_task
+            "GetTaskProtection" get_task_protection
+            "UpdateTaskProtection" update_task_protection
             "DescribeTasks" describe_tasks
             "ListTasks" list_tasks
             "RegisterContainerInstance" register_container_instance
             "DeregisterContainerInstance" deregister_container_instance
             "DescribeContainerInstances" describe_container_instances
             "ListContainerInstances" list_container_instances
+            "UpdateContainerAgent" update_container_agent
+            "DeleteAttributes" delete_attributes
+            "ListAttributes" list_attributes
+            "PutAttributes" put_attributes
+            "DeleteAccountSetting" delete_account_setting
+            "ListAccountSettings" list_account_settings
+            "PutAccountSetting" put_account_setting
+            "PutAccountSettingDefault" put_account_setting_default
             "DiscoverPollEndpoint" discover_poll_endpoint
             "SubmitTaskStateChange" submit_task_state_change
             "SubmitContainerStateChange" submit_container_state_change
