@@ -110,7 +110,7 @@ fn volume(volume: &Volume) -> ecs::Volume {
         VolumeSource::Task | VolumeSource::Host(_) => None,
     };
     let name = Some(volume.name.clone());
-    ecs::Volume { name, host, docker_volume_configuration, ..Default::default() }
+    ecs::Volume { name, host, docker_volume_configuration }
 }
 
 fn docker_volume(docker: &DockerVolume) -> ecs::DockerVolumeConfiguration {

@@ -127,7 +127,7 @@ fn check_overlaps<'a>(
             let common = first <= other_last && other_first <= last && mapping.protocol == other.protocol;
             common && (one_address || ranges)
         };
-        if seen.iter().any(|other| overlaps(other)) {
+        if seen.iter().any(overlaps) {
             return Err(Invalid::ContainerPortUsed { container: container.name.to_string(), port: first });
         }
         seen.push(mapping);
