@@ -130,6 +130,12 @@ pub struct PublishMetricsRequest {
 pub struct TaskMetric {
     /// The task.
     pub task_arn: String,
+    /// Its definition's family.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub task_definition_family: String,
+    /// Its definition's revision.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub task_definition_version: String,
     /// By container.
     #[serde(default)]
     pub container_metrics: Vec<ContainerMetric>,
@@ -148,6 +154,90 @@ pub struct ContainerMetric {
     /// MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_stats_set: Option<StatsSet>,
+    /// All of its interfaces together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_stats_set: Option<NetworkStatsSet>,
+    /// Block devices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_stats_set: Option<StorageStatsSet>,
+    /// Restarts, when there is a restart policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart_stats_set: Option<RestartStatsSet>,
+}
+
+/// What a container's interfaces have carried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct NetworkStatsSet {
+    pub rx_bytes: CounterStatsSet,
+    pub rx_packets: CounterStatsSet,
+    pub rx_errors: CounterStatsSet,
+    pub rx_dropped: CounterStatsSet,
+    pub tx_bytes: CounterStatsSet,
+    pub tx_packets: CounterStatsSet,
+    pub tx_errors: CounterStatsSet,
+    pub tx_dropped: CounterStatsSet,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rx_bytes_per_second: Option<StatsSet>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tx_bytes_per_second: Option<StatsSet>,
+}
+
+/// What a container has read and written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct StorageStatsSet {
+    pub read_size_bytes: CounterStatsSet,
+    pub write_size_bytes: CounterStatsSet,
+}
+
+/// How often a container was restarted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RestartStatsSet {
+    /// So often.
+    pub restart_count: i64,
+}
+
+/// Samples of a counter, summed up. What does not fit into the first three is in the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct CounterStatsSet {
+    pub min: i64,
+    pub max: i64,
+    pub sum: i64,
+    /// How many.
+    pub sample_count: i64,
+    pub overflow_min: i64,
+    pub overflow_max: i64,
+    pub overflow_sum: i64,
+}
+
+impl CounterStatsSet {
+    /// One sample.
+    pub fn of(value: u64) -> Self {
+        let fits = i64::try_from(value).unwrap_or(i64::MAX);
+        let overflow = i64::try_from(value - fits.unsigned_abs()).unwrap_or(i64::MAX);
+        Self {
+            min: fits,
+            max: fits,
+            sum: fits,
+            sample_count: 1,
+            overflow_min: overflow,
+            overflow_max: overflow,
+            overflow_sum: overflow,
+        }
+    }
+}
+
+impl StatsSet {
+    /// One sample.
+    pub fn of(value: f64) -> Self {
+        Self { min: value, max: value, sum: value, sample_count: 1 }
+    }
 }
 
 /// Samples of one measure, summed up.
@@ -184,6 +274,12 @@ pub struct PublishHealthRequest {
 pub struct TaskHealth {
     /// The task.
     pub task_arn: String,
+    /// Its definition's family.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub task_definition_family: String,
+    /// Its definition's revision.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub task_definition_version: String,
     /// By container.
     #[serde(default)]
     pub containers: Vec<ContainerHealth>,

@@ -39,9 +39,9 @@ impl DockerConfig {
     }
 }
 
-/// The members of the Engine's container configuration that Wharf sends and its agent honours.
+/// The members of the Engine's container configuration that Wharf sends and its agent honours; others are refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, deny_unknown_fields)]
 pub struct Config {
     /// `user[:group]`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,9 +85,9 @@ pub struct Healthcheck {
     pub retries: u32,
 }
 
-/// The members of the Engine's host configuration that Wharf sends and its agent honours.
+/// The members of the Engine's host configuration that Wharf sends and its agent honours; others are refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, deny_unknown_fields)]
 pub struct HostConfig {
     /// `host` and `none` must be said here; empty otherwise.
     #[serde(skip_serializing_if = "String::is_empty")]
