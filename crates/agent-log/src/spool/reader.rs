@@ -9,8 +9,8 @@ use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Bytes taken from a segment at a time.
-const READ_BYTES: usize = 64 * 1024;
+/// Bytes taken from a segment at a time; each follower has a buffer of them.
+const READ_BYTES: usize = 16 * 1024;
 
 /// A place in a spool, always between two records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -142,9 +142,10 @@ fn a_half_written_object_is_cut_off_and_the_file_goes_on() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
+    /// ASCII, because a character of several bytes that a cut tears is replaced, as by dockerd.
     #[test]
     fn any_output_in_any_chunks_is_read_back(
-        chunks in vec((any::<bool>(), prop_oneof!["[a\n<\u{e9}\u{2028}\u{1}]{0,40}", "a{16000,17000}"]), 0..12),
+        chunks in vec((any::<bool>(), prop_oneof!["[a\n<\u{1}]{0,40}", "a{16000,17000}"]), 0..12),
     ) {
         let tmp = tempfile::tempdir().unwrap();
         let stream = |err| if err { Stream::Stderr } else { Stream::Stdout };
