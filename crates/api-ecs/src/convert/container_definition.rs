@@ -21,11 +21,11 @@ pub(super) fn container_definition(
     let mount = |m: &model::container::MountPoint| ecs::MountPoint {
         source_volume: Some(m.volume.clone()),
         container_path: Some(m.container_path.clone()),
-        read_only: m.read_only.then_some(true),
+        read_only: m.read_only,
     };
     let from = |v: &model::container::VolumesFrom| ecs::VolumeFrom {
         source_container: Some(v.container.clone()),
-        read_only: v.read_only.then_some(true),
+        read_only: v.read_only,
     };
     let control = |s: &model::container::SystemControl| ecs::SystemControl {
         namespace: Some(s.namespace.clone()),
@@ -70,7 +70,7 @@ fn scalars(c: &ContainerDefinition) -> ecs::ContainerDefinition {
         command: c.command.clone(),
         working_directory: c.working_directory.clone(),
         user: c.user.clone(),
-        readonly_root_filesystem: c.readonly_root_filesystem.then_some(true),
+        readonly_root_filesystem: c.readonly_root_filesystem,
         stop_timeout: c.stop_timeout_secs.and_then(int),
         start_timeout: c.start_timeout_secs.and_then(int),
         hostname: c.hostname.clone(),
@@ -81,12 +81,12 @@ fn scalars(c: &ContainerDefinition) -> ecs::ContainerDefinition {
             hostname: host.hostname.clone(),
             ip_address: host.ip_address.clone(),
         }),
-        disable_networking: c.disable_networking.then_some(true),
+        disable_networking: c.disable_networking,
         docker_labels: Some(c.docker_labels.clone()).filter(|labels| !labels.is_empty()),
         docker_security_options: list(&c.docker_security_options, String::clone),
-        privileged: c.privileged.then_some(true),
-        pseudo_terminal: c.pseudo_terminal.then_some(true),
-        interactive: c.interactive.then_some(true),
+        privileged: c.privileged,
+        pseudo_terminal: c.pseudo_terminal,
+        interactive: c.interactive,
         version_consistency,
         ..ecs::ContainerDefinition::default()
     }
@@ -180,7 +180,7 @@ fn linux_parameters(linux: &LinuxParameters) -> ecs::LinuxParameters {
         drop: list(&c.drop, String::clone),
     };
     ecs::LinuxParameters {
-        init_process_enabled: linux.init_process.then_some(true),
+        init_process_enabled: linux.init_process,
         capabilities: linux.capabilities.as_ref().map(capabilities),
         devices: list(&linux.devices, device),
         tmpfs: list(&linux.tmpfs, tmpfs),

@@ -41,7 +41,7 @@ fn container(container: &ContainerDefinition) -> Result<(), Invalid> {
     if container.stop_timeout_secs.is_some_and(|secs| secs > STOP_TIMEOUT_SECS_MAX) {
         return Err(Invalid::FargateStopTimeout);
     }
-    if container.privileged {
+    if container.privileged == Some(true) {
         return Err(Invalid::FargatePrivileged);
     }
     if !container.docker_security_options.is_empty() {

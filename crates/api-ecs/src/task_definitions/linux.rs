@@ -92,7 +92,7 @@ pub(super) fn parse(settings: Settings<'_>, linux: ecs::LinuxParameters) -> Resu
     let devices = linux.devices.unwrap_or_default().into_iter().map(|d| device(settings, d));
     let tmpfs = linux.tmpfs.unwrap_or_default().into_iter().map(|t| self::tmpfs(settings, t));
     Ok(LinuxParameters {
-        init_process: linux.init_process_enabled.unwrap_or(false),
+        init_process: linux.init_process_enabled,
         capabilities: linux.capabilities.map(|c| capabilities(settings, c)).transpose()?,
         devices: devices.collect::<Result<_, _>>()?,
         tmpfs: tmpfs.collect::<Result<_, _>>()?,

@@ -14,7 +14,7 @@ pub(super) fn parse(settings: Settings<'_>, mount: ecs::MountPoint) -> Result<Mo
     Ok(MountPoint {
         volume: given(mount.source_volume).ok_or(Invalid::Empty("mountPoints.sourceVolume"))?,
         container_path: settings.absolute_path("mountPoints.containerPath", path)?,
-        read_only: mount.read_only.unwrap_or(false),
+        read_only: mount.read_only,
     })
 }
 
@@ -23,7 +23,7 @@ pub(super) fn parse_from(from: ecs::VolumeFrom) -> Result<VolumesFrom, Invalid> 
     let container = from.source_container.filter(|name| !name.is_empty());
     Ok(VolumesFrom {
         container: container.ok_or(Invalid::Empty("volumesFrom.sourceContainer"))?,
-        read_only: from.read_only.unwrap_or(false),
+        read_only: from.read_only,
     })
 }
 

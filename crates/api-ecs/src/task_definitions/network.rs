@@ -60,7 +60,7 @@ fn check_awsvpc(container: &ContainerDefinition) -> Result<(), Invalid> {
         ("DNS servers are", !container.dns_servers.is_empty()),
         ("DNS search domains are", !container.dns_search_domains.is_empty()),
         ("Extra hosts are", !container.extra_hosts.is_empty()),
-        ("Disable Networking is", container.disable_networking),
+        ("Disable Networking is", container.disable_networking == Some(true)),
     ];
     match refused.into_iter().find(|(_, given)| *given) {
         Some((what, _)) => Err(Invalid::Awsvpc { what }),

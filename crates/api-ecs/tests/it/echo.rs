@@ -63,6 +63,21 @@ fn defaults_are_those_of_aws() {
 }
 
 #[test]
+fn a_false_that_was_given_is_shown() {
+    let off = json!({
+        "privileged": false, "readonlyRootFilesystem": false, "interactive": false, "pseudoTerminal": false,
+        "disableNetworking": false, "linuxParameters": { "initProcessEnabled": false },
+        "mountPoints": [{ "sourceVolume": "v", "containerPath": "/v", "readOnly": false }],
+    });
+    let mut definition = with(off.clone());
+    lay_over(&mut definition, json!({ "volumes": [{ "name": "v" }] }));
+    let shown = container(definition);
+    for (name, value) in off.as_object().expect("an object") {
+        assert_eq!(&shown[name], value, "{name}");
+    }
+}
+
+#[test]
 fn a_whole_definition_is_shown_as_it_was_given() {
     let w = World::new();
     let given = whole_definition();

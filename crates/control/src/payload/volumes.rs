@@ -45,10 +45,10 @@ pub(super) fn mount_point(mount: &model::container::MountPoint) -> MountPoint {
     MountPoint {
         source_volume: mount.volume.clone(),
         container_path: mount.container_path.clone(),
-        read_only: mount.read_only,
+        read_only: mount.read_only == Some(true),
     }
 }
 
 pub(super) fn volume_from(from: &VolumesFrom) -> VolumeFrom {
-    VolumeFrom { source_container: from.container.clone(), read_only: from.read_only }
+    VolumeFrom { source_container: from.container.clone(), read_only: from.read_only == Some(true) }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub struct LinuxParameters {
     /// A process 1 that reaps orphans and forwards signals.
-    pub init_process: bool,
+    pub init_process: Option<bool>,
     /// Changes to Docker's default capabilities.
     pub capabilities: Option<Capabilities>,
     /// Devices of the host.

@@ -16,7 +16,8 @@ use crate::ContainerName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// `containerDefinitions[]`, the members that Wharf honours. A member that is not here is refused at registration.
+/// `containerDefinitions[]`, the members that Wharf honours. A member that is not here is refused at registration. What is
+/// off when it is absent is an `Option` all the same: AWS shows a `false` that was given, and no other.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ContainerDefinition {
@@ -43,7 +44,7 @@ pub struct ContainerDefinition {
     /// `user`, `user:group`, `uid` or `uid:gid`; replaces the image's.
     pub user: Option<String>,
     /// No writes to the root file system.
-    pub readonly_root_filesystem: bool,
+    pub readonly_root_filesystem: Option<bool>,
     /// Ports, as given.
     pub port_mappings: Vec<PortMapping>,
     /// What must have happened before this container starts.
@@ -65,17 +66,17 @@ pub struct ContainerDefinition {
     /// Lines of `/etc/hosts`.
     pub extra_hosts: Vec<ExtraHost>,
     /// No network but loopback.
-    pub disable_networking: bool,
+    pub disable_networking: Option<bool>,
     /// Labels of the container, in the order given.
     pub docker_labels: BTreeMap<String, String>,
     /// `dockerSecurityOptions`, as given.
     pub docker_security_options: Vec<String>,
     /// All capabilities, all devices, no seccomp.
-    pub privileged: bool,
+    pub privileged: Option<bool>,
     /// A terminal for standard output.
-    pub pseudo_terminal: bool,
+    pub pseudo_terminal: Option<bool>,
     /// Standard input stays open.
-    pub interactive: bool,
+    pub interactive: Option<bool>,
     /// Resource limits.
     pub ulimits: Vec<Ulimit>,
     /// Kernel parameters of the container's namespaces.

@@ -10,7 +10,7 @@ pub struct MountPoint {
     /// Where it is mounted.
     pub container_path: String,
     /// No writes through this mount.
-    pub read_only: bool,
+    pub read_only: Option<bool>,
 }
 
 /// `volumesFrom[]`.
@@ -19,5 +19,5 @@ pub struct VolumesFrom {
     /// The container whose mounts are repeated.
     pub container: String,
     /// No writes through them.
-    pub read_only: bool,
+    pub read_only: Option<bool>,
 }
