@@ -218,11 +218,13 @@ impl Writer {
     /// Bytes of records that were not shipped when last looked.
     fn unshipped(&self) -> u64 {
         let current = Sealed { number: self.current.number, bytes: self.bytes_with_pending() };
+        // Also a segment that only has its magic, or a part of it, is empty.
+        let after =
+            |segment: &Sealed, offset: u64| segment.bytes.saturating_sub(offset.max(MAGIC.len() as u64));
         let of_segment = |segment: &Sealed| match segment.number.cmp(&self.shipped.segment) {
             Ordering::Less => 0,
-            // An empty segment has its magic.
-            Ordering::Equal => segment.bytes - self.shipped.offset.clamp(MAGIC.len() as u64, segment.bytes),
-            Ordering::Greater => segment.bytes - MAGIC.len() as u64,
+            Ordering::Equal => after(segment, self.shipped.offset),
+            Ordering::Greater => after(segment, 0),
         };
         self.sealed.iter().chain([&current]).map(of_segment).sum()
     }

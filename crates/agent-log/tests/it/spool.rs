@@ -277,6 +277,25 @@ fn a_torn_record_is_waited_for_and_skipped_once_sealed() {
 }
 
 #[test]
+fn segments_that_a_killed_writer_only_began_are_empty() {
+    let tmp = tempfile::tempdir().unwrap();
+    let spec = blocking(tmp.path(), 1024);
+    fs::create_dir(&spec.dir).unwrap();
+    for (number, bytes) in [(1, &b""[..]), (2, b"wha")] {
+        fs::write(spec.dir.join(format!("{number:08}.seg")), bytes).unwrap();
+    }
+    let mut writer = Writer::create(&spec).unwrap();
+    writer.write(Stream::Stdout, 1, b"line\n").unwrap();
+    assert!(!writer.is_full());
+    fs::write(spec.dir.join("cursor"), "2 99\n").unwrap();
+    writer.write(Stream::Stdout, 1, &[b'x'; 1000]).unwrap();
+    writer.write(Stream::Stdout, 1, b"\n").unwrap();
+    assert!(writer.is_full());
+    fs::remove_file(spec.dir.join("cursor")).unwrap();
+    assert_eq!(read_all(&mut Reader::open(&spec.dir).unwrap()).len(), 2);
+}
+
+#[test]
 fn two_writers_are_refused_and_a_spool_of_another_format_too() {
     let tmp = tempfile::tempdir().unwrap();
     let spec = blocking(tmp.path(), 1 << 20);
