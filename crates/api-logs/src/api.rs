@@ -1,25 +1,27 @@
 //! The operations, each handed to its module, and the groups and streams that they name.
 
 use crate::registry::Registry;
-use crate::{describe, put, read};
+use crate::tail::{self, Tails};
 use async_trait::async_trait;
+use core_logs::Pattern;
 use model::arn::Arn;
 use model::logs::{LogGroup, LogStream};
 use model::time::Clock;
-use model::{LogGroupName, LogStreamName, Scope};
+use model::{LogGroupName, Scope};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use store::{State, Store, StoreError, Tx};
+use store::{State, Store, StoreError};
 use wire::error::internal_failure;
 use wire::logs::{self, error};
-use wire::{ApiError, Cx};
+use wire::{ApiError, Cx, EventStream};
 
 /// The implementation of [`wire::logs::Api`]. A clone is the same.
 #[derive(Clone)]
 pub struct Logs {
     pub(crate) store: Store,
     pub(crate) streams: Arc<Registry>,
+    pub(crate) tails: Arc<Tails>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -40,7 +42,7 @@ impl Logs {
     pub fn open(store: Store, dir: PathBuf, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let known: BTreeSet<u64> = store.snapshot().all_log_streams().map(|stream| stream.id).collect();
         let streams = Registry::open(dir.clone(), &known).map_err(|source| OpenError { dir, source })?;
-        Ok(Self { store, streams: Arc::new(streams), clock })
+        Ok(Self { store, streams: Arc::new(streams), tails: Arc::default(), clock })
     }
 
     /// Runs work on files away from the threads that serve requests.
@@ -72,13 +74,21 @@ pub(crate) fn invalid_token() -> ApiError {
     error::invalid_parameter_exception("The specified nextToken is invalid.")
 }
 
+pub(crate) fn find_group<'a>(
+    state: &'a State,
+    scope: &Scope,
+    group: &LogGroupName,
+) -> Result<&'a Arc<LogGroup>, ApiError> {
+    state.log_group(scope, group).ok_or_else(no_such_group)
+}
+
 pub(crate) fn find_stream(
     state: &State,
     scope: &Scope,
     group: &LogGroupName,
     stream: &str,
 ) -> Result<Arc<LogStream>, ApiError> {
-    state.log_group(scope, group).ok_or_else(no_such_group)?;
+    find_group(state, scope, group)?;
     state.log_stream(scope, group, &stream.into()).cloned().ok_or_else(no_such_stream)
 }
 
@@ -103,6 +113,11 @@ pub(crate) fn group_name(
     }
 }
 
+/// A filter pattern that a request gives.
+pub(crate) fn pattern(text: &str) -> Result<Pattern, ApiError> {
+    Pattern::parse(text).map_err(|error| error::invalid_parameter_exception(error.to_string()))
+}
+
 /// The two halves of what a commit may fail with.
 pub(crate) enum Refusal {
     Api(ApiError),
@@ -124,130 +139,51 @@ impl From<Refusal> for ApiError {
     }
 }
 
-#[async_trait]
-impl logs::Api for Logs {
-    async fn create_log_group(
-        &self,
-        cx: &Cx,
-        input: logs::CreateLogGroupRequest,
-    ) -> Result<logs::CreateLogGroupResponse, ApiError> {
-        if input.log_group_name.to_ascii_lowercase().starts_with("aws/") {
-            let message = "Log groups starting with AWS/ are reserved for AWS.";
-            return Err(error::invalid_parameter_exception(message));
+macro_rules! delegate {
+    ($($operation:ident($input:ident) -> $output:ident;)+) => {
+        #[async_trait]
+        impl logs::Api for Logs {
+            $(async fn $operation(&self, cx: &Cx, input: logs::$input) -> Result<logs::$output, ApiError> {
+                // The inherent method of the same name.
+                Logs::$operation(self, cx, input).await
+            })+
+
+            async fn start_live_tail(
+                &self,
+                cx: &Cx,
+                input: logs::StartLiveTailRequest,
+            ) -> Result<EventStream<logs::StartLiveTailResponseStream>, ApiError> {
+                tail::start(self, cx, input)
+            }
         }
-        let group = LogGroup {
-            scope: cx.scope.clone(),
-            name: input.log_group_name.into(),
-            created_at: self.clock.now(),
-            tags: input.tags.unwrap_or_default(),
-        };
-        let change = move |tx: &mut Tx| {
-            if tx.log_group(&group.scope, &group.name).is_some() {
-                let message = "The specified log group already exists";
-                return Err(Refusal::Api(error::resource_already_exists_exception(message)));
-            }
-            tx.put(group);
-            Ok(())
-        };
-        self.store.commit(change).await?;
-        Ok(logs::CreateLogGroupResponse {})
-    }
+    };
+}
 
-    /// The rows go first: from then on nobody reads the events. Files that a crash leaves are removed by
-    /// [`Logs::open`] (INV-LOGS-3).
-    async fn delete_log_group(
-        &self,
-        cx: &Cx,
-        input: logs::DeleteLogGroupRequest,
-    ) -> Result<logs::DeleteLogGroupResponse, ApiError> {
-        let key = (cx.scope.clone(), LogGroupName(input.log_group_name));
-        let change = move |tx: &mut Tx| {
-            let (scope, group) = &key;
-            tx.log_group(scope, group).ok_or_else(|| Refusal::Api(no_such_group()))?;
-            let streams: Vec<_> = tx.log_streams(scope, group, "").cloned().collect();
-            for stream in &streams {
-                tx.remove::<LogStream>(&(scope.clone(), group.clone(), stream.name.clone()));
-            }
-            tx.remove::<LogGroup>(&key);
-            Ok::<_, Refusal>(streams)
-        };
-        let streams = self.store.commit(change).await?;
-        let remove = move |logs: &Logs| {
-            for stream in &streams {
-                if let Err(error) = logs.streams.remove(stream.id) {
-                    tracing::warn!(id = stream.id, %error, "the segments of a deleted log stream remain until the next start");
-                }
-            }
-            Ok(())
-        };
-        self.blocking(remove).await?;
-        Ok(logs::DeleteLogGroupResponse {})
-    }
+delegate! {
+    create_log_group(CreateLogGroupRequest) -> CreateLogGroupResponse;
+    delete_log_group(DeleteLogGroupRequest) -> DeleteLogGroupResponse;
+    describe_log_groups(DescribeLogGroupsRequest) -> DescribeLogGroupsResponse;
+    put_retention_policy(PutRetentionPolicyRequest) -> PutRetentionPolicyResponse;
+    delete_retention_policy(DeleteRetentionPolicyRequest) -> DeleteRetentionPolicyResponse;
 
-    async fn create_log_stream(
-        &self,
-        cx: &Cx,
-        input: logs::CreateLogStreamRequest,
-    ) -> Result<logs::CreateLogStreamResponse, ApiError> {
-        let (scope, created_at) = (cx.scope.clone(), self.clock.now());
-        let (group, name) = (LogGroupName(input.log_group_name), LogStreamName(input.log_stream_name));
-        let change = move |tx: &mut Tx| {
-            tx.log_group(&scope, &group).ok_or_else(|| Refusal::Api(no_such_group()))?;
-            if tx.log_stream(&scope, &group, &name).is_some() {
-                let message = "The specified log stream already exists";
-                return Err(Refusal::Api(error::resource_already_exists_exception(message)));
-            }
-            // Each commit has another revision, also after a restart, and this one creates one stream.
-            let id = tx.revision();
-            tx.put(LogStream { id, scope, group, name, created_at });
-            Ok(())
-        };
-        self.store.commit(change).await?;
-        Ok(logs::CreateLogStreamResponse {})
-    }
+    tag_resource(TagResourceRequest) -> TagResourceResponse;
+    untag_resource(UntagResourceRequest) -> UntagResourceResponse;
+    list_tags_for_resource(ListTagsForResourceRequest) -> ListTagsForResourceResponse;
+    tag_log_group(TagLogGroupRequest) -> TagLogGroupResponse;
+    untag_log_group(UntagLogGroupRequest) -> UntagLogGroupResponse;
+    list_tags_log_group(ListTagsLogGroupRequest) -> ListTagsLogGroupResponse;
 
-    async fn describe_log_groups(
-        &self,
-        cx: &Cx,
-        input: logs::DescribeLogGroupsRequest,
-    ) -> Result<logs::DescribeLogGroupsResponse, ApiError> {
-        let scope = cx.scope.clone();
-        self.blocking(move |logs| describe::groups(logs, &scope, input)).await
-    }
+    create_log_stream(CreateLogStreamRequest) -> CreateLogStreamResponse;
+    delete_log_stream(DeleteLogStreamRequest) -> DeleteLogStreamResponse;
+    describe_log_streams(DescribeLogStreamsRequest) -> DescribeLogStreamsResponse;
 
-    async fn describe_log_streams(
-        &self,
-        cx: &Cx,
-        input: logs::DescribeLogStreamsRequest,
-    ) -> Result<logs::DescribeLogStreamsResponse, ApiError> {
-        let scope = cx.scope.clone();
-        self.blocking(move |logs| describe::streams(logs, &scope, input)).await
-    }
+    put_log_events(PutLogEventsRequest) -> PutLogEventsResponse;
+    get_log_events(GetLogEventsRequest) -> GetLogEventsResponse;
+    filter_log_events(FilterLogEventsRequest) -> FilterLogEventsResponse;
 
-    async fn put_log_events(
-        &self,
-        cx: &Cx,
-        input: logs::PutLogEventsRequest,
-    ) -> Result<logs::PutLogEventsResponse, ApiError> {
-        let scope = cx.scope.clone();
-        self.blocking(move |logs| put::put(logs, &scope, input)).await
-    }
-
-    async fn get_log_events(
-        &self,
-        cx: &Cx,
-        input: logs::GetLogEventsRequest,
-    ) -> Result<logs::GetLogEventsResponse, ApiError> {
-        let scope = cx.scope.clone();
-        self.blocking(move |logs| read::get(logs, &scope, input)).await
-    }
-
-    async fn filter_log_events(
-        &self,
-        cx: &Cx,
-        input: logs::FilterLogEventsRequest,
-    ) -> Result<logs::FilterLogEventsResponse, ApiError> {
-        let scope = cx.scope.clone();
-        self.blocking(move |logs| read::filter(logs, &scope, input)).await
-    }
+    test_metric_filter(TestMetricFilterRequest) -> TestMetricFilterResponse;
+    describe_metric_filters(DescribeMetricFiltersRequest) -> DescribeMetricFiltersResponse;
+    delete_metric_filter(DeleteMetricFilterRequest) -> DeleteMetricFilterResponse;
+    describe_subscription_filters(DescribeSubscriptionFiltersRequest) -> DescribeSubscriptionFiltersResponse;
+    delete_subscription_filter(DeleteSubscriptionFilterRequest) -> DeleteSubscriptionFilterResponse;
 }

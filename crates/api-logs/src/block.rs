@@ -12,6 +12,8 @@
 pub(crate) const SEGMENT_MAGIC: [u8; 8] = *b"WHARFLG\x01";
 const FRAME_BYTES: usize = 8;
 const HEADER_BYTES: usize = 41;
+/// Where the greatest timestamp in a frame ends.
+pub(crate) const MAX_END: usize = FRAME_BYTES + 16;
 const EVENT_BYTES: usize = 12;
 /// The most that a block's events take before packing: a batch's limit with room for our own framing of each event.
 const RAW_BYTES_MAX: usize = 2 << 20;
@@ -75,6 +77,12 @@ pub(crate) fn encode(events: &[(i64, String)], first_seq: u64, ingested_at: i64)
     frame[..4].copy_from_slice(&body_bytes.to_le_bytes());
     frame[4..8].copy_from_slice(&checksum.to_le_bytes());
     frame
+}
+
+/// The greatest timestamp of the frame that starts like this, unchecked.
+pub(crate) fn max_hint(start: &[u8; MAX_END]) -> i64 {
+    let mut fields = Fields(&start[FRAME_BYTES + 8..]);
+    fields.i64().unwrap_or(i64::MAX)
 }
 
 /// Checks the block that `bytes` start with.

@@ -1,20 +1,42 @@
 //! DescribeLogGroups and DescribeLogStreams (Amazon CloudWatch Logs API reference, pages of these names).
 
-use crate::api::{Logs, group_name, invalid_token, no_such_group};
+use crate::api::{Logs, find_group, group_name, invalid_token};
+use crate::scan::{Direction, Scan};
 use crate::stream::Extent;
 use model::logs::{LogGroup, LogStream};
 use model::{Scope, arn};
+use std::collections::BTreeSet;
 use std::io;
 use store::State;
-use wire::ApiError;
 use wire::error::internal_failure;
 use wire::logs::error::invalid_parameter_exception;
 use wire::logs::{self, OrderBy};
+use wire::{ApiError, Cx};
 
 /// Both the default and the most.
 const PAGE_MAX: usize = 50;
 
-pub(crate) fn groups(
+impl Logs {
+    pub(crate) async fn describe_log_groups(
+        &self,
+        cx: &Cx,
+        input: logs::DescribeLogGroupsRequest,
+    ) -> Result<logs::DescribeLogGroupsResponse, ApiError> {
+        let scope = cx.scope.clone();
+        self.blocking(move |logs| groups(logs, &scope, input)).await
+    }
+
+    pub(crate) async fn describe_log_streams(
+        &self,
+        cx: &Cx,
+        input: logs::DescribeLogStreamsRequest,
+    ) -> Result<logs::DescribeLogStreamsResponse, ApiError> {
+        let scope = cx.scope.clone();
+        self.blocking(move |logs| streams(logs, &scope, input)).await
+    }
+}
+
+fn groups(
     logs: &Logs,
     scope: &Scope,
     input: logs::DescribeLogGroupsRequest,
@@ -23,11 +45,22 @@ pub(crate) fn groups(
         let message = "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.";
         return Err(invalid_parameter_exception(message));
     }
+    let (prefix, pattern) = (&input.log_group_name_prefix, &input.log_group_name_pattern);
+    if input.log_group_identifiers.is_some() && (prefix.is_some() || pattern.is_some()) {
+        let message = "logGroupIdentifiers cannot be specified with a prefix or a pattern.";
+        return Err(invalid_parameter_exception(message));
+    }
+    let chosen = input.log_group_identifiers.map(|identifiers| {
+        let name = |identifier| group_name(scope, None, Some(identifier));
+        identifiers.into_iter().map(name).collect::<Result<BTreeSet<_>, _>>()
+    });
+    let chosen = chosen.transpose()?;
     let snapshot = logs.store.snapshot();
     let pattern = input.log_group_name_pattern.unwrap_or_default();
     let after = input.next_token.unwrap_or_default();
     let matching = snapshot
         .log_groups(scope, &input.log_group_name_prefix.unwrap_or_default())
+        .filter(|group| chosen.as_ref().is_none_or(|chosen| chosen.contains(&group.name)))
         .filter(|group| group.name.as_str().contains(&pattern) && *group.name.as_str() > *after);
     let (page, more) = page(matching, input.limit);
     let next_token = page.last().filter(|_| more).map(|group| group.name.0.clone());
@@ -45,6 +78,7 @@ fn describe_group(logs: &Logs, state: &State, group: &LogGroup) -> io::Result<lo
         log_group_arn: Some(arn.trim_end_matches(":*").to_owned()),
         arn: Some(arn),
         creation_time: Some(group.created_at.0),
+        retention_in_days: group.retention_days.and_then(|days| i32::try_from(days).ok()),
         metric_filter_count: Some(0),
         stored_bytes: Some(stored as i64),
         log_group_class: Some(logs::LogGroupClass::Standard),
@@ -52,14 +86,15 @@ fn describe_group(logs: &Logs, state: &State, group: &LogGroup) -> io::Result<lo
     })
 }
 
-pub(crate) fn streams(
+fn streams(
     logs: &Logs,
     scope: &Scope,
     input: logs::DescribeLogStreamsRequest,
 ) -> Result<logs::DescribeLogStreamsResponse, ApiError> {
     let group = group_name(scope, input.log_group_name, input.log_group_identifier)?;
     let snapshot = logs.store.snapshot();
-    snapshot.log_group(scope, &group).ok_or_else(no_such_group)?;
+    let cutoff = find_group(&snapshot, scope, &group)?.expired_before(logs.clock.now());
+    let cutoff = cutoff.map_or(i64::MIN, |cutoff| cutoff.0);
     let by_time = input.order_by == Some(OrderBy::LastEventTime);
     if by_time && input.log_stream_name_prefix.is_some() {
         let message = "Cannot order by LastEventTime with a logStreamNamePrefix.";
@@ -68,7 +103,8 @@ pub(crate) fn streams(
     let mut rows = Vec::new();
     for row in snapshot.log_streams(scope, &group, &input.log_stream_name_prefix.unwrap_or_default()) {
         // Opening every stream is the price of this order only.
-        let last_event = if by_time { extent(logs, row)?.map_or(0, |extent| extent.last_event) } else { 0 };
+        let last_event =
+            if by_time { extent(logs, row, cutoff)?.map_or(0, |extent| extent.last_event) } else { 0 };
         rows.push((last_event, row));
     }
     rows.sort_by_key(|(last_event, row)| (*last_event, &row.name));
@@ -87,13 +123,13 @@ pub(crate) fn streams(
     });
     let (page, more) = page(rest, input.limit);
     let next_token = page.last().filter(|_| more).map(|(t, row)| format!("{t}/{}", row.name));
-    let streams = page.into_iter().map(|(_, row)| describe_stream(logs, row));
+    let streams = page.into_iter().map(|(_, row)| describe_stream(logs, row, cutoff));
     let log_streams = Some(streams.collect::<Result<Vec<_>, _>>()?);
     Ok(logs::DescribeLogStreamsResponse { log_streams, next_token })
 }
 
-fn describe_stream(logs: &Logs, row: &LogStream) -> Result<logs::LogStream, ApiError> {
-    let extent = extent(logs, row)?;
+fn describe_stream(logs: &Logs, row: &LogStream, cutoff: i64) -> Result<logs::LogStream, ApiError> {
+    let extent = extent(logs, row, cutoff)?;
     let group_arn = arn::log_group(&row.scope, &row.group);
     Ok(logs::LogStream {
         log_stream_name: Some(row.name.0.clone()),
@@ -108,8 +144,19 @@ fn describe_stream(logs: &Logs, row: &LogStream) -> Result<logs::LogStream, ApiE
     })
 }
 
-fn extent(logs: &Logs, row: &LogStream) -> Result<Option<Extent>, ApiError> {
-    Ok(logs.streams.stream(row.id).map_err(internal_failure)?.extent())
+/// The times of a stream's events that are not expired.
+fn extent(logs: &Logs, row: &LogStream, cutoff: i64) -> Result<Option<Extent>, ApiError> {
+    let stream = logs.streams.stream(row.id).map_err(internal_failure)?;
+    let Some(mut extent) = stream.extent().filter(|extent| extent.last_event >= cutoff) else {
+        return Ok(None);
+    };
+    if extent.first_event < cutoff {
+        let range = (cutoff, 0, 0)..(i64::MAX, 0, 0);
+        let first = Scan::new(&[stream], range, Direction::Forward).next().map_err(internal_failure)?;
+        let Some(((timestamp, ..), _)) = first else { return Ok(None) };
+        extent.first_event = timestamp;
+    }
+    Ok(Some(extent))
 }
 
 fn read_token(token: &str) -> Option<(i64, String)> {

@@ -1,6 +1,7 @@
 //! The CloudWatch Logs API: groups and streams as rows of the store, events in durable segments of this crate's own.
 //!
-//! What it is not: a search engine. FilterLogEvents merges streams by time and takes no pattern yet; nothing is expired.
+//! What it is not: a search engine. FilterLogEvents merges streams by time and matches each event against its pattern
+//! (crate `core-logs`); there are no metrics, subscriptions or queries.
 //!
 //! Layout: `DIR/<stream id>/<n>.log`, append-only files of checksummed blocks; a PutLogEvents is one block.
 //!
@@ -10,17 +11,24 @@
 //!   the order of the batches that brought them.
 //! - INV-LOGS-3: what is in a directory belongs to a stream of the store; the rest is removed at the next start.
 //! - INV-LOGS-4: bytes from disk are never trusted: a block that does not check is an error, a torn tail is cut.
+//! - INV-LOGS-5: no read shows an event beyond its group's retention, whether or not it is deleted yet.
 //!
 //! Start at [`Logs`]; then `stream.rs` for writing and `scan.rs` for reading.
 
 mod api;
 mod block;
 mod describe;
+mod expiry;
+mod filters;
+mod groups;
+mod log_streams;
 mod put;
 mod read;
 mod registry;
 mod scan;
 mod stream;
+mod tags;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod token;

@@ -1,11 +1,12 @@
 //! PutLogEvents (Amazon CloudWatch Logs API reference: `PutLogEvents`).
 
-use crate::api::{Logs, find_stream};
+use crate::api::{Logs, find_group, find_stream};
+use crate::tail::Batch;
 use model::{LogGroupName, Scope, Timestamp};
-use wire::ApiError;
 use wire::error::internal_failure;
 use wire::logs::error::invalid_parameter_exception;
 use wire::logs::{InputLogEvent, PutLogEventsRequest, PutLogEventsResponse, RejectedLogEventsInfo};
+use wire::{ApiError, Cx};
 
 /// A batch: the bytes of its messages and [`EVENT_OVERHEAD_BYTES`] for each.
 const BATCH_BYTES_MAX: usize = 1_048_576;
@@ -17,16 +18,24 @@ const TOO_OLD_MS: i64 = 14 * 24 * HOUR_MS;
 const TOO_NEW_MS: i64 = 2 * HOUR_MS;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
-pub(crate) fn put(
-    logs: &Logs,
-    scope: &Scope,
-    input: PutLogEventsRequest,
-) -> Result<PutLogEventsResponse, ApiError> {
+impl Logs {
+    pub(crate) async fn put_log_events(
+        &self,
+        cx: &Cx,
+        input: PutLogEventsRequest,
+    ) -> Result<PutLogEventsResponse, ApiError> {
+        let scope = cx.scope.clone();
+        self.blocking(move |logs| put(logs, &scope, input)).await
+    }
+}
+
+fn put(logs: &Logs, scope: &Scope, input: PutLogEventsRequest) -> Result<PutLogEventsResponse, ApiError> {
     let group = LogGroupName(input.log_group_name);
     let find = || find_stream(&logs.store.snapshot(), scope, &group, &input.log_stream_name);
     let id = find()?.id;
     let now = logs.clock.now();
-    let (accepted, rejected) = plan_put(input.log_events, now)?;
+    let cutoff = find_group(&logs.store.snapshot(), scope, &group)?.expired_before(now);
+    let (accepted, rejected) = plan_put(input.log_events, now, cutoff)?;
     if !accepted.is_empty() {
         let written = logs.streams.stream(id).and_then(|stream| stream.append(&accepted, now.0));
         // The stream may have been deleted meanwhile; then these events went nowhere.
@@ -35,14 +44,16 @@ pub(crate) fn put(
             return Err(crate::api::no_such_stream());
         }
         written.map_err(internal_failure)?;
+        let (stream, ingested_at) = (input.log_stream_name.as_str(), now.0);
+        logs.tails.publish(&Batch { scope, group: &group, stream, ingested_at, events: &accepted });
     }
     Ok(PutLogEventsResponse { rejected_log_events_info: rejected, ..PutLogEventsResponse::default() })
 }
 
 type Plan = (Vec<(i64, String)>, Option<RejectedLogEventsInfo>);
 
-/// The events to keep and what is said of the rest.
-fn plan_put(events: Vec<InputLogEvent>, now: Timestamp) -> Result<Plan, ApiError> {
+/// The events to keep and what is said of the rest. Those before `cutoff` are beyond the group's retention.
+fn plan_put(events: Vec<InputLogEvent>, now: Timestamp, cutoff: Option<Timestamp>) -> Result<Plan, ApiError> {
     if events.len() > EVENTS_MAX {
         let message = format!("The batch has {} log events; the limit is {EVENTS_MAX}.", events.len());
         return Err(invalid_parameter_exception(message));
@@ -56,7 +67,9 @@ fn plan_put(events: Vec<InputLogEvent>, now: Timestamp) -> Result<Plan, ApiError
         let message = "Log events in a single PutLogEvents request must be in chronological order.";
         return Err(invalid_parameter_exception(message));
     }
-    let first = events.partition_point(|event| event.timestamp < now.0 - TOO_OLD_MS);
+    let too_old = events.partition_point(|event| event.timestamp < now.0 - TOO_OLD_MS);
+    let expired = cutoff.map_or(0, |cutoff| events.partition_point(|event| event.timestamp < cutoff.0));
+    let first = too_old.max(expired);
     let end = events.partition_point(|event| event.timestamp <= now.0 + TOO_NEW_MS);
     let valid = &events[first..end];
     if let [oldest, .., newest] = valid
@@ -68,9 +81,9 @@ fn plan_put(events: Vec<InputLogEvent>, now: Timestamp) -> Result<Plan, ApiError
     }
     let rejected = RejectedLogEventsInfo {
         // Exclusive, and inclusive: between the two is what was kept.
-        too_old_log_event_end_index: (first > 0).then_some(first as i32),
+        too_old_log_event_end_index: (too_old > 0).then_some(too_old as i32),
+        expired_log_event_end_index: (expired > 0).then_some(expired as i32),
         too_new_log_event_start_index: (end < events.len()).then_some(end as i32),
-        ..RejectedLogEventsInfo::default()
     };
     let rejected = (first > 0 || end < events.len()).then_some(rejected);
     let kept = events.into_iter().take(end).skip(first).map(|event| (event.timestamp, event.message));
@@ -85,7 +98,7 @@ mod tests {
 
     fn plan(offsets_ms: &[i64]) -> Result<Plan, ApiError> {
         let event = |offset: &i64| InputLogEvent { timestamp: NOW.0 + offset, message: "m".to_owned() };
-        plan_put(offsets_ms.iter().map(event).collect(), NOW)
+        plan_put(offsets_ms.iter().map(event).collect(), NOW, None)
     }
 
     #[test]
@@ -99,14 +112,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_beyond_the_retention_is_rejected_as_expired() {
+        let event = |offset: i64| InputLogEvent { timestamp: NOW.0 + offset, message: offset.to_string() };
+        let events = [-TOO_OLD_MS - 1, -HOUR_MS - 1, -HOUR_MS, 0].map(event).to_vec();
+        let (kept, rejected) = plan_put(events, NOW, Some(NOW.plus_millis(-HOUR_MS))).expect("accepted");
+        assert_eq!(kept.len(), 2);
+        let rejected = rejected.expect("two were");
+        assert_eq!(rejected.too_old_log_event_end_index, Some(1));
+        assert_eq!(rejected.expired_log_event_end_index, Some(2));
+        assert_eq!(rejected.too_new_log_event_start_index, None);
+    }
+
+    #[test]
     fn the_limits_of_a_batch_are_awss() {
         assert!(plan(&[1, 0]).expect_err("disorder").message.contains("chronological order"));
         assert!(plan(&[-SPAN_MS_MAX, 0]).is_ok());
         assert!(plan(&[-SPAN_MS_MAX - 1, 0]).expect_err("span").message.contains("24 hours"));
         assert!(plan(&[0; EVENTS_MAX]).is_ok());
         assert!(plan(&[0; EVENTS_MAX + 1]).is_err());
-        let of_size =
-            |len: usize| plan_put(vec![InputLogEvent { timestamp: NOW.0, message: "x".repeat(len) }], NOW);
+        let of_size = |len: usize| {
+            plan_put(vec![InputLogEvent { timestamp: NOW.0, message: "x".repeat(len) }], NOW, None)
+        };
         assert!(of_size(BATCH_BYTES_MAX - EVENT_OVERHEAD_BYTES).is_ok());
         let error = of_size(BATCH_BYTES_MAX - EVENT_OVERHEAD_BYTES + 1).expect_err("too large");
         assert_eq!(error.code, "InvalidParameterException");

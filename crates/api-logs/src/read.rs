@@ -1,41 +1,61 @@
 //! GetLogEvents and FilterLogEvents (Amazon CloudWatch Logs API reference, pages of these names).
 
-use crate::api::{Logs, find_stream, group_name, invalid_token, no_such_group};
+use crate::api::{Logs, find_group, find_stream, group_name, invalid_token, pattern};
 use crate::block::Event;
 use crate::put::EVENT_OVERHEAD_BYTES;
 use crate::scan::{Direction, Position, Scan};
 use crate::token::{self, Token};
-use model::logs::LogStream;
+use core_logs::Pattern;
+use model::logs::{LogGroup, LogStream};
 use model::{LogGroupName, Scope};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use store::State;
-use wire::ApiError;
 use wire::error::internal_failure;
 use wire::logs::error::invalid_parameter_exception;
 use wire::logs::{FilterLogEventsRequest, FilterLogEventsResponse, FilteredLogEvent};
 use wire::logs::{GetLogEventsRequest, GetLogEventsResponse, OutputLogEvent};
+use wire::{ApiError, Cx};
 
+/// The most bytes of messages that one FilterLogEvents looks at; its token goes on from there.
+const SEARCHED_BYTES_MAX: usize = 64 << 20;
 const EVENTS_MAX: usize = 10_000;
 /// The most bytes of events in one answer, counted as PutLogEvents counts them.
 const PAGE_BYTES_MAX: usize = 1 << 20;
 
+impl Logs {
+    pub(crate) async fn get_log_events(
+        &self,
+        cx: &Cx,
+        input: GetLogEventsRequest,
+    ) -> Result<GetLogEventsResponse, ApiError> {
+        let scope = cx.scope.clone();
+        self.blocking(move |logs| get(logs, &scope, input)).await
+    }
+
+    pub(crate) async fn filter_log_events(
+        &self,
+        cx: &Cx,
+        input: FilterLogEventsRequest,
+    ) -> Result<FilterLogEventsResponse, ApiError> {
+        let scope = cx.scope.clone();
+        self.blocking(move |logs| filter(logs, &scope, input)).await
+    }
+}
+
 /// One stream's events. Without a token: the newest ones, or the oldest with `startFromHead`. `endTime` is exclusive.
-pub(crate) fn get(
-    logs: &Logs,
-    scope: &Scope,
-    input: GetLogEventsRequest,
-) -> Result<GetLogEventsResponse, ApiError> {
+fn get(logs: &Logs, scope: &Scope, input: GetLogEventsRequest) -> Result<GetLogEventsResponse, ApiError> {
     let group = group_name(scope, input.log_group_name, input.log_group_identifier)?;
-    let row = find_stream(&logs.store.snapshot(), scope, &group, &input.log_stream_name)?;
+    let snapshot = logs.store.snapshot();
+    let row = find_stream(&snapshot, scope, &group, &input.log_stream_name)?;
     let stream = logs.streams.stream(row.id).map_err(internal_failure)?;
 
     let from_head = input.start_from_head.unwrap_or(false);
     let token = input.next_token.map(|token| Token::read(&token).ok_or_else(invalid_token)).transpose()?;
     let direction =
         token.map_or(if from_head { Direction::Forward } else { Direction::Backward }, |t| t.direction);
-    let start = (input.start_time.unwrap_or(0), 0, 0);
+    let start = (first_time(logs, find_group(&snapshot, scope, &group)?, input.start_time), 0, 0);
     let end = (input.end_time.unwrap_or(i64::MAX), 0, 0);
     let range = match (token.map(|token| token.position), direction) {
         (None, _) => start..end,
@@ -43,7 +63,7 @@ pub(crate) fn get(
         (Some(position), Direction::Backward) => start..end.min(position),
     };
     let scan = Scan::new(&[stream], range, direction);
-    let (mut events, _) = page(scan, limit(input.limit)).map_err(internal_failure)?;
+    let (mut events, _) = page(scan, limit(input.limit), None).map_err(internal_failure)?;
     if direction == Direction::Backward {
         events.reverse();
     }
@@ -65,23 +85,24 @@ pub(crate) fn get(
 }
 
 /// The events of a group's streams, merged by time. `endTime` is inclusive here.
-pub(crate) fn filter(
+fn filter(
     logs: &Logs,
     scope: &Scope,
     input: FilterLogEventsRequest,
 ) -> Result<FilterLogEventsResponse, ApiError> {
     let group = group_name(scope, input.log_group_name, input.log_group_identifier)?;
     let snapshot = logs.store.snapshot();
+    let pattern = input.filter_pattern.as_deref().map(pattern).transpose()?;
     let rows = chosen(&snapshot, scope, &group, input.log_stream_names, input.log_stream_name_prefix)?;
     let after =
         input.next_token.map(|token| token::position(&token).ok_or_else(invalid_token)).transpose()?;
 
-    let start = (input.start_time.unwrap_or(0), 0, 0);
+    let start = (first_time(logs, find_group(&snapshot, scope, &group)?, input.start_time), 0, 0);
     let end = (input.end_time.map_or(i64::MAX, |end| end.saturating_add(1)), 0, 0);
     let streams = rows.iter().map(|row| logs.streams.stream(row.id)).collect::<io::Result<Vec<_>>>();
     let range = after.map_or(start, |after| start.max(after))..end;
     let scan = Scan::new(&streams.map_err(internal_failure)?, range, Direction::Forward);
-    let (events, more) = page(scan, limit(input.limit)).map_err(internal_failure)?;
+    let (events, more) = page(scan, limit(input.limit), pattern.as_ref()).map_err(internal_failure)?;
 
     let names: HashMap<u64, &str> = rows.iter().map(|row| (row.id, row.name.as_str())).collect();
     let output = |(position, event): (Position, Event)| FilteredLogEvent {
@@ -106,7 +127,7 @@ fn chosen(
     names: Option<Vec<String>>,
     prefix: Option<String>,
 ) -> Result<Vec<Arc<LogStream>>, ApiError> {
-    state.log_group(scope, group).ok_or_else(no_such_group)?;
+    find_group(state, scope, group)?;
     match (names, prefix) {
         (Some(_), Some(_)) => Err(invalid_parameter_exception(
             "logStreamNames and logStreamNamePrefix cannot be specified together.",
@@ -120,6 +141,12 @@ fn chosen(
     }
 }
 
+/// The earliest time that a request may see.
+fn first_time(logs: &Logs, group: &LogGroup, start_time: Option<i64>) -> i64 {
+    let kept = group.expired_before(logs.clock.now()).map_or(0, |cutoff| cutoff.0);
+    start_time.unwrap_or(0).max(kept)
+}
+
 fn limit(limit: Option<i32>) -> usize {
     limit.and_then(|limit| usize::try_from(limit).ok()).map_or(EVENTS_MAX, |limit| limit.clamp(1, EVENTS_MAX))
 }
@@ -130,10 +157,17 @@ fn next((timestamp, stream, seq): Position) -> Position {
 
 type Page = (Vec<(Position, Event)>, Option<Position>);
 
-/// As many events as one answer takes, and the place of the first one that it does not.
-fn page(mut scan: Scan, limit: usize) -> io::Result<Page> {
-    let (mut events, mut bytes) = (Vec::new(), 0);
+/// As many events as one answer takes, and the place of the first one that was not looked at.
+fn page(mut scan: Scan, limit: usize, pattern: Option<&Pattern>) -> io::Result<Page> {
+    let (mut events, mut bytes, mut searched) = (Vec::new(), 0, 0);
     while let Some((position, event)) = scan.next()? {
+        searched += event.message.len() + EVENT_OVERHEAD_BYTES;
+        if searched > SEARCHED_BYTES_MAX {
+            return Ok((events, Some(position)));
+        }
+        if pattern.is_some_and(|pattern| !pattern.matches(&event.message)) {
+            continue;
+        }
         bytes += event.message.len() + EVENT_OVERHEAD_BYTES;
         if events.len() == limit || (bytes > PAGE_BYTES_MAX && !events.is_empty()) {
             return Ok((events, Some(position)));

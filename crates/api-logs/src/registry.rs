@@ -1,6 +1,6 @@
 //! The streams that are open: each at most once, and only so many at a time.
 
-use crate::stream::Stream;
+use crate::stream::{self, Stream};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::PathBuf;
@@ -62,6 +62,16 @@ impl Registry {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             result => result,
         }
+    }
+
+    /// Deletes a stream's segments all of whose events are before `cutoff`, and says how many those were. A stream that
+    /// is not open is opened only when it looks as if there are some.
+    pub(crate) fn expire(&self, id: u64, cutoff: i64) -> io::Result<usize> {
+        let is_open = lock(&self.slots).by_id.contains_key(&id);
+        if !is_open && !stream::looks_expired(&self.path(id), cutoff)? {
+            return Ok(0);
+        }
+        self.stream(id)?.expire(cutoff)
     }
 
     /// Bytes that a stream's segments take on disk.

@@ -79,7 +79,12 @@ impl Scan {
             if self.files.len() >= FILES_MAX {
                 self.files.clear();
             }
-            self.files.insert(key, stream.segment(block.segment)?);
+            let file = match stream.segment(block.segment) {
+                // Expired while this scan was under way.
+                Err(e) if e.kind() == io::ErrorKind::NotFound && !stream.has(block.segment) => return Ok(()),
+                file => file?,
+            };
+            self.files.insert(key, file);
         }
         for event in stream::read(&self.files[&key], block)? {
             let position = (event.timestamp, stream.id, event.seq);

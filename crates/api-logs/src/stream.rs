@@ -1,6 +1,7 @@
 //! The segments of one stream: appending with shared syncs, recovery, and reading a block.
 
 use crate::block::{self, Damage, Event, SEGMENT_MAGIC};
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
@@ -144,6 +145,33 @@ impl Stream {
         index.blocks.iter().filter(|block| block.max >= from && block.min <= to).cloned().collect()
     }
 
+    /// Whether a segment has blocks.
+    pub(crate) fn has(&self, segment: u32) -> bool {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        index.blocks.iter().any(|block| block.segment == segment)
+    }
+
+    /// Deletes the segments all of whose events are before `cutoff`, and says how many those were. Blocks leave the
+    /// index before their file goes, so that a reader that finds no file finds no block either.
+    pub(crate) fn expire(&self, cutoff: i64) -> io::Result<usize> {
+        // No sync may be under way, and nothing may be waiting for one.
+        let _no_sync = lock(&self.synced);
+        let mut appender = lock(&self.appender);
+        if appender.failed || !appender.unsynced.is_empty() {
+            return Ok(0);
+        }
+        let expired = self.index.write().unwrap_or_else(PoisonError::into_inner).forget_before(cutoff);
+        if expired.contains(&appender.end.segment) {
+            appender.file = None;
+            appender.end = End { segment: appender.end.segment + 1, offset: 0, seq: appender.end.seq };
+            appender.durable = appender.end;
+        }
+        for segment in &expired {
+            std::fs::remove_file(segment_path(&self.dir, *segment))?;
+        }
+        Ok(expired.len())
+    }
+
     /// The times of its events; `None` when it has none.
     pub(crate) fn extent(&self) -> Option<Extent> {
         self.index.read().unwrap_or_else(PoisonError::into_inner).extent
@@ -162,7 +190,41 @@ pub(crate) fn read(file: &File, block: &Block) -> io::Result<Vec<Event>> {
     block::events(&bytes).map_err(|damage| io::Error::new(io::ErrorKind::InvalidData, damage))
 }
 
+/// Whether some segment in `dir` starts with a block whose events are all before `cutoff`: a hint that is cheap, and
+/// that nothing is deleted on.
+pub(crate) fn looks_expired(dir: &Path, cutoff: i64) -> io::Result<bool> {
+    for segment in segments(dir)? {
+        let mut start = [0; block::MAX_END];
+        let file = File::open(segment_path(dir, segment))?;
+        match file.read_exact_at(&mut start, SEGMENT_MAGIC.len() as u64) {
+            Ok(()) if block::max_hint(&start) < cutoff => return Ok(true),
+            Ok(()) => {}
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(false)
+}
+
 impl Index {
+    /// Forgets the segments all of whose events are before `cutoff`, and says which those are.
+    fn forget_before(&mut self, cutoff: i64) -> Vec<u32> {
+        let segments = |blocks: &[Block], wanted: &dyn Fn(&Block) -> bool| -> BTreeSet<u32> {
+            blocks.iter().filter(|block| wanted(block)).map(|block| block.segment).collect()
+        };
+        let kept = segments(&self.blocks, &|block| block.max >= cutoff);
+        let expired = segments(&self.blocks, &|block| !kept.contains(&block.segment));
+        self.blocks.retain(|block| kept.contains(&block.segment));
+        let times = (self.blocks.iter().map(|b| b.min).min(), self.blocks.iter().map(|b| b.max).max());
+        self.extent = match (times, self.extent) {
+            ((Some(first_event), Some(last_event)), Some(old)) => {
+                Some(Extent { first_event, last_event, ..old })
+            }
+            _ => None,
+        };
+        expired.into_iter().collect()
+    }
+
     fn push(&mut self, block: Block, ingested_at: i64) {
         let extent = self.extent.get_or_insert(Extent {
             first_event: block.min,

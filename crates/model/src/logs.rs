@@ -14,6 +14,17 @@ pub struct LogGroup {
     pub created_at: Timestamp,
     /// User tags.
     pub tags: Tags,
+    /// Events older than this many days are expired; `None` keeps them for ever (PutRetentionPolicy).
+    #[serde(default)]
+    pub retention_days: Option<u32>,
+}
+
+impl LogGroup {
+    /// The time before which events are expired at `now`.
+    pub fn expired_before(&self, now: Timestamp) -> Option<Timestamp> {
+        const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+        self.retention_days.map(|days| now.plus_millis(-DAY_MS * i64::from(days)))
+    }
 }
 
 /// A log stream.

@@ -40,6 +40,7 @@ pub struct Server {
     pub store: Store,
     control: Control,
     ecs: Arc<api_ecs::Ecs>,
+    logs: api_logs::Logs,
     routes: Arc<Routes>,
     listener: Listener,
 }
@@ -81,11 +82,11 @@ impl Server {
             .keys(keys)
             .clock(clock)
             .ecs(ecs.clone())
-            .logs(Arc::new(logs))
+            .logs(Arc::new(logs.clone()))
             .sts(Arc::new(api_sts::Sts))
             .build();
         let routes = Arc::new(Routes { door, control: control.clone() });
-        Ok(Self { endpoint, store, control, ecs, routes, listener })
+        Ok(Self { endpoint, store, control, ecs, logs, routes, listener })
     }
 
     /// The default cluster of the first account; AWS makes it on first use of the console.
@@ -105,7 +106,14 @@ impl Server {
     /// Serves until `shutdown`; tasks go on without it.
     pub async fn run(self, shutdown: watch::Receiver<bool>) {
         let control = self.control.clone();
-        tokio::join!(control.run(until(shutdown.clone())), self.run_apis(shutdown));
+        let logs = self.logs.clone();
+        let retention = async {
+            tokio::select! {
+                () = logs.keep_retention() => {}
+                () = until(shutdown.clone()) => {}
+            }
+        };
+        tokio::join!(control.run(until(shutdown.clone())), retention, self.run_apis(shutdown.clone()));
     }
 
     /// Serves the APIs alone: what is asked for is written down, and nothing comes of it.
