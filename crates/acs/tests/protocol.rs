@@ -35,6 +35,7 @@ fn web_task() -> Task {
             }],
             port_mappings: vec![PortMapping {
                 container_port: 80,
+                container_port_range: String::new(),
                 host_port: 8080,
                 protocol: TransportProtocol::Tcp,
             }],
