@@ -12,6 +12,7 @@ mod endpoint;
 mod host;
 mod introspection;
 mod limit;
+mod places;
 mod route;
 mod server;
 mod source;

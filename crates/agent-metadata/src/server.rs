@@ -1,6 +1,7 @@
 //! HTTP/1.1 on a bound listener. Connections, requests and bodies are bounded in number, size and time, since any
 //! container may be at the other end.
 
+use crate::places::{Place, Places};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -16,10 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Open connections; the next ones wait.
-const CONNECTIONS_MAX: usize = 512;
 /// Request line and headers.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 /// The only bodies are those of task protection.
@@ -46,15 +44,18 @@ pub(crate) async fn serve<A: Answers>(
     shutdown: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Places::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
-        let (accepted, place) = tokio::select! {
+        let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, peer)) => serve_connection(stream, peer, place, Arc::clone(&answers), &graceful),
+            Ok(Some((stream, peer, place))) => {
+                serve_connection(stream, peer, place, Arc::clone(&answers), &graceful);
+            }
+            Ok(None) => {}
             Err(error) => {
                 tracing::warn!(%error, "accept failed");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -67,20 +68,24 @@ pub(crate) async fn serve<A: Answers>(
     }
 }
 
-/// The next connection, once there is a place for it.
+/// The next connection, once there is a place for it. `None` is one from a peer that has too many.
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> (std::io::Result<(TcpStream, SocketAddr)>, Option<OwnedSemaphorePermit>) {
-    // The semaphore is never closed.
-    let place = Arc::clone(places).acquire_owned().await.ok();
-    (listener.accept().await, place)
+    places: &Places,
+) -> std::io::Result<Option<(TcpStream, SocketAddr, Place)>> {
+    let free = places.free().await;
+    let (stream, peer) = listener.accept().await?;
+    let place = free.and_then(|free| places.take(free, peer.ip()));
+    if place.is_none() {
+        tracing::debug!(%peer, "too many connections");
+    }
+    Ok(place.map(|place| (stream, peer, place)))
 }
 
 fn serve_connection<A: Answers>(
     stream: TcpStream,
     peer: SocketAddr,
-    place: Option<OwnedSemaphorePermit>,
+    place: Place,
     answers: Arc<A>,
     graceful: &GracefulShutdown,
 ) {

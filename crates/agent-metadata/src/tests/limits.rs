@@ -3,8 +3,10 @@
 use super::fake::Fake;
 use super::{ask, exchange, get, serve, serve_limited};
 use crate::RateLimit;
+use crate::places::FROM_ONE_MAX;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn who_asks_too_often_is_refused_and_others_are_not() {
@@ -15,6 +17,27 @@ async fn who_asks_too_often_is_refused_and_others_are_not() {
     let refusal = "429 text/plain; charset=utf-8\nYou have reached maximum request limit.";
     assert_eq!(get(servers.tasks, "/v4/web/task").await, refusal);
     assert!(get(servers.tasks, "/v4/sidecar").await.starts_with("200 "));
+}
+
+#[tokio::test]
+async fn one_peer_has_its_share_of_connections() {
+    let servers = serve(Fake::default()).await;
+    let mut open = Vec::new();
+    for _ in 0..FROM_ONE_MAX {
+        let mut stream = TcpStream::connect(servers.tasks).await.unwrap();
+        stream.write_all(b"GET /v4/web HTTP/1.1\r\n").await.unwrap();
+        open.push(stream);
+    }
+    let request = b"GET /v4/web HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    assert_eq!(exchange(servers.tasks, request).await, "", "closed without an answer");
+    let mut first = open.swap_remove(0);
+    first.write_all(b"host: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    first.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    // Its place is free once the server has seen its end, too.
+    let freed = async { while exchange(servers.tasks, request).await.is_empty() {} };
+    tokio::time::timeout(Duration::from_secs(10), freed).await.unwrap();
 }
 
 #[tokio::test]
@@ -47,9 +70,17 @@ async fn what_is_not_http_closes_the_connection() {
 async fn slow_requests_and_a_silent_control_plane_are_not_waited_for() {
     let servers = serve(Fake { silent: true, ..Fake::default() }).await;
     let start = tokio::time::Instant::now();
-    let mut stream = tokio::net::TcpStream::connect(servers.tasks).await.unwrap();
+    let mut stream = TcpStream::connect(servers.tasks).await.unwrap();
     let mut nothing = Vec::new();
     let _ = stream.read_to_end(&mut nothing).await;
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+
+    let start = tokio::time::Instant::now();
+    let mut idle = TcpStream::connect(servers.tasks).await.unwrap();
+    idle.write_all(b"GET /v4/web HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let _ = idle.read_to_end(&mut answer).await;
+    assert!(answer.starts_with(b"HTTP/1.1 200 "), "answered, and closed when nothing more came");
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 
     let answer = get(servers.tasks, "/api/web/task-protection/v1/state").await;
