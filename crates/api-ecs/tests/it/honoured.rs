@@ -4,6 +4,7 @@
 
 use crate::world::{World, fargate, host, lay_over};
 use model::network::DefaultVpc;
+use model::task::Task;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use wire::ecs::SERVICE;
@@ -19,11 +20,14 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ),
     ("RegisterContainerInstance.totalResources[].doubleValue", "the type says which value counts"),
     ("RegisterContainerInstance.totalResources[].longValue", "the type says which value counts"),
+    ("ListAttributes.targetType", "it has one value"),
+    ("RegisterContainerInstance.attributes[].target", "an instance registers attributes of its own"),
+    ("RegisterContainerInstance.platformDevices[].type", "it has one value"),
+    ("StartTask.overrides.ephemeralStorage.", "always refused: instances have no disk for each task"),
+    ("UpdateContainerAgent.", "there is never an update to be had"),
     ("SubmitAttachmentStateChanges.", "nothing is ever attached to an instance itself"),
     ("SubmitContainerStateChange.cluster", "the task's ARN says it"),
-    ("SubmitContainerStateChange.networkBindings[].", "no network mode has bindings yet"),
     ("SubmitTaskStateChange.cluster", "the task's ARN says it"),
-    ("SubmitTaskStateChange.containers[].networkBindings[].", "no network mode has bindings yet"),
     ("SubmitTaskStateChange.managedAgents[].", "no task has managed agents yet"),
 ];
 
@@ -68,11 +72,20 @@ fn world() -> World {
     w.ok("DeregisterTaskDefinition", json!({ "taskDefinition": "old:1" }));
     let arn = first(&w, "ListContainerInstances", "containerInstanceArns");
     w.ok("TagResource", json!({ "resourceArn": arn, "tags": tags }));
+    w.ok("PutAttributes", json!({ "attributes": [{ "name": "rack", "value": "1", "targetId": arn }] }));
     let run = json!({ "taskDefinition": "api", "count": 6, "startedBy": "me", "tags": tags });
     w.ok("RunTask", run);
     w.run_fargate("web");
     w.reconcile();
+    // As a service runs it, so that it can be protected.
+    let (scope, id) = (w.scope.clone(), task_of_service(&w).id);
+    w.commit(|tx| tx.update(&(scope, id), |task: &mut Task| task.group = "service:web".to_owned()));
     w
+}
+
+fn task_of_service(w: &World) -> Task {
+    let state = w.store.snapshot();
+    Task::clone(state.all_tasks().find(|task| task.eni.is_none()).expect("a task for EC2"))
 }
 
 /// Requests that are answered, and that together have every honoured member.
@@ -81,6 +94,9 @@ fn requests(w: &World) -> Vec<(&'static str, Value)> {
     requests.extend(definition_requests(w));
     requests.extend(task_requests(w));
     requests.extend(instance_requests(w));
+    requests.extend(start_requests(w));
+    requests.extend(attribute_requests(w));
+    requests.extend(account_requests(w));
     requests.extend(report_requests(w));
     requests
 }
@@ -195,6 +211,7 @@ fn task_requests(w: &World) -> Vec<(&'static str, Value)> {
     let run = json!({
         "cluster": "default", "taskDefinition": "web", "count": 2, "launchType": "FARGATE", "startedBy": "x",
         "networkConfiguration": network, "propagateTags": "TASK_DEFINITION", "group": "g", "platformVersion": "1.4.0",
+        "enableECSManagedTags": true,
         "tags": [{ "key": "c", "value": "d" }],
         "overrides": {
             "containerOverrides": [over], "cpu": "512", "memory": "1024", "ephemeralStorage": { "sizeInGiB": 30 },
@@ -217,6 +234,77 @@ fn task_requests(w: &World) -> Vec<(&'static str, Value)> {
     ]
 }
 
+fn start_requests(w: &World) -> Vec<(&'static str, Value)> {
+    let instance = first(w, "ListContainerInstances", "containerInstanceArns");
+    let mut network = w.network();
+    lay_over(
+        &mut network["awsvpcConfiguration"],
+        json!({ "securityGroups": [DefaultVpc::of(&w.scope).security_group], "assignPublicIp": "DISABLED" }),
+    );
+    let over = json!({
+        "name": "app", "command": ["x"], "environment": [{ "name": "A", "value": "1" }], "cpu": 10, "memory": 100,
+        "memoryReservation": 90,
+    });
+    let gpu = json!([{ "name": "app", "resourceRequirements": [{ "type": "GPU", "value": "1" }] }]);
+    let start = json!({
+        "cluster": "default", "taskDefinition": "web", "containerInstances": [instance], "startedBy": "x",
+        "networkConfiguration": network, "propagateTags": "TASK_DEFINITION", "group": "g", "enableECSManagedTags": true,
+        "tags": [{ "key": "c", "value": "d" }],
+        "overrides": { "containerOverrides": [over], "cpu": "512", "memory": "1024" },
+    });
+    let task = task_of_service(w).id;
+    let protect = json!({
+        "cluster": "default", "tasks": [task], "protectionEnabled": true, "expiresInMinutes": 10,
+    });
+    vec![
+        ("StartTask", start),
+        (
+            "StartTask",
+            json!({
+                "taskDefinition": "api", "containerInstances": [instance], "overrides": { "containerOverrides": gpu },
+            }),
+        ),
+        ("UpdateTaskProtection", protect),
+        ("GetTaskProtection", json!({ "cluster": "default", "tasks": [task] })),
+    ]
+}
+
+fn attribute_requests(w: &World) -> Vec<(&'static str, Value)> {
+    let instance = first(w, "ListContainerInstances", "containerInstanceArns");
+    let id = instance.as_str().and_then(|arn| arn.rsplit('/').next());
+    let attribute = |name: &str, value: &str| json!({ "name": name, "value": value, "targetType": "container-instance", "targetId": id });
+    let of = |attribute: Value| json!({ "cluster": "default", "attributes": [attribute] });
+    let mut list = json!({
+        "cluster": "default", "targetType": "container-instance", "attributeName": "rack", "attributeValue": "1",
+    });
+    let listed = list.clone();
+    lay_over(&mut list, json!({ "attributeName": null, "attributeValue": null }));
+    vec![
+        ("PutAttributes", of(attribute("stack", "a"))),
+        ("DeleteAttributes", of(attribute("rack", "1"))),
+        ("ListAttributes", listed),
+        ("ListAttributes", second_page(w, "ListAttributes", list)),
+    ]
+}
+
+fn account_requests(w: &World) -> Vec<(&'static str, Value)> {
+    let alice = "arn:aws:iam::000000000000:user/alice";
+    let setting = json!({ "name": "defaultLogDriverMode", "value": "blocking" });
+    let with = |changes: Value| {
+        let mut setting = setting.clone();
+        lay_over(&mut setting, changes);
+        setting
+    };
+    let list = with(json!({ "value": "non-blocking", "principalArn": alice, "effectiveSettings": true }));
+    vec![
+        ("PutAccountSetting", with(json!({ "principalArn": alice }))),
+        ("PutAccountSettingDefault", setting.clone()),
+        ("DeleteAccountSetting", with(json!({ "value": null, "principalArn": alice }))),
+        ("ListAccountSettings", list),
+        ("ListAccountSettings", second_page(w, "ListAccountSettings", json!({ "effectiveSettings": true }))),
+    ]
+}
+
 fn instance_requests(w: &World) -> Vec<(&'static str, Value)> {
     let arn = first(w, "ListContainerInstances", "containerInstanceArns");
     let register = |resources: Value| {
@@ -224,6 +312,7 @@ fn instance_requests(w: &World) -> Vec<(&'static str, Value)> {
             "cluster": "default", "containerInstanceArn": arn, "totalResources": resources,
             "instanceIdentityDocument": "{\"instanceId\":\"i-1\"}", "instanceIdentityDocumentSignature": "s",
             "versionInfo": { "agentVersion": "1" }, "attributes": [{ "name": "a", "value": "1" }],
+            "platformDevices": [{ "id": "g", "type": "GPU" }],
             "tags": [{ "key": "c", "value": "d" }],
         })
     };
