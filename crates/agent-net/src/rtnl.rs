@@ -80,6 +80,16 @@ impl Rtnl {
     pub fn link(&mut self, name: &str) -> io::Result<Option<Link>> {
         let mut query = LinkMessage::default();
         query.attributes.push(LinkAttribute::IfName(name.to_owned()));
+        self.look_up(query)
+    }
+
+    pub fn link_at(&mut self, index: u32) -> io::Result<Option<Link>> {
+        let mut query = LinkMessage::default();
+        query.header.index = index;
+        self.look_up(query)
+    }
+
+    fn look_up(&mut self, query: LinkMessage) -> io::Result<Option<Link>> {
         match self.request(RouteNetlinkMessage::GetLink(query), NLM_F_ACK) {
             Ok(answers) => Ok(answers.into_iter().find_map(link_of)),
             Err(e) if is_missing(&e) => Ok(None),

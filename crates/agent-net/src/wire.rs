@@ -91,16 +91,18 @@ impl Wire {
         let mut host = Rtnl::open()?;
         host.set_link(LinkUnspec::new_with_index(self.outside).alias(alias).build())?;
         host.ensure_neighbour(self.outside, ends.address, ends.mac)?;
-        wait_until_running(inside)?;
+        for (end, link) in [(inside, eth0), (&mut host, self.outside)] {
+            wait_until_running(end, link)?;
+        }
         host.add_host_route(self.outside, ends.address, ends.gateway)
     }
 }
 
 /// Waits until packets pass: the kernel opens the ends in a thread of its own, and the loss of a first packet would
 /// cost whoever connects now a second.
-fn wait_until_running(inside: &mut Rtnl) -> io::Result<()> {
+fn wait_until_running(end: &mut Rtnl, link: u32) -> io::Result<()> {
     let deadline = Instant::now() + RUNNING_WITHIN;
-    while !inside.link(INSIDE)?.is_some_and(|link| link.is_running) {
+    while !end.link_at(link)?.is_some_and(|link| link.is_running) {
         if Instant::now() > deadline {
             return Err(io::ErrorKind::TimedOut.into());
         }

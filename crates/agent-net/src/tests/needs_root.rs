@@ -19,6 +19,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod bridge;
+mod endpoint;
+mod figures;
+
 /// Names the directory of a test that runs in its own namespaces.
 const INNER: &str = "WHARF_NET_TEST_INNER";
 /// Names the directory of a process that is going to be killed.
@@ -105,10 +109,43 @@ fn serve(netns: &Path) -> thread::JoinHandle<SocketAddr> {
 }
 
 fn greeting(from: Ipv4Addr) -> String {
-    let mut stream = TcpStream::connect_timeout(&(from, 80).into(), PATIENCE).unwrap();
+    greeting_at((from, 80).into())
+}
+
+fn greeting_at(from: SocketAddr) -> String {
+    let mut stream = TcpStream::connect_timeout(&from, PATIENCE).unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     text
+}
+
+fn nft(args: &[&str]) -> std::process::Output {
+    Command::new("nft").args(args).output().expect("nft is missing: install the Debian package nftables")
+}
+
+/// The address of a machine that is not this host, and this host's on the same line.
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+const HOST: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
+
+/// A machine beyond the host's only uplink; it has a route to everything by the host.
+fn outside(config: &HostNetworkConfig) -> PathBuf {
+    let outside = config.state_dir.with_file_name("outside");
+    let mut beyond = netns::create(&outside).unwrap();
+    let mut host = Rtnl::open().unwrap();
+    let namespace = File::open(&outside).unwrap();
+    let peer = LinkUnspec::new_with_name("eth0").setns_by_fd(namespace.as_raw_fd()).build();
+    let uplink = LinkVeth::new("uplink", "eth0").set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));
+    host.add_link(uplink.build()).unwrap();
+    let eth0 = beyond.link("eth0").unwrap().unwrap().index;
+    let uplink = host.link("uplink").unwrap().unwrap().index;
+    for (end, link, own, other) in [(&mut beyond, eth0, OUTSIDE, HOST), (&mut host, uplink, HOST, OUTSIDE)] {
+        end.set_link(LinkUnspec::new_with_index(link).up().build()).unwrap();
+        end.ensure_address(link, own, 24, AddressScope::Universe).unwrap();
+        end.add_host_route(link, other, own).unwrap();
+    }
+    beyond.ensure_default_route(eth0, HOST).unwrap();
+    eventually("the line works", || host.link("uplink").unwrap().unwrap().is_running);
+    outside
 }
 
 fn our_links() -> Vec<String> {
@@ -157,33 +194,14 @@ fn tasks_reach_each_other_across_subnets_and_the_host_reaches_them() {
 #[test]
 fn traffic_that_leaves_the_block_is_translated() {
     on_own_host("traffic_that_leaves_the_block_is_translated", async |config| {
-        let nft = |args: &[&str]| {
-            Command::new("nft")
-                .args(args)
-                .output()
-                .expect("nft is missing: install the Debian package nftables")
-        };
         nft(&["--version"]);
-        let outside = config.state_dir.with_file_name("outside");
-        let mut beyond = netns::create(&outside).unwrap();
-        let mut host = Rtnl::open().unwrap();
-        let namespace = File::open(&outside).unwrap();
-        let peer = LinkUnspec::new_with_name("eth0").setns_by_fd(namespace.as_raw_fd()).build();
-        let uplink = LinkVeth::new("uplink", "eth0").set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));
-        host.add_link(uplink.build()).unwrap();
-        let uplink = host.link("uplink").unwrap().unwrap().index;
-        host.set_link(LinkUnspec::new_with_index(uplink).up().build()).unwrap();
-        host.ensure_address(uplink, [198, 51, 100, 2].into(), 24, AddressScope::Universe).unwrap();
-        let eth0 = beyond.link("eth0").unwrap().unwrap().index;
-        beyond.set_link(LinkUnspec::new_with_index(eth0).up().build()).unwrap();
-        beyond.ensure_address(eth0, [198, 51, 100, 1].into(), 24, AddressScope::Universe).unwrap();
-
+        let outside = outside(&config);
         let before = fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap();
         let network = HostNetwork::open(config.clone()).await.unwrap();
         let netns = attach(&network, &spec("task-a", 0, 4)).await;
         let served = serve(&outside);
-        assert_eq!(inside(&netns, || greeting([198, 51, 100, 1].into())).join().unwrap(), "hello");
-        assert_eq!(served.join().unwrap().ip(), Ipv4Addr::new(198, 51, 100, 2));
+        assert_eq!(inside(&netns, || greeting(OUTSIDE)).join().unwrap(), "hello");
+        assert_eq!(served.join().unwrap().ip(), HOST);
 
         drop(network);
         HostNetwork::teardown(config).await.unwrap();
@@ -310,12 +328,11 @@ fn kill_9_at_any_moment_leaves_nothing_that_cannot_be_adopted_or_removed() {
             let network = HostNetwork::open(config.clone()).await.unwrap();
             for (n, spec) in crash_specs().enumerate() {
                 if (n + round) % 2 == 0 {
-                    let netns = attach(&network, &spec).await;
-                    let served = serve(&netns);
-                    assert_eq!(greeting(spec.address), "hello");
-                    served.join().unwrap();
+                    let attached = network.attach(&spec).await.unwrap();
+                    assert_eq!(network.attach(&spec).await.unwrap(), attached);
+                    works(&spec, attached);
                 } else {
-                    network.detach(&spec.task).await.unwrap();
+                    network.detach(spec.task()).await.unwrap();
                 }
             }
             assert_eq!(network.list().await.unwrap().len(), 2);
@@ -326,8 +343,30 @@ fn kill_9_at_any_moment_leaves_nothing_that_cannot_be_adopted_or_removed() {
     });
 }
 
-fn crash_specs() -> impl Iterator<Item = AwsvpcSpec> {
-    (0..4).map(|n| spec(&format!("task-{n}"), 0, 10 + n))
+/// Connects to the task from the host.
+fn works(spec: &NetworkSpec, attached: Attached) {
+    let (netns, to) = match (spec, attached) {
+        (NetworkSpec::Awsvpc(spec), Attached::Task(Namespace::Path(netns))) => {
+            (netns, (spec.address, 80).into())
+        }
+        (NetworkSpec::Bridge(spec), Attached::Containers(endpoints)) => {
+            let endpoint = &endpoints[&spec.containers[0].id];
+            (bridge::netns(endpoint), (Ipv4Addr::LOCALHOST, endpoint.bindings[0].host_first).into())
+        }
+        other => panic!("{other:?}"),
+    };
+    let served = serve(&netns);
+    assert_eq!(greeting_at(to), "hello");
+    served.join().unwrap();
+}
+
+fn crash_specs() -> impl Iterator<Item = NetworkSpec> {
+    let awsvpc = (0..2).map(|n| NetworkSpec::Awsvpc(spec(&format!("task-{n}"), 0, 10 + n)));
+    let bridge = (2..4).map(|n| {
+        let ports = vec![bridge::port(80, Some(8080 + n)), bridge::port(81, None)];
+        bridge::spec(&format!("task-{n}"), vec![ports, vec![]])
+    });
+    awsvpc.chain(bridge)
 }
 
 fn attach_and_detach_until_killed(config: HostNetworkConfig) {
@@ -336,11 +375,11 @@ fn attach_and_detach_until_killed(config: HostNetworkConfig) {
         let network = HostNetwork::open(config).await.unwrap();
         loop {
             for spec in crash_specs() {
-                network.attach(&NetworkSpec::Awsvpc(spec.clone())).await.unwrap();
+                network.attach(&spec).await.unwrap();
                 println!("did");
             }
             for spec in crash_specs() {
-                network.detach(&spec.task).await.unwrap();
+                network.detach(spec.task()).await.unwrap();
                 println!("did");
             }
         }
@@ -423,38 +462,5 @@ fn an_attach_that_fails_leaves_nothing() {
         eventually("the pool is full and nothing else is there", || {
             network.spares() == 4 && our_links().len() == 5
         });
-    });
-}
-
-/// Not a gate: prints what attaching and detaching cost on this machine.
-#[test]
-fn figures() {
-    on_own_host("figures", async |config| {
-        for pool_size in [4, 0] {
-            let config = HostNetworkConfig { pool_size, ..config.clone() };
-            let network = HostNetwork::open(config.clone()).await.unwrap();
-            let (mut attach, mut reach, mut detach) = (Vec::new(), Vec::new(), Vec::new());
-            for _ in 0..20 {
-                eventually("the pool is full", || network.spares() == pool_size);
-                let begin = Instant::now();
-                network.attach(&NetworkSpec::Awsvpc(spec("task-a", 0, 4))).await.unwrap();
-                attach.push(begin.elapsed());
-                let served = serve(&config.tasks_dir().join("task-a").join(TASKS_WIRE).join(NETNS_FILE));
-                let begin = Instant::now();
-                greeting([172, 31, 0, 4].into());
-                reach.push(begin.elapsed());
-                served.join().unwrap();
-                eventually("the pool is full", || network.spares() == pool_size);
-                let begin = Instant::now();
-                network.detach("task-a").await.unwrap();
-                detach.push(begin.elapsed());
-            }
-            for (what, mut times) in [("attach", attach), ("first connection", reach), ("detach", detach)] {
-                times.sort();
-                println!("pool of {pool_size}: {what} p50 {:?} p95 {:?}", times[10], times[18]);
-            }
-            drop(network);
-            HostNetwork::teardown(config).await.unwrap();
-        }
     });
 }
