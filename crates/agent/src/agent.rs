@@ -1,9 +1,12 @@
 //! The agent: adopt, register, and keep two links open.
 
 use crate::backoff::Backoff;
+use crate::blueprint::Gpus;
 use crate::config::AgentConfig;
 use crate::host::{Drivers, Host};
 use crate::ledger::{Instance, Ledger, LedgerError};
+use crate::metadata::Metadata;
+use crate::meter::Meter;
 use crate::session::Session;
 use crate::tasks::{AdoptError, Tasks};
 use crate::telemetry::Telemetry;
@@ -11,8 +14,11 @@ use crate::upstream::{Endpoints, LinkEnd, Registration, Upstream, UpstreamError}
 use crate::vault::Vault;
 use acs::RefusalKind;
 use acs::link::AcsQuery;
+use agent_metadata::Source;
+use model::instance::Resources;
 use model::time::{Clock, IdSource};
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -31,6 +37,7 @@ pub struct Agent {
     live: watch::Sender<usize>,
     connected: watch::Sender<bool>,
     leaving: watch::Sender<bool>,
+    metadata: Arc<Metadata>,
 }
 
 /// Why an agent could not go on. Its containers run on.
@@ -72,10 +79,13 @@ impl Agent {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
     ) -> Self {
-        let host = Arc::new(Host { config, drivers, upstream, ledger, vault, clock, ids });
+        let gpus = Gpus::under(Path::new("/"));
+        let meter = Meter::default();
+        let host = Arc::new(Host { config, drivers, gpus, meter, upstream, ledger, vault, clock, ids });
         let (live, connected, leaving) =
             (watch::Sender::new(0), watch::Sender::new(false), watch::Sender::new(false));
-        Self { host, live, connected, leaving }
+        let metadata = Arc::new(Metadata::new(host.clone()));
+        Self { host, live, connected, leaving, metadata }
     }
 
     /// How many tasks are not over: something of them is on the host, or upstream has not heard of their end.
@@ -88,6 +98,11 @@ impl Agent {
         self.connected.subscribe()
     }
 
+    /// What the agent's HTTP endpoints answer from.
+    pub fn metadata(&self) -> Arc<dyn Source> {
+        self.metadata.clone()
+    }
+
     /// Stops every task, now and those that still come; [`run`](Self::run) ends once the last one is over and upstream
     /// has heard of it.
     pub fn leave(&self) {
@@ -98,6 +113,7 @@ impl Agent {
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<(), AgentError> {
         self.live.send_replace(0);
         let tasks = Tasks::new(self.host.clone(), self.live.clone());
+        self.metadata.look_at(&tasks);
         let work = async {
             tasks.adopt().await?;
             tokio::select! {
@@ -193,7 +209,7 @@ impl Agent {
             instance: &instance.clone(),
             endpoint: &endpoints.tcs,
             heartbeats: heartbeats.subscribe(),
-            live: self.live.subscribe(),
+            tasks,
             status: None,
         };
         self.connected.send_replace(true);
@@ -219,13 +235,20 @@ impl Agent {
             cluster: configured.clone(),
             instance_arn: known.as_ref().map(|known| known.arn.clone()),
             attributes: self.host.config.registered_attributes(),
-            resources: self.host.config.resources.clone(),
+            resources: self.offered(),
         };
         let arn = self.register_until_answered(&registration).await?;
         let timeline = known.filter(|known| known.arn == arn).map_or(0, |known| known.timeline);
         let instance = Instance { cluster: configured.clone(), arn, timeline };
         self.host.ledger.save_instance(&instance).await?;
         Ok(instance)
+    }
+
+    /// What the configuration says, and the GPUs that are there.
+    fn offered(&self) -> Resources {
+        let mut resources = self.host.config.resources.clone();
+        resources.gpus.extend(self.host.gpus.ids());
+        resources
     }
 
     /// What is refused for good ends the agent (Amazon ECS agent: exit code 5).

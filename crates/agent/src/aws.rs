@@ -1,20 +1,24 @@
 //! The control plane over sockets: the ECS API, and both links.
 
 use crate::socket::Socket;
-use crate::upstream::{Endpoints, Link, LinkEnd, Registration, Upstream, UpstreamError};
+use crate::upstream::{Endpoints, Link, LinkEnd, ProtectionChange, Registration, Upstream, UpstreamError};
 use acs::link::{AcsQuery, PATH, TcsQuery};
 use acs::tcs::SignedFrame;
+use agent_metadata::{Protection, ProtectionAnswer};
 use async_trait::async_trait;
 use core_task::report::{ContainerReport, Report};
 use http::{HeaderMap, HeaderName, Uri};
+use model::container::Protocol;
 use model::instance::Resources;
+use model::task::NetworkBinding;
 use model::time::Clock;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use wire::client::{Client, ClientError, Credentials};
 use wire::ecs::{
-    Attribute, ContainerStateChange, DiscoverPollEndpointRequest, RegisterContainerInstanceRequest, Resource,
-    SubmitTaskStateChangeRequest, VersionInfo,
+    Attribute, ContainerStateChange, DiscoverPollEndpointRequest, GetTaskProtectionRequest,
+    ListTagsForResourceRequest, PlatformDevice, PlatformDeviceType, RegisterContainerInstanceRequest,
+    Resource, SubmitTaskStateChangeRequest, TransportProtocol, UpdateTaskProtectionRequest, VersionInfo,
 };
 use wire::sigv4::{Request, sha256_hex, sign};
 
@@ -66,14 +70,16 @@ impl AwsUpstream {
 #[async_trait]
 impl Upstream for AwsUpstream {
     async fn register(&self, registration: &Registration) -> Result<String, UpstreamError> {
-        let attributes = registration
-            .attributes
-            .iter()
-            .map(|(name, value)| Attribute { name: name.clone(), value: value.clone() });
+        let attributes = registration.attributes.iter().map(|(name, value)| Attribute {
+            name: name.clone(),
+            value: value.clone(),
+            ..Attribute::default()
+        });
         let request = RegisterContainerInstanceRequest {
             cluster: Some(registration.cluster.clone()),
             container_instance_arn: registration.instance_arn.clone(),
             attributes: Some(attributes.collect()),
+            platform_devices: platform_devices(&registration.resources),
             total_resources: Some(total_resources(&registration.resources)),
             version_info: Some(VersionInfo { agent_version: Some(crate::VERSION.to_owned()) }),
             ..RegisterContainerInstanceRequest::default()
@@ -108,6 +114,54 @@ impl Upstream for AwsUpstream {
         };
         self.client.ecs().submit_task_state_change(&request).await?;
         Ok(())
+    }
+
+    async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, UpstreamError> {
+        let request = ListTagsForResourceRequest { resource_arn: arn.to_owned() };
+        let answer = self.client.ecs().list_tags_for_resource(&request).await?;
+        let tag = |tag: wire::ecs::Tag| Some((tag.key?, tag.value.unwrap_or_default()));
+        Ok(answer.tags.into_iter().flatten().filter_map(tag).collect())
+    }
+
+    async fn protection(
+        &self,
+        cluster: &str,
+        task_arn: &str,
+        change: Option<ProtectionChange>,
+    ) -> Result<ProtectionAnswer, UpstreamError> {
+        let (cluster, tasks) = (cluster.to_owned(), vec![task_arn.to_owned()]);
+        let ecs = self.client.ecs();
+        let (protected, failures) = match change {
+            None => {
+                let request = GetTaskProtectionRequest { cluster, tasks: Some(tasks) };
+                let answer = ecs.get_task_protection(&request).await?;
+                (answer.protected_tasks, answer.failures)
+            }
+            Some(ProtectionChange { enabled, expires_in_minutes }) => {
+                let request = UpdateTaskProtectionRequest {
+                    cluster,
+                    expires_in_minutes,
+                    protection_enabled: enabled,
+                    tasks,
+                };
+                let answer = ecs.update_task_protection(&request).await?;
+                (answer.protected_tasks, answer.failures)
+            }
+        };
+        let failure = failures.into_iter().flatten().next();
+        match (protected.into_iter().flatten().next(), failure) {
+            (Some(task), _) => Ok(ProtectionAnswer::Protection(Protection {
+                task_arn: task.task_arn.unwrap_or_else(|| task_arn.to_owned()),
+                enabled: task.protection_enabled.unwrap_or(false),
+                expires_unix_ms: task.expiration_date.map(|at| at.0),
+            })),
+            (None, Some(f)) => {
+                Ok(ProtectionAnswer::Failure { arn: f.arn, reason: f.reason, detail: f.detail })
+            }
+            (None, None) => Err(UpstreamError::Transport(
+                "neither a protected task nor a failure was answered".to_owned(),
+            )),
+        }
     }
 
     async fn open_acs(&self, endpoint: &str, query: &AcsQuery) -> Result<Box<dyn Link>, UpstreamError> {
@@ -182,7 +236,22 @@ fn container(report: &ContainerReport) -> ContainerStateChange {
         reason: report.reason.as_deref().map(|r| trim(r, REASON_CHARS_MAX)),
         runtime_id: id(&report.runtime_id),
         image_digest: id(&report.image_digest),
-        network_bindings: None,
+        network_bindings: Some(report.network_bindings.iter().map(network_binding).collect())
+            .filter(|bindings: &Vec<_>| !bindings.is_empty()),
+    }
+}
+
+fn network_binding(binding: &NetworkBinding) -> wire::ecs::NetworkBinding {
+    wire::ecs::NetworkBinding {
+        bind_ip: Some(binding.bind_ip.clone()),
+        container_port: binding.container_port.map(i32::from),
+        container_port_range: binding.container_port_range.clone(),
+        host_port: binding.host_port.map(i32::from),
+        host_port_range: binding.host_port_range.clone(),
+        protocol: Some(match binding.protocol {
+            Protocol::Tcp => TransportProtocol::Tcp,
+            Protocol::Udp => TransportProtocol::Udp,
+        }),
     }
 }
 
@@ -207,6 +276,12 @@ fn total_resources(resources: &Resources) -> Vec<Resource> {
     ]
 }
 
+/// The host's GPUs.
+fn platform_devices(resources: &Resources) -> Option<Vec<PlatformDevice>> {
+    let device = |id: &String| PlatformDevice { id: id.clone(), r#type: PlatformDeviceType::Gpu };
+    Some(resources.gpus.iter().map(device).collect()).filter(|devices: &Vec<_>| !devices.is_empty())
+}
+
 fn trim(text: &str, chars_max: usize) -> String {
     text.chars().take(chars_max).collect()
 }
@@ -214,7 +289,7 @@ fn trim(text: &str, chars_max: usize) -> String {
 impl From<ClientError> for UpstreamError {
     fn from(error: ClientError) -> Self {
         match error {
-            ClientError::Service { code, message, .. } => Self::Service { code, message },
+            ClientError::Service { code, message, status } => Self::Service { code, message, status },
             error => Self::Transport(error.to_string()),
         }
     }

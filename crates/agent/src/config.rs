@@ -23,14 +23,29 @@ pub struct AgentConfig {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// What this agent can do (Amazon ECS: container instance attributes, `ecs.capability.*`).
-const CAPABILITIES: [&str; 5] = [
+/// What this agent can do, with the names of the Amazon ECS agent (its `capabilities`; Amazon ECS Developer Guide:
+/// container instance attributes). What it cannot do is not here: registry and task roles, secrets, environment files,
+/// EFS, FireLens, App Mesh, `execute-command`, AppArmor and SELinux, which need the host's help.
+const CAPABILITIES: [&str; 15] = [
     "com.amazonaws.ecs.capability.logging-driver.awslogs",
+    "com.amazonaws.ecs.capability.logging-driver.fluentd",
+    "com.amazonaws.ecs.capability.logging-driver.json-file",
+    "com.amazonaws.ecs.capability.logging-driver.none",
+    "com.amazonaws.ecs.capability.privileged-container",
+    "ecs.capability.container-health-check",
     "ecs.capability.container-ordering",
+    "ecs.capability.container-restart-policy",
+    "ecs.capability.docker-plugin.local",
     "ecs.capability.execution-role-awslogs",
+    "ecs.capability.full-sync",
+    "ecs.capability.network.container-port-range",
+    "ecs.capability.pid-ipc-namespace-sharing",
     "ecs.capability.task-cpu-mem-limit",
     "ecs.capability.task-eni",
 ];
+
+/// Versions of the Docker Engine's API whose members of a container this agent honours.
+const DOCKER_API_MINORS: std::ops::RangeInclusive<u32> = 17..=44;
 
 impl AgentConfig {
     /// The attributes to register, by name; a capability has no value.
@@ -38,6 +53,8 @@ impl AgentConfig {
         let own = self.attributes.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
         let mut attributes: BTreeMap<_, _> = own.collect();
         attributes.extend(CAPABILITIES.map(|name| (name.to_owned(), None)));
+        let api = |minor| format!("com.amazonaws.ecs.capability.docker-remote-api.1.{minor}");
+        attributes.extend(DOCKER_API_MINORS.map(|minor| (api(minor), None)));
         attributes.insert("ecs.os-type".to_owned(), Some("linux".to_owned()));
         attributes.insert("ecs.os-family".to_owned(), Some("LINUX".to_owned()));
         attributes.insert("ecs.cpu-architecture".to_owned(), Some(cpu_architecture().to_owned()));

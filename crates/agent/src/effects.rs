@@ -1,49 +1,56 @@
 //! Commands into effects, effects into facts.
 
 use crate::backoff::Backoff;
-use crate::blueprint::{Blueprint, Networking};
+use crate::blueprint::{Blueprint, Container, Networking, Surroundings, container_spec};
 use crate::host::Host;
-use crate::spec::container_spec;
-use agent_driver::{Attached, Image, PullPolicy, RuntimeError, RuntimeId, StopSignal};
+use agent_driver::{
+    Attached, ExecEnd, Image, Mount, MountSource, NetworkError, PortBinding, PullPolicy, RuntimeError,
+    RuntimeId, Sandbox, StopSignal, VolumeSource, VolumeSpec,
+};
 use core_task::report::Report;
-use core_task::run::{Command, Exit, Fact, Signal, StartError};
+use core_task::run::{Command, Exit, Fact, Outcome, Signal, StartError};
 use model::Timestamp;
+use model::reason::ContainerError;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::OnceCell;
 
 /// What one task's effects share: nothing here is needed to recover.
 pub(crate) struct Effects {
     pub(crate) host: Arc<Host>,
     pub(crate) blueprint: Arc<Blueprint>,
-    found: Mutex<Found>,
+    found: Found,
 }
 
 /// What earlier effects found out and later ones need; found out again after a restart.
 #[derive(Default)]
 struct Found {
-    images: BTreeMap<usize, Image>,
-    has_cgroup: bool,
-    attached: Option<Attached>,
+    images: Mutex<BTreeMap<usize, Image>>,
+    probes: Mutex<BTreeMap<usize, ExecEnd>>,
+    sandbox: OnceCell<Sandbox>,
+    attached: OnceCell<Attached>,
+    volumes: OnceCell<Vec<MountSource>>,
 }
 
 impl Effects {
     pub(crate) fn new(host: Arc<Host>, blueprint: Arc<Blueprint>) -> Self {
-        Self { host, blueprint, found: Mutex::default() }
+        Self { host, blueprint, found: Found::default() }
     }
 
     /// Carries out one command. `None` when it leads to no fact. `report` is what [`Command::Report`] sends.
     pub(crate) async fn carry_out(&self, command: Command, report: Option<Report>) -> Option<Fact> {
-        let drivers = &self.host.drivers;
-        let task = &self.blueprint.id;
         match command {
             Command::EnsureTask => Some(self.ensure_task().await),
             Command::AttachNetwork => Some(self.attach().await),
+            Command::EnsureVolumes => Some(self.make_volumes().await),
             Command::PullImage(n) => Some(self.pull(n).await),
             Command::PrepareLog(n) => Some(self.prepare_log(n).await),
             Command::Start(n) => Some(self.start(n).await),
-            Command::Watch(n) => Some(self.watch(n).await),
+            Command::Restart(n, attempt) => Some(self.restart(n, attempt).await),
+            Command::Watch(n, restarts) => Some(self.watch(n, restarts).await),
+            Command::Probe(n, probe) => Some(self.probe(n, probe).await),
             Command::FollowLog(n) => {
                 self.follow_log(n).await;
                 None
@@ -58,17 +65,8 @@ impl Effects {
                 Some(Fact::TimerFired(timer))
             }
             Command::FinishLog(n) => Some(self.finish_log(n).await),
-            Command::Remove(n) => {
-                self.until_done("remove a container", || drivers.runtime.remove(self.id(n))).await;
-                Some(Fact::Removed(n))
-            }
-            Command::DetachNetwork => {
-                self.until_done("detach a network", || drivers.network.detach(task)).await;
-                Some(Fact::NetworkDetached)
-            }
-            Command::RemoveTask => {
-                self.until_done("remove a task's cgroup", || drivers.runtime.remove_task(task)).await;
-                Some(Fact::TaskRemoved)
+            Command::Remove(_) | Command::DetachNetwork | Command::ReleaseVolumes | Command::RemoveTask => {
+                self.take_away(command).await
             }
             Command::Report(_) => {
                 let report = report?;
@@ -78,17 +76,57 @@ impl Effects {
         }
     }
 
+    /// For what has to be gone in the end.
+    async fn take_away(&self, command: Command) -> Option<Fact> {
+        let drivers = &self.host.drivers;
+        let task = &self.blueprint.id;
+        match command {
+            Command::Remove(n) => {
+                self.until_done("remove a container", || drivers.runtime.remove(self.id(n))).await;
+                Some(Fact::Removed(n))
+            }
+            Command::DetachNetwork => {
+                self.until_done("detach a network", || drivers.network.detach(task)).await;
+                Some(Fact::NetworkDetached)
+            }
+            Command::ReleaseVolumes => {
+                self.until_done("release volumes", || drivers.volumes.release(task)).await;
+                Some(Fact::VolumesReleased)
+            }
+            Command::RemoveTask => {
+                self.until_done("remove a task's cgroup", || drivers.runtime.remove_task(task)).await;
+                Some(Fact::TaskRemoved)
+            }
+            _ => None,
+        }
+    }
+
     async fn ensure_task(&self) -> Fact {
-        match self.ensure_cgroup().await {
-            Ok(()) => Fact::TaskReady,
+        match self.sandbox().await {
+            Ok(_) => Fact::TaskReady,
             Err(error) => Fact::TaskFailed(error),
         }
     }
 
+    /// Docker makes a bridge's endpoints when it starts a container, and ECS has its words for that.
     async fn attach(&self) -> Fact {
-        match self.ensure_attached().await {
-            Ok(_) => Fact::NetworkAttached,
-            Err(error) => Fact::NetworkFailed(error),
+        let error = match self.attached().await {
+            Ok(_) => return Fact::NetworkAttached,
+            Err(error) => error,
+        };
+        let name = match (&self.blueprint.networking, &error) {
+            (Networking::Bridge(_), _) | (_, NetworkError::PortTaken { .. }) => {
+                ContainerError::CannotStartContainer
+            }
+            _ => ContainerError::ResourceInitialization,
+        };
+        Fact::NetworkFailed(name, error.to_string())
+    }
+
+    async fn make_volumes(&self) -> Fact {
+        match self.volumes().await {
+            Ok(_) => Fact::VolumesReady,
+            Err(error) => Fact::VolumesFailed(error),
         }
     }
 
@@ -97,7 +135,7 @@ impl Effects {
         match self.host.drivers.images.ensure(reference, PullPolicy::Default).await {
             Ok(image) => {
                 let digest = image.digest.clone();
-                self.found().images.insert(n, image);
+                self.images().insert(n, image);
                 Fact::Pulled(n, digest)
             }
             Err(error) => Fact::PullFailed(n, error.to_string()),
@@ -113,41 +151,67 @@ impl Effects {
     }
 
     async fn start(&self, n: usize) -> Fact {
-        let cannot = |text: String| Fact::StartFailed(n, StartError::Create(text));
-        let image = match self.image(n).await {
-            Ok(image) => image,
-            Err(error) => return cannot(error),
-        };
-        if let Err(error) = self.ensure_cgroup().await {
-            return cannot(error);
-        }
-        let attached = match &self.blueprint.networking {
-            Networking::Awsvpc { .. } => match self.ensure_attached().await {
-                Ok(attached) => Some(attached),
-                Err(error) => return cannot(error),
-            },
-            Networking::Host | Networking::Isolated => None,
-        };
-        let hostname = &self.host.config.hostname;
-        let spec = match container_spec(&self.blueprint, n, &image, attached.as_ref(), hostname) {
-            Ok(spec) => spec,
-            Err(error) => return cannot(error.to_string()),
-        };
-        match self.host.drivers.runtime.start(spec).await {
+        match self.try_start(n).await {
             Ok(()) => Fact::Started(n),
-            Err(RuntimeError::Start(text)) => Fact::StartFailed(n, StartError::Start(text)),
-            Err(error) => cannot(error.to_string()),
+            Err(error) => Fact::StartFailed(n, error),
         }
     }
 
-    async fn watch(&self, n: usize) -> Fact {
+    async fn try_start(&self, n: usize) -> Result<(), StartError> {
+        let container = &self.blueprint.containers[n];
+        let image = self.image(n).await.map_err(StartError::Create)?;
+        self.sandbox().await.map_err(StartError::Create)?;
+        let has_network = self.blueprint.spec.has_network;
+        let attached = match has_network {
+            true => Some(self.attached().await.map_err(|error| StartError::Create(error.to_string()))?),
+            false => None,
+        };
+        let found = Surroundings {
+            image: &image,
+            attached,
+            volumes: self.volumes().await.map_err(StartError::Create)?,
+            image_volumes: self.image_volumes(n).await.map_err(StartError::Create)?,
+            gpu_devices: self.host.gpus.devices(&container.gpus).map_err(StartError::Create)?,
+            host_name: &self.host.config.hostname,
+        };
+        let spec = container_spec(&self.blueprint, n, found);
+        let spec = spec.map_err(|error| StartError::Create(error.to_string()))?;
+        self.host.drivers.runtime.start(spec).await.map_err(start_error)
+    }
+
+    /// A container that is not there any more cannot have an exit code either.
+    async fn restart(&self, n: usize, attempt: u32) -> Fact {
+        match self.host.drivers.runtime.restart(self.id(n), attempt).await {
+            Ok(()) => Fact::Started(n),
+            Err(RuntimeError::NotFound(_)) => Fact::Lost(n),
+            Err(error) => Fact::StartFailed(n, start_error(error)),
+        }
+    }
+
+    async fn watch(&self, n: usize, restarts: u32) -> Fact {
         match self.host.drivers.runtime.wait(self.id(n)).await {
-            Ok(exit) => Fact::Exited(n, exit_of(exit)),
+            Ok(exit) => Fact::Exited(n, restarts, exit_of(exit)),
             Err(error) => {
                 tracing::warn!(container = %self.id(n), %error, "a container was lost");
                 Fact::Lost(n)
             }
         }
+    }
+
+    /// A check that cannot be executed has failed, as in Docker.
+    async fn probe(&self, n: usize, probe: u64) -> Fact {
+        let began_at = self.host.now();
+        let Some(health) = &self.blueprint.containers[n].health else {
+            return Fact::Probed(n, probe, Outcome { passed: true, began_at });
+        };
+        let end = self.host.drivers.runtime.exec(self.id(n), &health.exec).await;
+        let end = end.unwrap_or_else(|error| ExecEnd { code: Some(-1), output: error.to_string() });
+        let passed = end.code == Some(0);
+        if !passed {
+            tracing::debug!(container = %self.id(n), code = end.code, "a health check failed");
+        }
+        self.probes().insert(n, end);
+        Fact::Probed(n, probe, Outcome { passed, began_at })
     }
 
     async fn signal(&self, n: usize, signal: Signal) {
@@ -183,34 +247,106 @@ impl Effects {
 
     /// The image that was pulled; after a restart, the one that is on the host.
     async fn image(&self, n: usize) -> Result<Image, String> {
-        if let Some(image) = self.found().images.get(&n) {
+        if let Some(image) = self.images().get(&n) {
             return Ok(image.clone());
         }
         let reference = &self.blueprint.containers[n].image;
         let found = self.host.drivers.images.ensure(reference, PullPolicy::PreferCached).await;
-        found.map_err(|error| error.to_string())
+        let image = found.map_err(|error| error.to_string())?;
+        self.images().insert(n, image.clone());
+        Ok(image)
     }
 
-    async fn ensure_cgroup(&self) -> Result<(), String> {
-        if self.found().has_cgroup {
-            return Ok(());
-        }
-        let ensured = self.host.drivers.runtime.ensure_task(&self.blueprint.id, &self.blueprint.limits).await;
-        ensured.map_err(|error| error.to_string())?;
-        self.found().has_cgroup = true;
-        Ok(())
-    }
-
-    async fn ensure_attached(&self) -> Result<Attached, String> {
-        if let Some(attached) = &self.found().attached {
-            return Ok(attached.clone());
-        }
-        let Networking::Awsvpc { spec, .. } = &self.blueprint.networking else {
-            return Err("the task has no network of its own".to_owned());
+    async fn sandbox(&self) -> Result<&Sandbox, String> {
+        let ensure = || async {
+            let ensured = self.host.drivers.runtime.ensure_task(&self.blueprint.task).await;
+            ensured.map_err(|error| error.to_string())
         };
-        let attached = self.host.drivers.network.attach(spec).await.map_err(|error| error.to_string())?;
-        self.found().attached = Some(attached.clone());
-        Ok(attached)
+        self.found.sandbox.get_or_try_init(ensure).await
+    }
+
+    /// Asked for after a restart too, when it answers as before; never once the network was detached.
+    async fn attached(&self) -> Result<&Attached, NetworkError> {
+        let ensure = || async {
+            let drivers = &self.host.drivers;
+            let sandbox = match drivers.runtime.makes_network_namespaces() {
+                true => self.sandbox().await.map_err(NetworkError::Host)?.netns.clone(),
+                false => None,
+            };
+            let spec = self.blueprint.networking.to_attach(sandbox);
+            let none = || NetworkError::Host("the task has no network of its own".to_owned());
+            drivers.network.attach(&spec.ok_or_else(none)?).await
+        };
+        self.found.attached.get_or_try_init(ensure).await
+    }
+
+    /// Learns after a restart which ports the network has, as long as nothing can take it away.
+    pub(crate) async fn recall_network(&self) {
+        if let Err(error) = self.attached().await {
+            tracing::warn!(task = self.blueprint.id, %error, "a task's network cannot be told");
+        }
+    }
+
+    async fn volumes(&self) -> Result<&Vec<MountSource>, String> {
+        let ensure = || async {
+            let mut sources = Vec::new();
+            for volume in &self.blueprint.volumes {
+                let source = self.host.drivers.volumes.ensure(volume).await;
+                sources.push(source.map_err(|error| format!("volume {}: {error}", volume.name))?);
+            }
+            Ok(sources)
+        };
+        self.found.volumes.get_or_try_init(ensure).await
+    }
+
+    /// What images declare as volumes, the container's own and those of containers whose mounts it repeats.
+    async fn image_volumes(&self, n: usize) -> Result<Vec<Mount>, String> {
+        let container = &self.blueprint.containers[n];
+        let own = container.needs_image_volumes.then_some((n, false));
+        let mut mounts = Vec::new();
+        for (of, read_only) in own.into_iter().chain(container.volume_sources.iter().copied()) {
+            for target in self.image(of).await?.config.volumes {
+                let volume = VolumeSpec {
+                    task: self.blueprint.id.clone(),
+                    name: format!("{target} of container {of}"),
+                    source: VolumeSource::Task,
+                };
+                let source = self.host.drivers.volumes.ensure(&volume).await;
+                let source = source.map_err(|error| format!("volume {target}: {error}"))?;
+                mounts.push(Mount { source, target, read_only, copy_up: true });
+            }
+        }
+        Ok(mounts)
+    }
+
+    /// Ports of the host that lead to a container, as far as they are known.
+    pub(crate) fn bindings(&self, container: &Container) -> &[PortBinding] {
+        match self.found.attached.get() {
+            Some(Attached::Containers(endpoints)) => {
+                endpoints.get(&container.draft.id).map_or(&[], |endpoint| &endpoint.bindings)
+            }
+            _ => &[],
+        }
+    }
+
+    /// What the network driver answered.
+    pub(crate) fn known_network(&self) -> Option<&Attached> {
+        self.found.attached.get()
+    }
+
+    /// Where a volume of the task is, as far as that is known.
+    pub(crate) fn known_volume(&self, volume: usize) -> Option<&MountSource> {
+        self.found.volumes.get()?.get(volume)
+    }
+
+    /// The id of a container's image, as far as it is known.
+    pub(crate) fn known_image(&self, n: usize) -> Option<String> {
+        self.images().get(&n).map(|image| image.id.0.clone())
+    }
+
+    /// How a container's last health check ended.
+    pub(crate) fn last_probe(&self, n: usize) -> Option<ExecEnd> {
+        self.probes().get(&n).cloned()
     }
 
     /// For what has to succeed at last: tries again, ever more slowly.
@@ -227,11 +363,22 @@ impl Effects {
     }
 
     fn id(&self, n: usize) -> &RuntimeId {
-        &self.blueprint.containers[n].id
+        &self.blueprint.containers[n].draft.id
     }
 
-    fn found(&self) -> MutexGuard<'_, Found> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    fn images(&self) -> MutexGuard<'_, BTreeMap<usize, Image>> {
+        self.found.images.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn probes(&self) -> MutexGuard<'_, BTreeMap<usize, ExecEnd>> {
+        self.found.probes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn start_error(error: RuntimeError) -> StartError {
+    match error {
+        RuntimeError::Start(text) => StartError::Start(text),
+        error => StartError::Create(error.to_string()),
     }
 }
 

@@ -1,11 +1,13 @@
 //! What every part of the agent works with: drivers, upstream, memory, time.
 
 use crate::backoff::Backoff;
+use crate::blueprint::Gpus;
 use crate::config::AgentConfig;
 use crate::ledger::Ledger;
+use crate::meter::Meter;
 use crate::upstream::Upstream;
 use crate::vault::Vault;
-use agent_driver::{Images, Logs, Network, Runtime};
+use agent_driver::{Images, Logs, Network, Runtime, Volumes};
 use core_task::report::Report;
 use model::Timestamp;
 use model::time::{Clock, IdSource};
@@ -20,6 +22,8 @@ pub struct Drivers {
     pub images: Arc<dyn Images>,
     /// Makes networks.
     pub network: Arc<dyn Network>,
+    /// Keeps volumes.
+    pub volumes: Arc<dyn Volumes>,
     /// Ships lines.
     pub logs: Arc<dyn Logs>,
 }
@@ -27,6 +31,8 @@ pub struct Drivers {
 pub(crate) struct Host {
     pub(crate) config: AgentConfig,
     pub(crate) drivers: Drivers,
+    pub(crate) gpus: Gpus,
+    pub(crate) meter: Meter,
     pub(crate) upstream: Arc<dyn Upstream>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) vault: Vault,

@@ -26,11 +26,11 @@ mod effects;
 pub mod fake;
 mod host;
 mod ledger;
-mod log_options;
+mod metadata;
+mod meter;
 mod session;
 mod sink;
 mod socket;
-mod spec;
 mod task;
 mod tasks;
 mod telemetry;
@@ -46,7 +46,7 @@ pub use host::Drivers;
 pub use ledger::{FileLedger, Instance, Ledger, LedgerError, Record};
 pub use sink::WireSink;
 pub use tasks::AdoptError;
-pub use upstream::{Endpoints, Link, LinkEnd, Registration, Upstream, UpstreamError};
+pub use upstream::{Endpoints, Link, LinkEnd, ProtectionChange, Registration, Upstream, UpstreamError};
 pub use vault::Vault;
 
 /// The agent's version, as it registers and opens its links.

@@ -1,10 +1,13 @@
 //! One task: facts in, commands out, the ledger before the effects.
 
 use crate::backoff::Backoff;
+use crate::blueprint::Networking;
 use crate::effects::Effects;
 use crate::ledger::Record;
+use agent_driver::{PortBinding, Protocol};
 use core_task::report::{Report, ReportedStatus};
-use core_task::run::{Command, Desired, Fact, step};
+use core_task::run::{Command, Fact, Resource, State, step};
+use model::task::{HealthStatus, NetworkBinding};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -24,7 +27,10 @@ pub(crate) struct TaskShell {
     record: Record,
     mail: mpsc::UnboundedReceiver<Mail>,
     sender: mpsc::UnboundedSender<Mail>,
-    desired: watch::Sender<Desired>,
+    /// What others may see of it.
+    seen: watch::Sender<Arc<State>>,
+    /// Counts changes of health, of all tasks.
+    health_changes: watch::Sender<u64>,
     issued: BTreeMap<Command, AbortHandle>,
     running: JoinSet<()>,
     status: ReportedStatus,
@@ -43,12 +49,13 @@ impl TaskShell {
         effects: Arc<Effects>,
         record: Record,
         mail: (mpsc::UnboundedSender<Mail>, mpsc::UnboundedReceiver<Mail>),
-        desired: watch::Sender<Desired>,
+        seen: watch::Sender<Arc<State>>,
+        health_changes: watch::Sender<u64>,
     ) -> Self {
         let (sender, mail) = mail;
         let status = record.state.status();
         let (issued, running) = (BTreeMap::new(), JoinSet::new());
-        Self { effects, record, mail, sender, desired, issued, running, status }
+        Self { effects, record, mail, sender, seen, health_changes, issued, running, status }
     }
 
     /// Runs the task to its end. `found` is what a restarted agent saw on the host.
@@ -58,6 +65,7 @@ impl TaskShell {
             step(&mut self.record.state, fact, self.effects.host.now());
         }
         batch.begin = self.record.state.outstanding();
+        self.recall(&batch).await;
         self.execute(batch).await;
         while !self.record.state.is_over() {
             // Never None: the shell holds a sender itself.
@@ -94,7 +102,7 @@ impl TaskShell {
 
     /// What does not need the ledger goes on while it is written.
     async fn execute(&mut self, batch: Batch) {
-        self.desired.send_replace(self.record.state.desired);
+        self.show();
         self.note_status();
         let (later, at_once): (Vec<Command>, Vec<Command>) =
             batch.begin.into_iter().partition(|command| command.needs_ledger());
@@ -127,9 +135,32 @@ impl TaskShell {
         let mut report = self.record.state.next_report()?;
         let containers = self.record.state.observed.containers.iter().zip(&self.effects.blueprint.containers);
         for (told, (seen, container)) in report.containers.iter_mut().zip(containers) {
-            told.runtime_id = seen.was_started.then(|| container.id.0.clone());
+            told.runtime_id = seen.was_started.then(|| container.draft.id.0.clone());
+            told.network_bindings = self.effects.bindings(container).iter().map(network_binding).collect();
         }
         Some(report)
+    }
+
+    /// A bridge's endpoints that an earlier agent has attached are asked for again, so that their ports can be told;
+    /// unless they are about to be detached.
+    async fn recall(&self, batch: &Batch) {
+        let is_held = self.record.state.observed.network == Resource::Ready;
+        let is_bridge = matches!(self.effects.blueprint.networking, Networking::Bridge(_));
+        if is_bridge && is_held && !batch.begin.contains(&Command::DetachNetwork) {
+            self.effects.recall_network().await;
+        }
+    }
+
+    /// Lets others see how it is.
+    fn show(&self) {
+        let health = |state: &State| -> Vec<Option<HealthStatus>> {
+            state.observed.containers.iter().map(|c| c.health.as_ref().map(|h| h.status)).collect()
+        };
+        let state = Arc::new(self.record.state.clone());
+        let before = self.seen.send_replace(state.clone());
+        if health(&before) != health(&state) {
+            self.health_changes.send_modify(|n| *n += 1);
+        }
     }
 
     /// Nothing goes on before it is durable, however long the disk is full.
@@ -149,5 +180,23 @@ impl TaskShell {
             let task = &self.effects.blueprint.id;
             tracing::info!(task, from = from.as_str(), to = status.as_str(), "task changed");
         }
+    }
+}
+
+/// As the API writes it: ports alone, or ranges.
+fn network_binding(binding: &PortBinding) -> NetworkBinding {
+    let is_single = binding.container_first == binding.container_last;
+    let single = |port: u16| is_single.then_some(port);
+    let range = |first: u16, last: u16| (!is_single).then(|| format!("{first}-{last}"));
+    NetworkBinding {
+        bind_ip: binding.bind_ip.to_string(),
+        container_port: single(binding.container_first),
+        host_port: single(binding.host_first),
+        container_port_range: range(binding.container_first, binding.container_last),
+        host_port_range: range(binding.host_first, binding.host_last),
+        protocol: match binding.protocol {
+            Protocol::Tcp => model::container::Protocol::Tcp,
+            Protocol::Udp => model::container::Protocol::Udp,
+        },
     }
 }

@@ -6,10 +6,11 @@ use crate::host::Host;
 use crate::ledger::{LedgerError, Record};
 use crate::task::{Mail, TaskShell};
 use acs::payload;
-use agent_driver::{RuntimeError, RuntimeState, Seen};
+use agent_driver::{RuntimeError, RuntimeState, Seen, VolumeError};
 use core_task::report::{Report, ReportedStatus};
-use core_task::run::{Desired, Fact, State};
+use core_task::run::{Desired, Fact, Phase, State};
 use model::Timestamp;
+use model::reason::{ContainerError, STOP_OF_UNKNOWN_TASK};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +26,7 @@ pub(crate) struct Tasks {
     known: Mutex<BTreeMap<String, Known>>,
     shells: Mutex<JoinSet<()>>,
     live: watch::Sender<usize>,
+    health_changes: watch::Sender<u64>,
 }
 
 enum Known {
@@ -34,16 +36,28 @@ enum Known {
 
 #[derive(Clone)]
 struct Handle {
-    arn: String,
+    effects: Arc<Effects>,
     mail: mpsc::UnboundedSender<Mail>,
-    desired: watch::Receiver<Desired>,
+    seen: watch::Receiver<Arc<State>>,
+}
+
+/// A task that is not over, as it was when it was looked at.
+pub(crate) struct LiveTask {
+    pub(crate) effects: Arc<Effects>,
+    pub(crate) state: Arc<State>,
+}
+
+impl LiveTask {
+    pub(crate) fn blueprint(&self) -> &Blueprint {
+        &self.effects.blueprint
+    }
 }
 
 /// Why a task was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AcceptError {
     /// It never can be. The text is the reason to report.
-    #[error("UnrecogniedTaskError: Error loading task - {0}")]
+    #[error("{name}: Error loading task - {0}", name = ContainerError::UnrecognisedTask.as_str())]
     Unacceptable(#[from] Unacceptable),
     /// It could not be written down.
     #[error(transparent)]
@@ -52,8 +66,8 @@ pub(crate) enum AcceptError {
 
 impl Tasks {
     pub(crate) fn new(host: Arc<Host>, live: watch::Sender<usize>) -> Arc<Self> {
-        let (known, shells) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { host, known, shells, live })
+        let (known, shells, health_changes) = (Mutex::default(), Mutex::default(), watch::Sender::new(0));
+        Arc::new(Self { host, known, shells, live, health_changes })
     }
 
     /// Adopts what the ledger knows and removes from the host what it does not.
@@ -83,6 +97,7 @@ impl Tasks {
             runtime.remove_task(task).await?;
         }
         self.detach_unknown().await?;
+        self.release_unknown().await?;
         self.forget_old().await;
         Ok(())
     }
@@ -92,15 +107,20 @@ impl Tasks {
         // Of what ran before a reboot the host may know nothing.
         let is_same_boot = record.boot_id == self.host.ledger.boot_id();
         record.boot_id = self.host.ledger.boot_id().to_owned();
-        let fact = |n: usize| match seen.iter().find(|s| s.id == blueprint.containers[n].id).map(|s| s.state)
-        {
-            None | Some(RuntimeState::Unstarted) if is_same_boot => Fact::Absent(n),
-            None | Some(RuntimeState::Unstarted) => Fact::Lost(n),
-            Some(RuntimeState::Running) => Fact::Started(n),
-            Some(RuntimeState::Exited(exit)) => Fact::Exited(n, exit_of(exit)),
-            Some(RuntimeState::Lost) => Fact::Lost(n),
+        let fact = |n: usize| {
+            let container = &record.state.observed.containers[n];
+            let is_restarting = container.phase == Phase::Restarting;
+            match seen.iter().find(|s| s.id == blueprint.containers[n].draft.id).map(|s| s.state) {
+                // The restart is outstanding, and will be asked for.
+                Some(RuntimeState::Unstarted) if is_same_boot && is_restarting => None,
+                None | Some(RuntimeState::Unstarted) if is_same_boot => Some(Fact::Absent(n)),
+                None | Some(RuntimeState::Unstarted) => Some(Fact::Lost(n)),
+                Some(RuntimeState::Running) => Some(Fact::Started(n)),
+                Some(RuntimeState::Exited(exit)) => Some(Fact::Exited(n, container.restarts, exit_of(exit))),
+                Some(RuntimeState::Lost) => Some(Fact::Lost(n)),
+            }
         };
-        let found = (0..blueprint.containers.len()).map(fact).collect();
+        let found = (0..blueprint.containers.len()).filter_map(fact).collect();
         self.spawn(Arc::new(blueprint), record, found);
     }
 
@@ -110,6 +130,17 @@ impl Tasks {
             if !matches!(self.known().get(&task), Some(Known::Live(_))) {
                 tracing::warn!(task, "an unknown task's network is removed");
                 network.detach(&task).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn release_unknown(&self) -> Result<(), AdoptError> {
+        let volumes = &self.host.drivers.volumes;
+        for task in volumes.list().await? {
+            if !matches!(self.known().get(&task), Some(Known::Live(_))) {
+                tracing::warn!(task, "an unknown task's volumes are removed");
+                volumes.release(&task).await?;
             }
         }
         Ok(())
@@ -157,15 +188,14 @@ impl Tasks {
                     let _ = answered.await;
                 }
             }
-            None => self
-                .report_stopped(task_arn, "TaskStateError: Agent could not progress task's state to stopped"),
+            None => self.report_stopped(task_arn, &ContainerError::TaskState.because(STOP_OF_UNKNOWN_TASK)),
         }
     }
 
     /// Stops every task that is not over.
     pub(crate) async fn stop_all(self: &Arc<Self>) {
         let live = |known: &Known| match known {
-            Known::Live(handle) => Some(handle.arn.clone()),
+            Known::Live(handle) => Some(handle.effects.blueprint.arn.clone()),
             Known::Over(_) => None,
         };
         let arns: Vec<String> = self.known().values().filter_map(live).collect();
@@ -189,7 +219,9 @@ impl Tasks {
     pub(crate) fn wanted_running(&self) -> Vec<String> {
         let known = self.known();
         let running = known.values().filter_map(|known| match known {
-            Known::Live(handle) if *handle.desired.borrow() == Desired::Running => Some(handle.arn.clone()),
+            Known::Live(handle) if handle.seen.borrow().desired == Desired::Running => {
+                Some(handle.effects.blueprint.arn.clone())
+            }
             _ => None,
         });
         running.collect()
@@ -200,15 +232,30 @@ impl Tasks {
         matches!(self.known().get(id), Some(Known::Live(_)))
     }
 
+    /// Every task that is not over.
+    pub(crate) fn live_tasks(&self) -> Vec<LiveTask> {
+        self.known().values().filter_map(Known::live).collect()
+    }
+
+    /// A task that is not over.
+    pub(crate) fn live_task(&self, id: &str) -> Option<LiveTask> {
+        self.known().get(id).and_then(Known::live)
+    }
+
+    /// Counts changes of containers' health.
+    pub(crate) fn health_changes(&self) -> watch::Receiver<u64> {
+        self.health_changes.subscribe()
+    }
+
     fn spawn(self: &Arc<Self>, blueprint: Arc<Blueprint>, record: Record, found: Vec<Fact>) {
         let (sender, mail) = mpsc::unbounded_channel();
-        let (desired, desired_seen) = watch::channel(record.state.desired);
-        let handle = Handle { arn: blueprint.arn.clone(), mail: sender.clone(), desired: desired_seen };
-        self.known().insert(blueprint.id.clone(), Known::Live(handle));
-        self.live.send_modify(|n| *n += 1);
+        let (show, seen) = watch::channel(Arc::new(record.state.clone()));
         let id = blueprint.id.clone();
         let effects = Arc::new(Effects::new(self.host.clone(), blueprint));
-        let shell = TaskShell::new(effects, record, (sender, mail), desired);
+        let handle = Handle { effects: effects.clone(), mail: sender.clone(), seen };
+        self.known().insert(id.clone(), Known::Live(handle));
+        self.live.send_modify(|n| *n += 1);
+        let shell = TaskShell::new(effects, record, (sender, mail), show, self.health_changes.clone());
         // The set of shells belongs to the tasks; a shell that held them would keep itself alive.
         let tasks = Arc::downgrade(self);
         let mut shells = self.shells();
@@ -224,6 +271,9 @@ impl Tasks {
     async fn ended(&self, id: &str) {
         tracing::info!(task = id, "task is over");
         self.host.vault.forget(id);
+        if let Some(task) = self.live_task(id) {
+            task.blueprint().containers.iter().for_each(|c| self.host.meter.forget(&c.draft.id));
+        }
         self.known().insert(id.to_owned(), Known::Over(self.host.now()));
         self.live.send_modify(|n| *n -= 1);
         self.forget_old().await;
@@ -258,6 +308,17 @@ impl Tasks {
     }
 }
 
+impl Known {
+    fn live(&self) -> Option<LiveTask> {
+        match self {
+            Self::Live(handle) => {
+                Some(LiveTask { effects: handle.effects.clone(), state: handle.seen.borrow().clone() })
+            }
+            Self::Over(_) => None,
+        }
+    }
+}
+
 /// Why a restarted agent cannot take over.
 #[derive(Debug, thiserror::Error)]
 pub enum AdoptError {
@@ -273,4 +334,7 @@ pub enum AdoptError {
     /// The network.
     #[error("the host's networks cannot be listed: {0}")]
     Network(#[from] agent_driver::NetworkError),
+    /// The volumes.
+    #[error("the host's volumes cannot be listed: {0}")]
+    Volumes(#[from] VolumeError),
 }

@@ -2,6 +2,7 @@
 
 use acs::RefusalKind;
 use acs::link::{AcsQuery, TcsQuery};
+use agent_metadata::ProtectionAnswer;
 use async_trait::async_trait;
 use core_task::report::Report;
 use model::instance::Resources;
@@ -16,6 +17,15 @@ pub trait Upstream: Send + Sync {
     async fn discover(&self, cluster: &str, instance_arn: &str) -> Result<Endpoints, UpstreamError>;
     /// SubmitTaskStateChange.
     async fn submit(&self, cluster: &str, task_arn: &str, report: &Report) -> Result<(), UpstreamError>;
+    /// ListTagsForResource.
+    async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, UpstreamError>;
+    /// GetTaskProtection of one task; UpdateTaskProtection when something is to change.
+    async fn protection(
+        &self,
+        cluster: &str,
+        task_arn: &str,
+        change: Option<ProtectionChange>,
+    ) -> Result<ProtectionAnswer, UpstreamError>;
     /// Opens an ACS link.
     async fn open_acs(&self, endpoint: &str, query: &AcsQuery) -> Result<Box<dyn Link>, UpstreamError>;
     /// Opens a TCS link; what is sent over it is signed frame by frame.
@@ -57,6 +67,15 @@ pub struct Registration {
     pub resources: Resources,
 }
 
+/// What UpdateTaskProtection is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProtectionChange {
+    /// Protected from scale-in, or not any more.
+    pub enabled: bool,
+    /// For so long; ECS's default when absent.
+    pub expires_in_minutes: Option<i32>,
+}
+
 /// Where to open links.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints {
@@ -76,6 +95,8 @@ pub enum UpstreamError {
         code: String,
         /// In words.
         message: String,
+        /// The HTTP status.
+        status: u16,
     },
     /// An upgrade was refused.
     #[error("{kind:?}: {message}")]

@@ -1,11 +1,13 @@
 //! A control plane in memory: it tells agents what to run, and hears what they report.
 
-use crate::upstream::{Endpoints, Link, LinkEnd, Registration, Upstream, UpstreamError};
+use crate::upstream::{Endpoints, Link, LinkEnd, ProtectionChange, Registration, Upstream, UpstreamError};
 use acs::link::{AcsQuery, TcsQuery};
 use acs::payload::Task;
+use acs::tcs::TelemetryMessage;
 use acs::{
     AgentMessage, PayloadMessage, ServerMessage, TaskIdentifier, TaskManifestMessage, TaskStopVerificationAck,
 };
+use agent_metadata::{Protection, ProtectionAnswer};
 use async_trait::async_trait;
 use core_task::report::{Report, ReportedStatus};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +34,7 @@ struct State {
     reports: Vec<(String, Report)>,
     link: Option<mpsc::UnboundedSender<String>>,
     registrations: Vec<Registration>,
+    telemetry: Vec<TelemetryMessage>,
     /// Of links so far: the manifests' timeline.
     count: i64,
     ids: u64,
@@ -95,6 +98,11 @@ impl FakeControl {
     /// Whether a task's payload was acknowledged.
     pub fn is_acknowledged(&self, arn: &str) -> bool {
         self.lock().acknowledged.contains(arn)
+    }
+
+    /// Every telemetry frame, in order.
+    pub fn telemetry(&self) -> Vec<TelemetryMessage> {
+        self.lock().telemetry.clone()
     }
 
     /// Every registration.
@@ -277,8 +285,51 @@ impl Upstream for Arc<FakeControl> {
         Ok(Box::new(FakeLink { control: self.clone(), frames }))
     }
 
+    async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, UpstreamError> {
+        self.reachable()?;
+        Ok(BTreeMap::from([("of".to_owned(), arn.to_owned())]))
+    }
+
+    async fn protection(
+        &self,
+        _: &str,
+        task_arn: &str,
+        change: Option<ProtectionChange>,
+    ) -> Result<ProtectionAnswer, UpstreamError> {
+        self.reachable()?;
+        Ok(ProtectionAnswer::Protection(Protection {
+            task_arn: task_arn.to_owned(),
+            enabled: change.is_some_and(|change| change.enabled),
+            expires_unix_ms: None,
+        }))
+    }
+
     async fn open_tcs(&self, _: &str, _: &TcsQuery) -> Result<Box<dyn Link>, UpstreamError> {
-        // Telemetry proves nothing here; a link that never opens is the plainest fake of it.
-        std::future::pending().await
+        self.reachable()?;
+        Ok(Box::new(FakeTelemetry { control: self.clone() }))
     }
 }
+
+/// A TCS link that hears everything and acknowledges at its own pace, so that it never falls silent.
+struct FakeTelemetry {
+    control: Arc<FakeControl>,
+}
+
+#[async_trait]
+impl Link for FakeTelemetry {
+    async fn send(&mut self, text: String) -> Result<(), LinkEnd> {
+        self.control.reachable().map_err(|error| LinkEnd::Failed(error.to_string()))?;
+        let message = acs::decode(&text).map_err(|error| LinkEnd::Failed(error.to_string()))?;
+        self.control.change(|state| state.telemetry.push(message));
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<String, LinkEnd> {
+        tokio::time::sleep(HEARTBEAT).await;
+        Ok(String::new())
+    }
+
+    async fn close(&mut self, _: &str) {}
+}
+
+const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(30);

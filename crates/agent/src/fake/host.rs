@@ -2,13 +2,15 @@
 
 use crate::host::Drivers;
 use agent_driver::{
-    Attached, AwslogsSpec, ContainerSpec, Exit, Image, ImageConfig, ImageId, Images, LogError, Logs, Network,
-    NetworkError, NetworkSpec, PullError, PullPolicy, Runtime, RuntimeError, RuntimeId, RuntimeState, Seen,
-    StopSignal, TaskLimits,
+    Attached, BridgeSpec, ContainerSpec, Endpoint, ExecEnd, ExecSpec, Exit, Image, ImageConfig, ImageId,
+    Images, LogDestination, LogError, LogSpec, Logs, MountSource, Namespace, Network, NetworkError,
+    NetworkSpec, PortBinding, PullError, PullPolicy, Runtime, RuntimeError, RuntimeId, RuntimeState, Sandbox,
+    Seen, Stats, StopSignal, TaskSpec, VolumeError, VolumeSource, VolumeSpec, Volumes,
 };
 use async_trait::async_trait;
 use model::time::Clock;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,6 +29,10 @@ pub struct Behaviour {
     pub exit_code: i32,
     /// It needs SIGKILL.
     pub ignores_terminate: bool,
+    /// What its health checks exit with.
+    pub check_code: i32,
+    /// What its image declares as volumes.
+    pub volumes: Vec<String>,
 }
 
 /// What happens when an image is pulled.
@@ -43,7 +49,15 @@ pub enum Pull {
 impl Default for Behaviour {
     fn default() -> Self {
         let pull = Pull::After(Duration::from_millis(1));
-        Self { pull, start_error: None, run_for: None, exit_code: 0, ignores_terminate: false }
+        Self {
+            pull,
+            start_error: None,
+            run_for: None,
+            exit_code: 0,
+            ignores_terminate: false,
+            check_code: 0,
+            volumes: Vec::new(),
+        }
     }
 }
 
@@ -59,6 +73,13 @@ struct State {
     tasks: BTreeSet<String>,
     containers: BTreeMap<RuntimeId, Container>,
     networks: BTreeMap<String, NetworkSpec>,
+    /// Endpoints of bridges, as they were first answered.
+    bridges: BTreeMap<String, BTreeMap<RuntimeId, Endpoint>>,
+    /// Of each task that has volumes of its own, their names.
+    volumes: BTreeMap<String, BTreeSet<String>>,
+    next_address: u8,
+    taken_ports: BTreeSet<u16>,
+    makes_namespaces: bool,
     streams: BTreeSet<String>,
     finished_logs: BTreeSet<RuntimeId>,
     /// How often each container was really made.
@@ -68,8 +89,12 @@ struct State {
 struct Container {
     spec: ContainerSpec,
     behaviour: Behaviour,
+    restarts: u32,
     state: watch::Sender<RuntimeState>,
 }
+
+/// The first port that is chosen on a bridge.
+const DYNAMIC_PORT: u16 = 32_768;
 
 impl FakeHost {
     /// An empty host.
@@ -79,12 +104,50 @@ impl FakeHost {
 
     /// The drivers of this host.
     pub fn drivers(self: &Arc<Self>) -> Drivers {
-        Drivers { runtime: self.clone(), images: self.clone(), network: self.clone(), logs: self.clone() }
+        Drivers {
+            runtime: self.clone(),
+            images: self.clone(),
+            network: self.clone(),
+            volumes: self.clone(),
+            logs: self.clone(),
+        }
     }
 
     /// What containers of `image` do from now on.
     pub fn behave(&self, image: &str, behaviour: Behaviour) {
         self.lock().behaviours.insert(image.to_owned(), behaviour);
+    }
+
+    /// What the health checks of a container exit with from now on.
+    pub fn set_check(&self, id: &str, code: i32) {
+        if let Some(container) = self.lock().containers.get_mut(&RuntimeId(id.to_owned())) {
+            container.behaviour.check_code = code;
+        }
+    }
+
+    /// Another program has this port.
+    pub fn take_port(&self, port: u16) {
+        self.lock().taken_ports.insert(port);
+    }
+
+    /// The runtime makes namespaces of its own for tasks, as one under a virtual machine does.
+    pub fn make_namespaces(&self) {
+        self.lock().makes_namespaces = true;
+    }
+
+    /// A volume of a task that no agent knows.
+    pub fn leave_volume(&self, task: &str) {
+        self.lock().volumes.entry(task.to_owned()).or_default().insert("left".to_owned());
+    }
+
+    /// The names of a task's volumes.
+    pub fn volumes(&self, task: &str) -> Vec<String> {
+        self.lock().volumes.get(task).into_iter().flatten().cloned().collect()
+    }
+
+    /// What a task's network was asked to be.
+    pub fn network(&self, task: &str) -> Option<NetworkSpec> {
+        self.lock().networks.get(task).cloned()
     }
 
     /// How often each container's program was executed.
@@ -100,7 +163,8 @@ impl FakeHost {
     /// Whether the host holds nothing of any task.
     pub fn is_empty(&self) -> bool {
         let state = self.lock();
-        state.tasks.is_empty() && state.containers.is_empty() && state.networks.is_empty()
+        let nothing_runs = state.tasks.is_empty() && state.containers.is_empty();
+        nothing_runs && state.networks.is_empty() && state.volumes.is_empty()
     }
 
     /// The tasks that have a network.
@@ -139,6 +203,7 @@ impl FakeHost {
         let mut state = self.lock();
         state.containers.clear();
         state.networks.clear();
+        state.bridges.clear();
         state.tasks.clear();
     }
 
@@ -154,31 +219,111 @@ impl FakeHost {
     fn make(&self, spec: ContainerSpec, behaviour: Behaviour) {
         let id = spec.id.clone();
         let (sender, _) = watch::channel(RuntimeState::Running);
-        if let Some(run_for) = behaviour.run_for {
-            let (state, clock, code) = (sender.clone(), self.clock.clone(), behaviour.exit_code);
-            tokio::spawn(async move {
-                tokio::time::sleep(run_for).await;
-                let exit = Exit { code, at_unix_ms: clock.now().0, oom_killed: false };
-                state.send_if_modified(|state| {
-                    let ends = *state == RuntimeState::Running;
-                    if ends {
-                        *state = RuntimeState::Exited(exit);
-                    }
-                    ends
-                });
-            });
-        }
+        self.live(&behaviour, &sender);
         let mut state = self.lock();
         *state.made.entry(id.clone()).or_default() += 1;
-        state.containers.insert(id, Container { spec, behaviour, state: sender });
+        state.containers.insert(id, Container { spec, behaviour, restarts: 0, state: sender });
+    }
+
+    fn live(&self, behaviour: &Behaviour, sender: &watch::Sender<RuntimeState>) {
+        let Some(run_for) = behaviour.run_for else { return };
+        let (state, clock, code) = (sender.clone(), self.clock.clone(), behaviour.exit_code);
+        tokio::spawn(async move {
+            tokio::time::sleep(run_for).await;
+            let exit = Exit { code, at_unix_ms: clock.now().0, oom_killed: false };
+            state.send_if_modified(|state| {
+                let ends = *state == RuntimeState::Running;
+                if ends {
+                    *state = RuntimeState::Exited(exit);
+                }
+                ends
+            });
+        });
+    }
+}
+
+impl State {
+    /// The same endpoints whenever it is asked.
+    fn bridge(&mut self, spec: &BridgeSpec) -> Result<BTreeMap<RuntimeId, Endpoint>, NetworkError> {
+        if let Some(known) = self.bridges.get(&spec.task) {
+            return Ok(known.clone());
+        }
+        let mut endpoints = BTreeMap::new();
+        let mut next_port = DYNAMIC_PORT + 100 * u16::from(self.next_address);
+        for container in &spec.containers {
+            let mut bindings = Vec::new();
+            for port in &container.ports {
+                let first = port.host_first.unwrap_or(next_port);
+                let last = first + (port.container_last - port.container_first);
+                next_port = next_port.max(last + 1);
+                let bind_ip = Ipv4Addr::UNSPECIFIED;
+                if let Some(&taken) = self.taken_ports.range(first..=last).next() {
+                    return Err(NetworkError::PortTaken { address: (bind_ip, taken).into() });
+                }
+                bindings.push(PortBinding {
+                    bind_ip: bind_ip.into(),
+                    container_first: port.container_first,
+                    container_last: port.container_last,
+                    host_first: first,
+                    host_last: last,
+                    protocol: port.protocol,
+                });
+            }
+            self.next_address += 1;
+            let address = Some(Ipv4Addr::new(172, 17, 0, 1 + self.next_address));
+            let namespace = Namespace::Path(PathBuf::from(format!("/run/netns/{}", container.id)));
+            endpoints.insert(container.id.clone(), Endpoint { namespace, address, bindings });
+        }
+        self.bridges.insert(spec.task.clone(), endpoints.clone());
+        Ok(endpoints)
     }
 }
 
 #[async_trait]
 impl Runtime for FakeHost {
-    async fn ensure_task(&self, task: &str, _: &TaskLimits) -> Result<(), RuntimeError> {
-        self.lock().tasks.insert(task.to_owned());
+    fn makes_network_namespaces(&self) -> bool {
+        self.lock().makes_namespaces
+    }
+
+    async fn ensure_task(&self, task: &TaskSpec) -> Result<Sandbox, RuntimeError> {
+        let mut state = self.lock();
+        state.tasks.insert(task.id.clone());
+        let netns = state.makes_namespaces.then(|| PathBuf::from(format!("/sandbox/{}", task.id)));
+        Ok(Sandbox { netns })
+    }
+
+    async fn restart(&self, id: &RuntimeId, attempt: u32) -> Result<(), RuntimeError> {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let mut state = self.lock();
+        let state = &mut *state;
+        let container = state.containers.get_mut(id).ok_or_else(|| RuntimeError::NotFound(id.clone()))?;
+        if container.restarts < attempt {
+            container.restarts = attempt;
+            container.state.send_replace(RuntimeState::Running);
+            *state.made.entry(id.clone()).or_default() += 1;
+            self.live(&container.behaviour, &container.state);
+        }
         Ok(())
+    }
+
+    async fn exec(&self, id: &RuntimeId, _: &ExecSpec) -> Result<ExecEnd, RuntimeError> {
+        let state = self.lock();
+        let container = state.containers.get(id).ok_or_else(|| RuntimeError::NotFound(id.clone()))?;
+        Ok(ExecEnd { code: Some(container.behaviour.check_code), output: "checked".to_owned() })
+    }
+
+    async fn stats(&self, id: &RuntimeId) -> Result<Stats, RuntimeError> {
+        match self.lock().containers.contains_key(id) {
+            // Half of a core, all the time.
+            true => Ok(Stats {
+                at_unix_ms: self.clock.now().0,
+                cpu_total_ns: self.clock.now().0.unsigned_abs() * 500_000,
+                memory_bytes: 64 << 20,
+                memory_limit_bytes: 512 << 20,
+                ..Stats::default()
+            }),
+            false => Err(RuntimeError::NotFound(id.clone())),
+        }
     }
 
     async fn start(&self, spec: ContainerSpec) -> Result<(), RuntimeError> {
@@ -251,7 +396,7 @@ impl Images for FakeHost {
         Ok(Image {
             id: ImageId(format!("sha256:{reference}")),
             digest: Some(format!("sha256:{reference}")),
-            config: ImageConfig { cmd, ..ImageConfig::default() },
+            config: ImageConfig { cmd, volumes: self.behaviour(reference).volumes, ..ImageConfig::default() },
             layers: vec![PathBuf::from(reference)],
         })
     }
@@ -261,16 +406,34 @@ impl Images for FakeHost {
 impl Network for FakeHost {
     async fn attach(&self, spec: &NetworkSpec) -> Result<Attached, NetworkError> {
         let mut state = self.lock();
-        let taken = state.networks.values().find(|n| n.address == spec.address && n.task != spec.task);
-        if let Some(other) = taken {
-            return Err(NetworkError(format!("{} is task {}'s", spec.address, other.task)));
+        match spec {
+            NetworkSpec::Bridge(bridge) => {
+                let endpoints = state.bridge(bridge)?;
+                state.networks.insert(bridge.task.clone(), spec.clone());
+                Ok(Attached::Containers(endpoints))
+            }
+            NetworkSpec::Awsvpc(awsvpc) => {
+                let same = |n: &&NetworkSpec| match n {
+                    NetworkSpec::Awsvpc(n) => n.address == awsvpc.address && n.task != awsvpc.task,
+                    NetworkSpec::Bridge(_) => false,
+                };
+                if let Some(other) = state.networks.values().find(same) {
+                    let text = format!("{} is task {}'s", awsvpc.address, other.task());
+                    return Err(NetworkError::Host(text));
+                }
+                state.networks.insert(awsvpc.task.clone(), spec.clone());
+                Ok(Attached::Task(match &awsvpc.sandbox {
+                    Some(_) => Namespace::Sandbox,
+                    None => Namespace::Path(PathBuf::from(format!("/run/netns/{}", awsvpc.task))),
+                }))
+            }
         }
-        state.networks.insert(spec.task.clone(), spec.clone());
-        Ok(Attached { netns: PathBuf::from(format!("/run/netns/{}", spec.task)) })
     }
 
     async fn detach(&self, task: &str) -> Result<(), NetworkError> {
-        self.lock().networks.remove(task);
+        let mut state = self.lock();
+        state.networks.remove(task);
+        state.bridges.remove(task);
         Ok(())
     }
 
@@ -280,13 +443,44 @@ impl Network for FakeHost {
 }
 
 #[async_trait]
-impl Logs for FakeHost {
-    async fn prepare(&self, spec: &AwslogsSpec) -> Result<(), LogError> {
-        self.lock().streams.insert(format!("{}:{}", spec.group, spec.stream));
+impl Volumes for FakeHost {
+    async fn ensure(&self, spec: &VolumeSpec) -> Result<MountSource, VolumeError> {
+        let path = match &spec.source {
+            VolumeSource::Host(path) => return Ok(MountSource::Path(path.clone())),
+            VolumeSource::Docker(docker) if docker.shared && !docker.autoprovision => {
+                return Err(VolumeError("no such volume".to_owned()));
+            }
+            VolumeSource::Docker(docker) if docker.shared => format!("/volumes/{}", spec.name),
+            VolumeSource::Docker(_) | VolumeSource::Task => {
+                self.lock().volumes.entry(spec.task.clone()).or_default().insert(spec.name.clone());
+                format!("/volumes/{}/{}", spec.task, spec.name)
+            }
+        };
+        Ok(MountSource::Path(path.into()))
+    }
+
+    async fn release(&self, task: &str) -> Result<(), VolumeError> {
+        self.lock().volumes.remove(task);
         Ok(())
     }
 
-    async fn follow(&self, _: &AwslogsSpec) -> Result<(), LogError> {
+    async fn list(&self) -> Result<Vec<String>, VolumeError> {
+        Ok(self.lock().volumes.keys().cloned().collect())
+    }
+}
+
+#[async_trait]
+impl Logs for FakeHost {
+    async fn prepare(&self, spec: &LogSpec) -> Result<(), LogError> {
+        let stream = match &spec.destination {
+            LogDestination::Awslogs(spec) => format!("{}:{}", spec.group, spec.stream),
+            LogDestination::Fluentd(spec) => format!("{}:{}", spec.address, spec.tag),
+        };
+        self.lock().streams.insert(stream);
+        Ok(())
+    }
+
+    async fn follow(&self, _: &LogSpec) -> Result<(), LogError> {
         Ok(())
     }
 

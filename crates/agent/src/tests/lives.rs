@@ -20,8 +20,8 @@ async fn a_task_runs_is_reported_and_leaves_nothing() {
     assert!(world.control.is_acknowledged(&arn("t1")));
     let spec = world.host.spec("t1-0").unwrap();
     assert_eq!(spec.args, ["/program"]);
-    assert_eq!(spec.hostname, "ip-172-31-0-4.ec2.internal");
-    assert_eq!(spec.network, Namespace::Path("/run/netns/t1".into()));
+    assert_eq!(spec.network.hostname, "ip-172-31-0-4.ec2.internal");
+    assert_eq!(spec.network.namespace, Namespace::Path("/run/netns/t1".into()));
     world.until("it stops", |w| w.control.status(&arn("t1")) == Some(Stopped)).await;
     assert_eq!(world.story(&arn("t1")), ["RUNNING app=RUNNING", "STOPPED app=STOPPED(3)"]);
     assert_eq!(world.host.streams(), ["g:p/app/t1"]);
@@ -98,20 +98,20 @@ async fn what_goes_wrong_is_said_in_ecs_words() {
 async fn a_task_that_cannot_be_run_is_refused_by_name() {
     let world = World::new();
     let _agent = world.start();
-    let mut bridge = task("t1", "hello");
-    bridge.network_mode = String::new();
+    let mut overlay = task("t1", "hello");
+    overlay.network_mode = "overlay".to_owned();
     let mut traversal = task("t2", "hello");
     traversal.arn = arn("..");
     let mut syslog = task("t3", "hello");
     syslog.containers[0].docker_config.host_config =
         Some(r#"{"LogConfig":{"Type":"syslog","Config":{}}}"#.to_owned());
-    for task in [bridge, traversal, syslog] {
+    for task in [overlay, traversal, syslog] {
         let arn = task.arn.clone();
         world.control.run(task);
         world.until("it is refused", |w| w.control.status(&arn) == Some(Stopped)).await;
         assert!(!world.control.is_acknowledged(&arn));
     }
-    let reason = "UnrecogniedTaskError: Error loading task - network mode bridge is not supported";
+    let reason = "UnrecogniedTaskError: Error loading task - network mode overlay is not supported";
     assert_eq!(world.story(&arn("t1")), [format!("STOPPED {reason}")]);
     let reason = "container app: the log driver syslog is not supported";
     assert_eq!(

@@ -211,7 +211,8 @@ impl Resource {
 }
 
 impl Container {
-    pub(super) fn has_ended(&self) -> bool {
+    /// It is over, or never will start.
+    pub fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended(_))
     }
 
