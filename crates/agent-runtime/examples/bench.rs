@@ -4,7 +4,9 @@
 //!
 //! Prints milliseconds, and for the idle containers kilobytes of their shims.
 
-use agent_driver::{ContainerSpec, Namespace, Runtime, RuntimeId, SpoolMode, SpoolSpec, TaskLimits};
+use agent_driver::{
+    ContainerSpec, Limits, LogOutput, Networking, Runtime, RuntimeId, SpoolMode, SpoolSpec, TaskSpec,
+};
 use agent_runtime::{OciRuntime, OciRuntimeConfig, ShimCommand};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,8 +37,13 @@ async fn bench(shim: PathBuf, program: &Path, count: usize, idle: usize) {
         cgroup_parent: "wharf-bench".into(),
     })
     .expect("the runtime");
-    let limits = TaskLimits { cpu_units: Some(2048), memory_mib: Some(1024) };
-    runtime.ensure_task(TASK, &limits).await.expect("the task");
+    let task = TaskSpec {
+        id: TASK.to_owned(),
+        cpu_units: Some(2048),
+        memory_mib: Some(1024),
+        ..TaskSpec::default()
+    };
+    runtime.ensure_task(&task).await.expect("the task");
 
     let mut times = [const { Vec::new() }; 4];
     for n in 0..count {
@@ -81,21 +88,13 @@ fn spec(root: &Path, n: usize, args: &[&str]) -> ContainerSpec {
         task: TASK.to_owned(),
         layers: vec![root.join("layer")],
         args: args.iter().map(|arg| (*arg).to_owned()).collect(),
-        env: Vec::new(),
-        cwd: String::new(),
-        user: String::new(),
-        readonly_rootfs: false,
-        hostname: "bench".to_owned(),
-        hosts: Vec::new(),
-        dns_servers: Vec::new(),
-        network: Namespace::Isolated,
-        cpu_shares: 128,
-        memory_mib: Some(64),
-        memory_mib_reserved: None,
-        log: Some(SpoolSpec {
+        network: Networking { hostname: "bench".to_owned(), ..Networking::default() },
+        limits: Limits { cpu_shares: 128, memory_mib: Some(64), ..Limits::default() },
+        log: LogOutput::Spool(SpoolSpec {
             dir: root.join("logs").join(n.to_string()),
             mode: SpoolMode::Blocking { max_bytes: 1 << 20 },
         }),
+        ..ContainerSpec::default()
     }
 }
 

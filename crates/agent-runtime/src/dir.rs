@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! STATE/ID/lock         held by the shim
-//!          begun        made by the shim just before it makes init: from here on the program may have run
-//!          state.json   process ids; written by the shim
-//!          exit.json    how it ended; written by the shim
+//!          begun        which attempt it is; written by the shim just before it makes init: from here on the program
+//!                       may have run
+//!          state.json   process ids of an attempt; written by the shim
+//!          exit.json    how an attempt ended; written by the shim
 //!          rootfs/      where init mounts the root file system, in its own mount namespace
 //! DATA/ID/launch.json   what to run; written by the agent
 //!         upper/ work/  the container's writes
@@ -14,11 +15,15 @@
 //! system that an overlay can be written to.
 
 use crate::cgroup::Hierarchies;
+use crate::device::Node;
+use crate::sys;
 use agent_driver::{ContainerSpec, Exit, RuntimeState};
+use nix::libc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -37,6 +42,12 @@ pub(crate) struct Launch {
     pub(crate) hierarchies: Hierarchies,
     /// The container's group, relative to each hierarchy.
     pub(crate) cgroup: PathBuf,
+    /// Its own, beside Docker's defaults.
+    pub(crate) devices: Vec<Node>,
+    /// What its root may have.
+    pub(crate) capabilities: u64,
+    /// The directory of the process that has what its task's containers share.
+    pub(crate) holder: PathBuf,
 }
 
 /// Processes of a container.
@@ -44,6 +55,16 @@ pub(crate) struct Launch {
 pub(crate) struct Pids {
     pub(crate) shim: i32,
     pub(crate) init: i32,
+    /// Of which attempt.
+    pub(crate) attempt: u32,
+}
+
+/// The end of an attempt to run a container.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Ended {
+    #[serde(flatten)]
+    exit: Exit,
+    attempt: u32,
 }
 
 /// The directories of one container.
@@ -71,6 +92,26 @@ impl ContainerDir {
         lock.lock()?;
         fs::create_dir(self.rootfs())?;
         Ok(Some(lock))
+    }
+
+    /// Takes the lock of a directory that is there; `None` while another has it.
+    pub(crate) fn take(&self) -> io::Result<Option<File>> {
+        let lock = File::options().write(true).open(self.state.join("lock"))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => Err(e),
+        }
+    }
+
+    /// A process of the container, when its shim still vouches for the number. Opened before the look at the lock: then
+    /// it cannot be a later process with that number.
+    pub(crate) fn open_process(&self, pid: i32) -> io::Result<Option<OwnedFd>> {
+        match sys::pidfd_open(pid) {
+            Err(e) if e.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+            Err(e) => Err(e),
+            Ok(pidfd) => Ok(self.is_held()?.then_some(pidfd)),
+        }
     }
 
     /// Whether a shim, or an agent that is about to start one, lives.
@@ -124,8 +165,13 @@ impl ContainerDir {
         self.state.join("begun").exists()
     }
 
-    pub(crate) fn mark_begun(&self) -> io::Result<()> {
-        File::create(self.state.join("begun")).map(drop)
+    /// The attempt that was begun last; 0 is the first start. `None` before that.
+    pub(crate) fn attempt(&self) -> io::Result<Option<u32>> {
+        read(&self.state.join("begun"))
+    }
+
+    pub(crate) fn mark_begun(&self, attempt: u32) -> io::Result<()> {
+        self.write_whole("begun", &attempt)
     }
 
     pub(crate) fn write_launch(&self, launch: &Launch) -> io::Result<()> {
@@ -141,27 +187,33 @@ impl ContainerDir {
         self.write_whole("state.json", &pids)
     }
 
+    /// `None` while there are none of the attempt that was begun last.
     pub(crate) fn read_pids(&self) -> io::Result<Option<Pids>> {
-        read(&self.state.join("state.json"))
+        let pids: Option<Pids> = read(&self.state.join("state.json"))?;
+        let attempt = self.attempt()?;
+        Ok(pids.filter(|pids| attempt.is_none_or(|attempt| attempt == pids.attempt)))
     }
 
-    pub(crate) fn write_exit(&self, exit: Exit) -> io::Result<()> {
-        self.write_whole("exit.json", &exit)
+    pub(crate) fn write_exit(&self, exit: Exit, attempt: u32) -> io::Result<()> {
+        self.write_whole("exit.json", &Ended { exit, attempt })
     }
 
-    pub(crate) fn read_exit(&self) -> io::Result<Option<Exit>> {
-        read(&self.state.join("exit.json"))
+    /// `None` while the attempt that was begun last has not ended.
+    fn read_exit(&self) -> io::Result<Option<Exit>> {
+        let ended: Option<Ended> = read(&self.state.join("exit.json"))?;
+        let attempt = self.attempt()?;
+        Ok(ended.filter(|ended| attempt == Some(ended.attempt)).map(|ended| ended.exit))
     }
 
     /// Not synced: a power loss ends the container as well.
-    fn write_whole(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
+    pub(crate) fn write_whole(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
         let fresh = self.state.join(format!("{name}.new"));
         fs::write(&fresh, serde_json::to_vec(value)?)?;
         fs::rename(fresh, self.state.join(name))
     }
 }
 
-fn read<T: DeserializeOwned>(file: &Path) -> io::Result<Option<T>> {
+pub(crate) fn read<T: DeserializeOwned>(file: &Path) -> io::Result<Option<T>> {
     match fs::read(file) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),

@@ -24,16 +24,28 @@
 //!
 //! Needs root and Linux 5.10. Start at [`OciRuntime`] for the agent's side and at [`shim_main`] for the shim's.
 
+mod capability;
 mod cgroup;
+mod check;
+mod device;
 mod dir;
 mod etc;
+mod exec;
+mod holder;
 mod init;
+mod lsm;
+mod network;
+mod rlimit;
 mod rootfs;
 mod runtime;
 mod seccomp;
 mod shim;
+mod signal;
 mod supervise;
 mod sys;
+mod sysctl;
+mod terminal;
+mod tmpfs;
 mod user;
 
 pub use runtime::{OciRuntime, OciRuntimeConfig, ShimCommand};

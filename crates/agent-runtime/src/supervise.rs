@@ -1,15 +1,16 @@
-//! The shim's life after the start: output into the spool, the end into `exit.json`.
+//! The shim's life after the start: output to where it goes, the end into `exit.json`.
 
 use crate::cgroup::Hierarchies;
 use crate::dir::ContainerDir;
 use crate::sys;
-use agent_driver::Exit;
+use agent_driver::{Exit, LogOutput, Sharing};
+use agent_log::json_file::JsonFileWriter;
 use agent_log::spool::{Stream, Writer};
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -27,21 +28,72 @@ pub(crate) struct Supervised {
     pub(crate) output: Option<Output>,
     pub(crate) hierarchies: Hierarchies,
     pub(crate) cgroup: PathBuf,
+    /// Whose processes it sees: in a namespace of its own the kernel ends them with init.
+    pub(crate) pid: Sharing,
+    pub(crate) attempt: u32,
+    /// The other end of a standard input that stays open.
+    pub(crate) _stdin: Option<OwnedFd>,
 }
 
 impl Supervised {
     /// Ends an init that failed.
-    pub(crate) fn kill_and_reap(&self) {
+    pub(crate) fn kill_and_reap(&self) -> i32 {
         // It has exited already, or is stuck before its program.
         let _ = sys::pidfd_send_signal(self.init.as_fd(), libc::SIGKILL);
-        let _ = sys::wait_pidfd(self.init.as_fd(), 0);
+        sys::wait_pidfd(self.init.as_fd(), 0).unwrap_or(128 + libc::SIGKILL)
     }
 }
 
-/// Output of a container on its way to the spool.
+/// Where output goes.
+pub(crate) enum Sink {
+    Nowhere,
+    Spool(Writer),
+    JsonFile(JsonFileWriter),
+}
+
+impl Sink {
+    /// Goes on after what an earlier attempt wrote.
+    pub(crate) fn open(output: &LogOutput) -> io::Result<Self> {
+        Ok(match output {
+            LogOutput::Discard => Self::Nowhere,
+            LogOutput::Spool(spec) => Self::Spool(Writer::create(spec)?),
+            LogOutput::JsonFile(spec) => Self::JsonFile(JsonFileWriter::open(spec)?),
+        })
+    }
+
+    fn is_full(&mut self) -> bool {
+        match self {
+            Self::Spool(spool) => spool.is_full(),
+            Self::Nowhere | Self::JsonFile(_) => false,
+        }
+    }
+
+    fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Nowhere => Ok(()),
+            Self::Spool(spool) => spool.write(stream, unix_ms(), bytes),
+            Self::JsonFile(file) => file.write(stream, bytes),
+        }
+    }
+
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Nowhere => Ok(()),
+            Self::Spool(spool) => spool.finish(unix_ms()),
+            Self::JsonFile(file) => file.finish(),
+        }
+    }
+}
+
+/// Output of a container on its way to its sink.
 pub(crate) struct Output {
-    spool: Writer,
+    sink: Sink,
     streams: [(Stream, Option<File>); 2],
+}
+
+/// Records the end of an init that did not become the program.
+pub(crate) fn record_failure(dir: &ContainerDir, code: i32, attempt: u32) -> io::Result<()> {
+    dir.write_exit(Exit { code, at_unix_ms: unix_ms(), oom_killed: false }, attempt)
 }
 
 /// Supervises until init has ended; answers the shim's exit status.
@@ -50,12 +102,16 @@ pub(crate) fn until_exit(dir: &ContainerDir, mut supervised: Supervised) -> i32 
     // Not reaped yet: its number stays taken for as long as others may look it up in `state.json`.
     let ended = sys::wait_pidfd(supervised.init.as_fd(), libc::WNOWAIT);
     let at_unix_ms = unix_ms();
+    if supervised.pid != Sharing::Private {
+        supervised.hierarchies.empty(&supervised.cgroup);
+    }
     if let Some(output) = supervised.output.take() {
         output.finish();
     }
     let oom_killed = supervised.hierarchies.oom_kills(&supervised.cgroup) > 0;
     // Without an `exit.json` the container is lost, and rightly so.
-    let written = ended.and_then(|code| dir.write_exit(Exit { code, at_unix_ms, oom_killed }));
+    let written =
+        ended.and_then(|code| dir.write_exit(Exit { code, at_unix_ms, oom_killed }, supervised.attempt));
     let _ = sys::wait_pidfd(supervised.init.as_fd(), 0);
     i32::from(written.is_err())
 }
@@ -65,7 +121,7 @@ fn wait_and_spool(init: &OwnedFd, output: &mut Option<Output>) {
         let mut sources = vec![PollFd::new(init.as_fd(), PollFlags::POLLIN)];
         let mut timeout = PollTimeout::NONE;
         if let Some(output) = output {
-            if output.spool.is_full() {
+            if output.sink.is_full() {
                 timeout = PollTimeout::from(FULL_SPOOL_RECHECK_MS);
             } else {
                 sources.extend(output.pipes().map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
@@ -88,8 +144,9 @@ fn wait_and_spool(init: &OwnedFd, output: &mut Option<Output>) {
 }
 
 impl Output {
-    pub(crate) fn new(spool: Writer, stdout: File, stderr: File) -> Self {
-        Self { spool, streams: [(Stream::Stdout, Some(stdout)), (Stream::Stderr, Some(stderr))] }
+    /// A terminal has one stream, which is its standard output.
+    pub(crate) fn new(sink: Sink, stdout: File, stderr: Option<File>) -> Self {
+        Self { sink, streams: [(Stream::Stdout, Some(stdout)), (Stream::Stderr, stderr)] }
     }
 
     fn pipes(&self) -> impl Iterator<Item = &File> {
@@ -107,7 +164,7 @@ impl Output {
                 Ok(count) => {
                     any = true;
                     // A full disk costs lines, and must not cost the container.
-                    let _ = self.spool.write(*stream, unix_ms(), &buffer[..count]);
+                    let _ = self.sink.write(*stream, &buffer[..count]);
                 }
                 Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(_) => *pipe = None,
@@ -124,7 +181,7 @@ impl Output {
                 break;
             }
         }
-        let _ = self.spool.finish(unix_ms());
+        let _ = self.sink.finish();
     }
 }
 

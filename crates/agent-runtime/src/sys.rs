@@ -2,7 +2,6 @@
 
 use nix::libc::{self, c_int, c_long, c_uint, sock_filter, sock_fprog};
 use std::ffi::CStr;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
@@ -112,11 +111,20 @@ pub(crate) fn wait_pidfd(pidfd: BorrowedFd, options: c_int) -> io::Result<i32> {
     Ok(if details.si_code == libc::CLD_EXITED { status } else { 128 + status })
 }
 
-/// A detached copy of the mount at `path`, recursive or not: what [`move_mount`] puts elsewhere.
-#[allow(unsafe_code)]
+/// A detached copy of the mount at `path`: what [`move_mount`] puts elsewhere.
 pub(crate) fn clone_mount(path: &CStr) -> io::Result<OwnedFd> {
+    open_tree(path, 0)
+}
+
+/// As [`clone_mount`], with the mounts below it.
+pub(crate) fn clone_mounts(path: &CStr) -> io::Result<OwnedFd> {
+    open_tree(path, libc::AT_RECURSIVE as c_uint)
+}
+
+#[allow(unsafe_code)]
+fn open_tree(path: &CStr, flags: c_uint) -> io::Result<OwnedFd> {
     const OPEN_TREE_CLONE: c_uint = 1;
-    let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC as c_uint;
+    let flags = flags | OPEN_TREE_CLONE | libc::O_CLOEXEC as c_uint;
     // SAFETY: the path is a valid C string; the result is a new descriptor.
     unsafe {
         let fd = check(libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags))?;
@@ -124,7 +132,7 @@ pub(crate) fn clone_mount(path: &CStr) -> io::Result<OwnedFd> {
     }
 }
 
-/// Makes a detached mount read-only. Needs Linux 5.12.
+/// Makes a detached mount, and those below it, read-only. Needs Linux 5.12.
 #[allow(unsafe_code)]
 pub(crate) fn make_read_only(mount: BorrowedFd) -> io::Result<()> {
     /// `struct mount_attr`.
@@ -140,39 +148,180 @@ pub(crate) fn make_read_only(mount: BorrowedFd) -> io::Result<()> {
     let (mount, path, size) = (mount.as_raw_fd(), c"".as_ptr(), size_of::<Attributes>());
     // SAFETY: the path is a valid C string and the size is that of the struct.
     check(unsafe {
-        libc::syscall(libc::SYS_mount_setattr, mount, path, libc::AT_EMPTY_PATH, &raw const attributes, size)
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount,
+            path,
+            libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
+            &raw const attributes,
+            size,
+        )
     })?;
     Ok(())
 }
 
-/// Puts a detached mount at `path`.
+/// Puts a detached mount onto what is open as `target`.
 #[allow(unsafe_code)]
-pub(crate) fn move_mount(mount: BorrowedFd, path: &CStr) -> io::Result<()> {
+pub(crate) fn move_mount(mount: BorrowedFd, target: BorrowedFd) -> io::Result<()> {
     const F_EMPTY_PATH: c_uint = 4;
-    const T_SYMLINKS: c_uint = 0x10;
-    let (from, flags) = (c"".as_ptr(), F_EMPTY_PATH | T_SYMLINKS);
+    const T_EMPTY_PATH: c_uint = 0x40;
+    let (here, flags) = (c"".as_ptr(), F_EMPTY_PATH | T_EMPTY_PATH);
     // SAFETY: both paths are valid C strings.
     check(unsafe {
-        libc::syscall(libc::SYS_move_mount, mount.as_raw_fd(), from, libc::AT_FDCWD, path.as_ptr(), flags)
+        libc::syscall(libc::SYS_move_mount, mount.as_raw_fd(), here, target.as_raw_fd(), here, flags)
     })?;
     Ok(())
 }
 
-/// Makes `stdio` the descriptors 0 to 2, closes every other one but `kept`, and answers that.
+/// Opens a path below `root` as if that were `/`: neither `..` nor a link of any kind leads out of it.
 #[allow(unsafe_code)]
-pub(crate) fn keep_only(stdio: [OwnedFd; 3], kept: OwnedFd) -> io::Result<File> {
-    let (stdio, kept) = (stdio.map(IntoRawFd::into_raw_fd), kept.into_raw_fd());
-    for (to, from) in (0..).zip(stdio) {
+pub(crate) fn open_in_root(root: BorrowedFd, path: &CStr, flags: c_int) -> io::Result<OwnedFd> {
+    /// `struct open_how`.
+    #[repr(C)]
+    struct How {
+        flags: u64,
+        mode: u64,
+        resolve: u64,
+    }
+    const NO_MAGICLINKS: u64 = 0x02;
+    const IN_ROOT: u64 = 0x10;
+    let how = How { flags: (flags | libc::O_CLOEXEC) as u64, mode: 0, resolve: NO_MAGICLINKS | IN_ROOT };
+    // SAFETY: the path is a valid C string and the size is that of the struct; the result is a new descriptor.
+    unsafe {
+        let (how, size) = (&raw const how, size_of::<How>());
+        let fd = check(libc::syscall(libc::SYS_openat2, root.as_raw_fd(), path.as_ptr(), how, size))?;
+        Ok(OwnedFd::from_raw_fd(fd as RawFd))
+    }
+}
+
+/// Copies the extended attributes that are the file's own from one path to another; links are not followed.
+#[allow(unsafe_code)]
+pub(crate) fn copy_attributes(from: &CStr, to: &CStr) -> io::Result<()> {
+    /// What the kernel takes at most.
+    const BYTES_MAX: usize = 65_536;
+    let mut names = vec![0_u8; BYTES_MAX];
+    // SAFETY: the path is a valid C string; the kernel writes at most as many bytes as there are.
+    let listed = unsafe { libc::llistxattr(from.as_ptr(), names.as_mut_ptr().cast(), BYTES_MAX) };
+    let length = match check(listed as c_long) {
+        Err(e) if e.raw_os_error() == Some(libc::ENOTSUP) => return Ok(()),
+        other => other? as usize,
+    };
+    let mut value = vec![0_u8; BYTES_MAX];
+    for name in names[..length].split_inclusive(|byte| *byte == 0) {
+        let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
+        let text = name.to_bytes();
+        // Labels are the host's to give, and overlayfs keeps its own in `trusted`.
+        if text.starts_with(b"security.selinux") || text.starts_with(b"trusted.") {
+            continue;
+        }
+        // SAFETY: as above.
+        let size = check(unsafe {
+            libc::lgetxattr(from.as_ptr(), name.as_ptr(), value.as_mut_ptr().cast(), BYTES_MAX) as c_long
+        })?;
+        // SAFETY: as above; the kernel reads what it has just written.
+        match check(unsafe {
+            let value = value.as_ptr().cast();
+            c_long::from(libc::lsetxattr(to.as_ptr(), name.as_ptr(), value, size as usize, 0))
+        }) {
+            Err(e) if e.raw_os_error() == Some(libc::ENOTSUP) => {}
+            other => drop(other?),
+        }
+    }
+    Ok(())
+}
+
+/// Unlocks the other end of a new terminal and opens it.
+#[allow(unsafe_code)]
+pub(crate) fn open_terminal_peer(master: BorrowedFd) -> io::Result<OwnedFd> {
+    let unlock: c_int = 0;
+    // SAFETY: the kernel reads one int.
+    check(unsafe { c_long::from(libc::ioctl(master.as_raw_fd(), libc::TIOCSPTLCK, &raw const unlock)) })?;
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: no pointers; the result is a new descriptor.
+    unsafe {
+        let fd = check(c_long::from(libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags)))?;
+        Ok(OwnedFd::from_raw_fd(fd as RawFd))
+    }
+}
+
+/// The number of a new terminal in its file system.
+#[allow(unsafe_code)]
+pub(crate) fn terminal_number(master: BorrowedFd) -> io::Result<u32> {
+    let mut number: c_uint = 0;
+    // SAFETY: the kernel writes one int.
+    check(unsafe { c_long::from(libc::ioctl(master.as_raw_fd(), libc::TIOCGPTN, &raw mut number)) })?;
+    Ok(number)
+}
+
+/// Makes a terminal the controlling one of this session, and the three standard streams.
+#[allow(unsafe_code)]
+pub(crate) fn become_terminal(terminal: OwnedFd) -> io::Result<()> {
+    for stream in 0..3 {
+        // SAFETY: the standard streams are owned by nobody.
+        check(unsafe { c_long::from(libc::dup2(terminal.as_raw_fd(), stream)) })?;
+    }
+    // SAFETY: no pointers.
+    check(unsafe { c_long::from(libc::ioctl(0, libc::TIOCSCTTY, 0)) })?;
+    Ok(())
+}
+
+/// Sends a signal, real-time ones too. A process that has ended is no error.
+#[allow(unsafe_code)]
+pub(crate) fn send_signal(pid: c_int, signal: c_int) {
+    // SAFETY: no pointers.
+    unsafe { libc::kill(pid, signal) };
+}
+
+/// Waits for one of the signals, all of which are blocked.
+#[allow(unsafe_code)]
+pub(crate) fn wait_signal() -> c_int {
+    // SAFETY: all-zero bytes are a valid set, which is filled in; nobody wants the details of the signal.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigwaitinfo(&raw const all, std::ptr::null_mut())
+    }
+}
+
+/// Forks. In the child it answers `None`.
+///
+/// # Panics
+/// When the process has more than one thread.
+#[allow(unsafe_code)]
+pub(crate) fn fork() -> io::Result<Option<i32>> {
+    assert_single_threaded();
+    // SAFETY: this is the only thread, so the child lacks none that could hold a lock.
+    let pid = check(unsafe { c_long::from(libc::fork()) })?;
+    Ok((pid > 0).then_some(pid as i32))
+}
+
+/// Makes `stdio` the descriptors 0 to 2, closes every other one but `kept`, and answers those.
+#[allow(unsafe_code)]
+pub(crate) fn keep_only(
+    stdio: [OwnedFd; 3],
+    kept: impl IntoIterator<Item = OwnedFd>,
+) -> io::Result<Vec<OwnedFd>> {
+    /// Above what a shim has open, so that nothing that is still needed is overwritten below.
+    const OUT_OF_THE_WAY: RawFd = 512;
+    let mut high = Vec::new();
+    for fd in kept {
+        // SAFETY: no pointers.
+        high.push(check(unsafe {
+            c_long::from(libc::fcntl(fd.into_raw_fd(), libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY))
+        })? as RawFd);
+    }
+    for (to, from) in (0..).zip(stdio.map(IntoRawFd::into_raw_fd)) {
         // SAFETY: the process is a fresh copy that runs nothing but this: no value that owns a descriptor is used again.
         check(unsafe { c_long::from(libc::dup2(from, to)) })?;
     }
-    if kept != 3 {
+    for (to, from) in (3..).zip(&high) {
         // SAFETY: as above.
-        check(unsafe { c_long::from(libc::dup3(kept, 3, libc::O_CLOEXEC)) })?;
+        check(unsafe { c_long::from(libc::dup3(*from, to, libc::O_CLOEXEC)) })?;
     }
-    close_from(4)?;
-    // SAFETY: descriptor 3 is open and owned by nothing else.
-    Ok(unsafe { File::from_raw_fd(3) })
+    let end = 3 + high.len() as RawFd;
+    close_from(end)?;
+    // SAFETY: these descriptors are open and owned by nothing else.
+    Ok((3..end).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect())
 }
 
 /// Whether a standard stream is a pipe.

@@ -1,6 +1,6 @@
 //! Which files get which values. Pure.
 
-use agent_driver::{ContainerSpec, TaskSpec};
+use agent_driver::{ContainerSpec, Limits, TaskSpec};
 
 /// Length of a period of the CPU limit, in microseconds: the kernel's and Docker's default.
 const CPU_PERIOD_US: u64 = 100_000;
@@ -9,22 +9,39 @@ const CPU_QUOTA_US_MIN: u64 = 1_000;
 /// What the kernel takes for `cpu.shares`.
 const CPU_SHARES: std::ops::RangeInclusive<u32> = 2..=262_144;
 
+/// The kernel's default.
+const SWAPPINESS: u8 = 60;
+
 /// One value to write.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Setting {
     pub(super) controller: &'static str,
     pub(super) file: &'static str,
     pub(super) value: String,
-    /// The file may be missing, on kernels without swap accounting say.
-    pub(super) optional: bool,
+    pub(super) demand: Demand,
+}
+
+/// What it means that a value cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Demand {
+    /// Nothing: the file may be missing, on kernels without swap accounting say.
+    Optional,
+    /// An error, unless the host lacks the whole controller.
+    Required,
+    /// An error: it was asked for by name, and is not to be dropped quietly.
+    Explicit,
 }
 
 fn required(controller: &'static str, file: &'static str, value: impl ToString) -> Setting {
-    Setting { controller, file, value: value.to_string(), optional: false }
+    Setting { controller, file, value: value.to_string(), demand: Demand::Required }
 }
 
 fn optional(controller: &'static str, file: &'static str, value: impl ToString) -> Setting {
-    Setting { optional: true, ..required(controller, file, value) }
+    Setting { demand: Demand::Optional, ..required(controller, file, value) }
+}
+
+fn explicit(controller: &'static str, file: &'static str, value: impl ToString) -> Setting {
+    Setting { demand: Demand::Explicit, ..required(controller, file, value) }
 }
 
 pub(super) fn plan_task_v1(limits: &TaskSpec) -> Vec<Setting> {
@@ -34,7 +51,7 @@ pub(super) fn plan_task_v1(limits: &TaskSpec) -> Vec<Setting> {
         plan.push(required("cpu", "cpu.cfs_period_us", CPU_PERIOD_US));
         plan.push(required("cpu", "cpu.cfs_quota_us", quota_us(units)));
     }
-    plan.extend(limits.memory_mib.into_iter().flat_map(memory_v1));
+    plan.extend(memory_v1(&of_task(limits)));
     plan
 }
 
@@ -43,7 +60,7 @@ pub(super) fn plan_task_v2(limits: &TaskSpec) -> Vec<Setting> {
     if let Some(units) = limits.cpu_units {
         plan.push(required("cpu", "cpu.max", format!("{} {CPU_PERIOD_US}", quota_us(units))));
     }
-    plan.extend(limits.memory_mib.into_iter().flat_map(memory_v2));
+    plan.extend(memory_v2(&of_task(limits)));
     plan
 }
 
@@ -52,7 +69,7 @@ pub(super) fn plan_container_v1(spec: &ContainerSpec) -> Vec<Setting> {
     if let Some(shares) = shares(spec) {
         plan.push(required("cpu", "cpu.shares", shares));
     }
-    plan.extend(spec.limits.memory_mib.into_iter().flat_map(memory_v1));
+    plan.extend(memory_v1(&spec.limits));
     if let Some(mib) = spec.limits.memory_mib_reserved {
         plan.push(required("memory", "memory.soft_limit_in_bytes", bytes(mib)));
     }
@@ -64,23 +81,69 @@ pub(super) fn plan_container_v2(spec: &ContainerSpec) -> Vec<Setting> {
     if let Some(shares) = shares(spec) {
         plan.push(required("cpu", "cpu.weight", weight(shares)));
     }
-    plan.extend(spec.limits.memory_mib.into_iter().flat_map(memory_v2));
+    plan.extend(memory_v2(&spec.limits));
     if let Some(mib) = spec.limits.memory_mib_reserved {
         plan.push(required("memory", "memory.low", bytes(mib)));
     }
     plan
 }
 
-/// As much swap as memory, Docker's default.
-fn memory_v1(mib: u32) -> [Setting; 2] {
-    [
-        required("memory", "memory.limit_in_bytes", bytes(mib)),
-        optional("memory", "memory.memsw.limit_in_bytes", 2 * bytes(mib)),
-    ]
+/// # Errors
+/// What is asked for and cannot be given, in Docker's words where it has any.
+pub(super) fn check(limits: &Limits, is_v2: bool) -> Result<(), String> {
+    match (swap(limits), limits.memory_mib) {
+        (Some(swap), _) if swap < -1 => return Err(format!("invalid memory swap limit: {swap}")),
+        (Some(0..), None) => {
+            return Err("You should always set the Memory limit when using Memoryswap limit".to_owned());
+        }
+        (Some(swap @ 0..), Some(mib)) if (swap as u64) < bytes(mib) => {
+            return Err("Minimum memoryswap limit should be larger than memory limit".to_owned());
+        }
+        _ => {}
+    }
+    match limits.swappiness {
+        Some(percent) if percent > 100 => {
+            Err(format!("Invalid value: {percent}, valid memory swappiness range is 0-100"))
+        }
+        Some(percent) if is_v2 && percent != SWAPPINESS => {
+            Err(format!("swappiness {percent} cannot be given: control groups of version 2 have none"))
+        }
+        _ => Ok(()),
+    }
 }
 
-fn memory_v2(mib: u32) -> [Setting; 2] {
-    [required("memory", "memory.max", bytes(mib)), optional("memory", "memory.swap.max", bytes(mib))]
+/// Memory and swap together as it was asked for; 0 is Docker's "unset".
+fn swap(limits: &Limits) -> Option<i64> {
+    limits.memory_swap_bytes.filter(|swap| *swap != 0)
+}
+
+fn of_task(task: &TaskSpec) -> Limits {
+    Limits { memory_mib: task.memory_mib, ..Limits::default() }
+}
+
+/// As much swap as memory is Docker's default.
+fn memory_v1(limits: &Limits) -> Vec<Setting> {
+    const SWAP: &str = "memory.memsw.limit_in_bytes";
+    let memory = limits.memory_mib.map(|mib| required("memory", "memory.limit_in_bytes", bytes(mib)));
+    let swap = match (swap(limits), limits.memory_mib) {
+        (Some(swap), _) => Some(explicit("memory", SWAP, swap)),
+        (None, mib) => mib.map(|mib| optional("memory", SWAP, 2 * bytes(mib))),
+    };
+    let swappiness = limits.swappiness.map(|percent| explicit("memory", "memory.swappiness", percent));
+    memory.into_iter().chain(swap).chain(swappiness).collect()
+}
+
+fn memory_v2(limits: &Limits) -> Vec<Setting> {
+    const SWAP: &str = "memory.swap.max";
+    let memory = limits.memory_mib.map(|mib| required("memory", "memory.max", bytes(mib)));
+    let swap = match (swap(limits), limits.memory_mib) {
+        (Some(..0), _) => Some(explicit("memory", SWAP, "max")),
+        (Some(swap), mib) => {
+            Some(explicit("memory", SWAP, (swap as u64).saturating_sub(mib.map_or(0, bytes))))
+        }
+        (None, mib) => mib.map(|mib| optional("memory", SWAP, bytes(mib))),
+    };
+    memory.into_iter().chain(swap).collect()
 }
 
 fn bytes(mib: u32) -> u64 {
@@ -106,7 +169,9 @@ mod tests {
     use super::*;
 
     fn lines(plan: &[Setting]) -> Vec<String> {
-        plan.iter().map(|s| format!("{}={}{}", s.file, s.value, if s.optional { "?" } else { "" })).collect()
+        plan.iter()
+            .map(|s| format!("{}={}{}", s.file, s.value, if s.demand == Demand::Optional { "?" } else { "" }))
+            .collect()
     }
 
     #[test]
@@ -133,5 +198,38 @@ mod tests {
     fn the_bounds_of_shares_and_quotas() {
         assert_eq!((weight(2), weight(1024), weight(262_144)), (1, 39, 10_000));
         assert_eq!((quota_us(1), quota_us(1024), quota_us(10_240)), (1_000, 100_000, 1_000_000));
+    }
+
+    #[test]
+    fn swap_and_swappiness() {
+        let limits = |memory_mib, memory_swap_bytes, swappiness| Limits {
+            memory_mib,
+            memory_swap_bytes,
+            swappiness,
+            ..Limits::default()
+        };
+        let half = limits(Some(1), Some(3 << 19), Some(7));
+        assert_eq!(
+            lines(&memory_v1(&half)),
+            ["memory.limit_in_bytes=1048576", "memory.memsw.limit_in_bytes=1572864", "memory.swappiness=7"]
+        );
+        assert_eq!(lines(&memory_v2(&half)), ["memory.max=1048576", "memory.swap.max=524288"]);
+        let endless = limits(Some(1), Some(-1), None);
+        assert_eq!(lines(&memory_v1(&endless))[1], "memory.memsw.limit_in_bytes=-1");
+        assert_eq!(lines(&memory_v2(&endless))[1], "memory.swap.max=max");
+        let none = limits(Some(1), Some(1 << 20), None);
+        assert_eq!(lines(&memory_v2(&none))[1], "memory.swap.max=0");
+        for (limits, is_v2, part) in [
+            (limits(None, Some(1), None), false, "always set the Memory limit"),
+            (limits(Some(2), Some(1 << 20), None), true, "larger than memory limit"),
+            (limits(None, Some(-2), None), true, "invalid memory swap limit"),
+            (limits(None, None, Some(101)), false, "range is 0-100"),
+            (limits(None, None, Some(0)), true, "version 2 have none"),
+        ] {
+            assert!(check(&limits, is_v2).unwrap_err().contains(part), "{part}");
+        }
+        for (limits, is_v2) in [(half, false), (endless, true), (limits(None, Some(-1), Some(60)), true)] {
+            assert_eq!(check(&limits, is_v2), Ok(()));
+        }
     }
 }

@@ -6,14 +6,21 @@
 
 mod devices;
 mod limits;
+mod stats;
 
+use crate::device::Node;
+use crate::dir::{PATIENCE, RECHECK};
 use agent_driver::{ContainerSpec, TaskSpec};
-use limits::Setting;
+use limits::{Demand, Setting};
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// Controllers that this runtime sets limits with.
 const NEEDED: [&str; 2] = ["cpu", "memory"];
@@ -88,6 +95,10 @@ impl Hierarchies {
         }
     }
 
+    pub(crate) fn is_v2(&self) -> bool {
+        matches!(self, Self::V2(_))
+    }
+
     pub(crate) fn trees(&self) -> &[Tree] {
         match self {
             Self::V1(trees) => trees,
@@ -127,7 +138,12 @@ impl Hierarchies {
     }
 
     /// Makes a container's group, below its task's, with its limits and the devices it may use. Idempotent.
-    pub(crate) fn ensure_container(&self, group: &Path, spec: &ContainerSpec) -> io::Result<()> {
+    pub(crate) fn ensure_container(
+        &self,
+        group: &Path,
+        spec: &ContainerSpec,
+        devices: &[Node],
+    ) -> io::Result<()> {
         for dir in self.dirs(group) {
             ensure_dir(&dir)?;
         }
@@ -136,22 +152,51 @@ impl Hierarchies {
             Self::V2(_) => limits::plan_container_v2(spec),
         };
         self.apply(group, &settings)?;
+        // A new group has what its parent has: everything.
+        if spec.security.privileged {
+            return Ok(());
+        }
         match self {
             Self::V1(trees) => match trees.iter().find(|tree| tree.has("devices")) {
-                Some(tree) => devices::restrict_v1(&tree.mount.join(group)),
+                Some(tree) => devices::restrict_v1(&tree.mount.join(group), devices),
                 None => Ok(()),
             },
-            Self::V2(tree) => devices::restrict_v2(&tree.mount.join(group)),
+            Self::V2(tree) => devices::restrict_v2(&tree.mount.join(group), devices),
         }
+    }
+
+    /// # Errors
+    /// Limits that these groups cannot give.
+    pub(crate) fn check(&self, spec: &ContainerSpec) -> Result<(), String> {
+        limits::check(&spec.limits, self.is_v2())
+    }
+
+    /// Makes a group for processes that hold nothing up, below its task's: the task's own takes none on version 2.
+    pub(crate) fn ensure_plain(&self, group: &Path) -> io::Result<()> {
+        self.dirs(group).try_for_each(|dir| ensure_dir(&dir))
     }
 
     fn apply(&self, group: &Path, settings: &[Setting]) -> io::Result<()> {
         for setting in settings {
-            let Some(tree) = self.trees().iter().find(|tree| tree.has(setting.controller)) else { continue };
-            let file = tree.mount.join(group).join(setting.file);
-            match fs::write(&file, &setting.value) {
-                Err(_) if setting.optional => {}
-                Err(e) => return Err(naming(&file, e)),
+            let tree = self.trees().iter().find(|tree| tree.has(setting.controller));
+            let written = match tree {
+                None if setting.demand == Demand::Explicit => Err(ErrorKind::NotFound.into()),
+                None => continue,
+                Some(tree) => {
+                    let file = tree.mount.join(group).join(setting.file);
+                    File::options()
+                        .write(true)
+                        .open(file)
+                        .and_then(|mut f| f.write_all(setting.value.as_bytes()))
+                }
+            };
+            match written {
+                Err(_) if setting.demand == Demand::Optional => {}
+                Err(e) if e.kind() == ErrorKind::NotFound && setting.demand == Demand::Explicit => {
+                    let why = format!("{} cannot be set: this kernel has no such limit", setting.file);
+                    return Err(io::Error::new(e.kind(), why));
+                }
+                Err(e) => return Err(naming(&group.join(setting.file), e)),
                 Ok(()) => {}
             }
         }
@@ -189,26 +234,151 @@ impl Hierarchies {
         text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok()).unwrap_or(0)
     }
 
-    /// The processes in a group. On version 1 its first tree stands for all.
+    /// The processes in a group and below it. On version 1 its first tree stands for all.
     pub(crate) fn processes(&self, group: &Path) -> Vec<i32> {
-        let Some(dir) = self.dirs(group).next() else { return Vec::new() };
-        let text = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
-        text.lines().filter_map(|line| line.parse().ok()).collect()
+        let mut found = Vec::new();
+        if let Some(dir) = self.dirs(group).next() {
+            visit(&dir, &mut |dir| {
+                let text = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+                found.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
+                Ok(())
+            })
+            .unwrap_or_default();
+        }
+        found
     }
 
-    /// Removes a group that has no children. Idempotent.
-    ///
-    /// # Errors
-    /// `ResourceBusy` while a process is in it.
-    pub(crate) fn remove(&self, group: &Path) -> io::Result<()> {
-        for dir in self.dirs(group) {
-            match fs::remove_dir(&dir) {
-                Err(e) if e.kind() != ErrorKind::NotFound => return Err(naming(&dir, e)),
-                _ => {}
+    /// Kills the processes in a group and below it, once. Look again: they may have had children meanwhile.
+    pub(crate) fn kill(&self, group: &Path) {
+        if let Self::V2(tree) = self
+            && fs::write(tree.mount.join(group).join("cgroup.kill"), "1").is_ok()
+        {
+            return;
+        }
+        for pid in self.processes(group) {
+            // It may be gone by now. 0 is a process that this namespace does not show.
+            if pid > 0 {
+                let _ = signal::kill(Pid::from_raw(pid), Signal::SIGKILL);
             }
         }
-        Ok(())
     }
+
+    /// Kills what is in a group, and removes it with those below it. Blocks. Idempotent.
+    ///
+    /// # Errors
+    /// A process is still there after all patience.
+    pub(crate) fn end(&self, group: &Path) -> io::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.remove(group) {
+                Err(e) if e.kind() == ErrorKind::ResourceBusy && Instant::now() < deadline => {
+                    self.kill(group);
+                    sleep(RECHECK);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// As [`end`](Self::end), of a group that has none below it.
+    ///
+    /// # Errors
+    /// It has one.
+    pub(crate) fn end_alone(&self, group: &Path) -> io::Result<()> {
+        let has_below = |dir: &Path| {
+            fs::read_dir(dir).is_ok_and(|mut all| {
+                all.any(|entry| entry.is_ok_and(|e| e.file_type().is_ok_and(|kind| kind.is_dir())))
+            })
+        };
+        if let Some(dir) = self.dirs(group).find(|dir| has_below(dir)) {
+            return Err(naming(&dir, ErrorKind::DirectoryNotEmpty.into()));
+        }
+        self.end(group)
+    }
+
+    /// Kills what is in a group until there is nothing more. Blocks for as long as one of them is stuck, but not for
+    /// ever.
+    pub(crate) fn empty(&self, group: &Path) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.processes(group).is_empty() && Instant::now() < deadline {
+            self.kill(group);
+            sleep(Duration::from_micros(200));
+        }
+    }
+
+    /// Removes a group, and those below it. Idempotent.
+    ///
+    /// # Errors
+    /// `ResourceBusy` while a process is in one.
+    fn remove(&self, group: &Path) -> io::Result<()> {
+        self.dirs(group).try_for_each(|dir| {
+            visit(&dir, &mut |dir| match fs::remove_dir(dir) {
+                Err(e) if e.kind() != ErrorKind::NotFound => Err(naming(dir, e)),
+                _ => Ok(()),
+            })
+        })
+    }
+
+    /// Makes a group below a container's, for a program that is executed in it: one whose processes can be told from
+    /// the others'. On version 1 it is in one tree only, the last.
+    pub(crate) fn make_inner(&self, group: &Path, name: &str) -> io::Result<Inner> {
+        let Some(tree) = self.trees().last() else { return Ok(Inner { dir: None }) };
+        let dir = tree.mount.join(group).join(name);
+        ensure_dir(&dir)?;
+        Ok(Inner { dir: Some(dir) })
+    }
+}
+
+/// A group of a program that is executed in a container.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    dir: Option<PathBuf>,
+}
+
+impl Inner {
+    /// As `clone3` wants it, on version 2.
+    pub(crate) fn open(&self) -> io::Result<Option<OwnedFd>> {
+        self.dir.as_ref().map(|dir| File::open(dir).map(OwnedFd::from)).transpose()
+    }
+
+    /// Moves the calling process into the group, on version 1.
+    pub(crate) fn join_v1(&self) -> io::Result<()> {
+        let Some(dir) = &self.dir else { return Ok(()) };
+        let tasks = dir.join("tasks");
+        fs::write(&tasks, "0").map_err(|e| naming(&tasks, e))
+    }
+
+    /// Kills what is in it and removes it.
+    pub(crate) fn end(&self) -> io::Result<()> {
+        let Some(dir) = &self.dir else { return Ok(()) };
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match fs::remove_dir(dir) {
+                Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+                Err(e) if e.kind() == ErrorKind::ResourceBusy && Instant::now() < deadline => {}
+                other => return other,
+            }
+            let text = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+            for pid in text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0) {
+                let _ = signal::kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+            sleep(Duration::from_micros(200));
+        }
+    }
+}
+
+/// Calls for the groups below a directory and then for itself. Not deep: who makes groups in its own, makes few.
+fn visit(dir: &Path, each: &mut dyn FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
+    let entries = match fs::read_dir(dir) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(|e| naming(dir, e))?,
+    };
+    for entry in entries.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            visit(&entry.path(), each)?;
+        }
+    }
+    each(dir)
 }
 
 fn is_controller(option: &str) -> bool {

@@ -4,8 +4,10 @@
 //! binary search: about nine steps for a call, which also keeps short the kernel's own walk over all numbers when the
 //! filter is installed.
 
+mod granted;
 mod table;
 
+use granted::GRANTED;
 use nix::libc::{self, sock_filter};
 use table::{LAST_KNOWN, NONE, TABLE};
 
@@ -40,12 +42,15 @@ const NEW_NAMESPACES: u32 = 0x7e02_0000;
 /// PER_LINUX, PER_LINUX32, UNAME26 with either, and the query.
 const PERSONALITIES: [u32; 5] = [0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
-/// The filter for containers on this machine's architecture, and its 32-bit sibling on x86.
-pub(crate) fn filter() -> Vec<sock_filter> {
+/// The filter for a container with these capabilities on this machine's architecture, and its 32-bit sibling on x86.
+pub(crate) fn filter(capabilities: u64) -> Vec<sock_filter> {
     let sections: &[(u32, Vec<sock_filter>)] = if cfg!(target_arch = "aarch64") {
-        &[(AUDIT_ARCH_AARCH64, section(|row| row.4))]
+        &[(AUDIT_ARCH_AARCH64, section(capabilities, |[_, _, number]| number))]
     } else {
-        &[(AUDIT_ARCH_X86_64, section(|row| row.2)), (AUDIT_ARCH_I386, section(|row| row.3))]
+        &[
+            (AUDIT_ARCH_X86_64, section(capabilities, |[number, _, _]| number)),
+            (AUDIT_ARCH_I386, section(capabilities, |[_, number, _]| number)),
+        ]
     };
     let mut program = vec![load(ARCH)];
     for (arch, body) in sections {
@@ -57,19 +62,23 @@ pub(crate) fn filter() -> Vec<sock_filter> {
     program
 }
 
-type Row = (&'static str, Verdict, u16, u16, u16);
-
-fn section(number: impl Fn(&Row) -> u16) -> Vec<sock_filter> {
+fn section(capabilities: u64, number: impl Fn([u16; 3]) -> u16) -> Vec<sock_filter> {
     let mut section = vec![load(NR)];
-    section.extend(search(&partition(number)));
+    section.extend(search(&partition(capabilities, number)));
     section
 }
 
 /// From each number on, until the next one: that verdict.
-fn partition(number: impl Fn(&Row) -> u16) -> Vec<(u32, Verdict)> {
+fn partition(capabilities: u64, number: impl Fn([u16; 3]) -> u16) -> Vec<(u32, Verdict)> {
     let mut verdicts = vec![Verdict::Deny; usize::from(LAST_KNOWN) + 1];
-    for row in TABLE.iter().filter(|row| number(row) != NONE) {
-        verdicts[usize::from(number(row))] = row.1;
+    let always = TABLE.iter().map(|row| (row.1, [row.2, row.3, row.4]));
+    let granted = GRANTED.iter().filter(|row| capabilities & (1 << row.0) != 0);
+    let granted = granted.map(|row| (Verdict::Allow, [row.2, row.3, row.4]));
+    for (verdict, numbers) in always.chain(granted) {
+        let number = number(numbers);
+        if number != NONE {
+            verdicts[usize::from(number)] = verdict;
+        }
     }
     verdicts.push(Verdict::Absent);
     let mut parts: Vec<(u32, Verdict)> = Vec::new();
@@ -153,7 +162,11 @@ mod tests {
 
     /// Runs the filter as the kernel would.
     fn verdict(arch: u32, nr: u32, arg0: u32) -> u32 {
-        let program = filter();
+        verdict_with(0, arch, nr, arg0)
+    }
+
+    fn verdict_with(capabilities: u64, arch: u32, nr: u32, arg0: u32) -> u32 {
+        let program = filter(capabilities);
         let (mut pc, mut accumulator) = (0, 0);
         loop {
             let sock_filter { code, jt, jf, k } = program[pc];
@@ -208,5 +221,21 @@ mod tests {
         assert_eq!(native(libc::SYS_personality, 0x40000), EPERM, "ADDR_NO_RANDOMIZE");
         assert_eq!(verdict(AUDIT_ARCH_I386, 21, 0), EPERM, "mount");
         assert_eq!(verdict(AUDIT_ARCH_I386, 102, 0), ALLOW, "socketcall");
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn capabilities_let_more_through() {
+        let clone = (libc::SYS_clone as u32, libc::CLONE_NEWUSER as u32);
+        for (capability, (nr, arg0)) in [
+            (granted::SYS_ADMIN, (libc::SYS_mount as u32, 0)),
+            (granted::SYS_ADMIN, clone),
+            (granted::SYS_ADMIN, (libc::SYS_clone3 as u32, 0)),
+            (25, (libc::SYS_settimeofday as u32, 0)),
+        ] {
+            assert_ne!(verdict(AUDIT_ARCH_X86_64, nr, arg0), ALLOW, "{nr}");
+            assert_eq!(verdict_with(1 << capability, AUDIT_ARCH_X86_64, nr, arg0), ALLOW, "{nr}");
+            assert_ne!(verdict_with(!(1 << capability), AUDIT_ARCH_X86_64, nr, arg0), ALLOW, "{nr}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Agents and shims that are killed.
 
-use super::stage::{Place, TASK, eventually, play, spooled};
-use agent_driver::{Runtime, RuntimeError, RuntimeId, RuntimeState, StopSignal, TaskLimits};
+use super::stage::{Place, TASK, eventually, play, spool_dir, spooled};
+use agent_driver::{Runtime, RuntimeError, RuntimeId, RuntimeState, StopSignal, TaskSpec};
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -10,9 +10,9 @@ const PLACE: &str = "WHARF_TEST_PLACE";
 
 #[test]
 fn a_container_outlives_the_object_that_started_it() {
-    play("dropped", TaskLimits::default(), async |stage| {
+    play("dropped", TaskSpec::default(), async |stage| {
         let spec = stage.place.shell("a", "trap 'exit 9' TERM; echo up; while :; do sleep 0.01; done");
-        let (id, dir) = (spec.id.clone(), spec.log.clone().unwrap().dir);
+        let (id, dir) = (spec.id.clone(), spool_dir(&spec));
         stage.runtime.start(spec).await.unwrap();
         let place = stage.place.clone();
         drop(stage);
@@ -46,7 +46,7 @@ fn agent() {
 
 #[test]
 fn a_container_outlives_the_agent_and_its_process_group() {
-    play("killed", TaskLimits::default(), async |stage| {
+    play("killed", TaskSpec::default(), async |stage| {
         let place = &stage.place;
         let mut agent = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "needs_root::adoption::agent", "--nocapture"])
@@ -79,7 +79,7 @@ fn a_container_outlives_the_agent_and_its_process_group() {
 
 #[test]
 fn a_container_does_not_outlive_its_shim() {
-    play("shimless", TaskLimits::default(), async |stage| {
+    play("shimless", TaskSpec::default(), async |stage| {
         for (name, user) in [("a", "root"), ("b", "web")] {
             let mut spec = stage.place.spec(name, &["sleep", "1000"]);
             spec.user = user.to_owned();
@@ -115,9 +115,9 @@ fn a_container_does_not_outlive_its_shim() {
 
 #[test]
 fn a_running_container_is_removed_with_all_its_processes() {
-    play("removed", TaskLimits::default(), async |stage| {
+    play("removed", TaskSpec::default(), async |stage| {
         let spec = stage.place.shell("a", "sleep 1000 & sleep 1000 & echo up; wait");
-        let (id, dir) = (spec.id.clone(), spec.log.clone().unwrap().dir);
+        let (id, dir) = (spec.id.clone(), spool_dir(&spec));
         stage.runtime.start(spec).await.unwrap();
         eventually("it is up", || spooled(&dir).0.contains("up"));
         stage.runtime.remove(&id).await.unwrap();

@@ -1,12 +1,12 @@
 //! What a container sees and what it may not do.
 
 use super::stage::{TASK, play};
-use agent_driver::{Namespace, TaskLimits};
+use agent_driver::{Namespace, TaskSpec};
 use std::net::Ipv4Addr;
 
 #[test]
 fn environment_directory_user_and_names() {
-    play("env", TaskLimits::default(), async |stage| {
+    play("env", TaskSpec::default(), async |stage| {
         let mut spec = stage
             .place
             .shell("a", "env; pwd; id; hostname; echo $$; cat /etc/hostname; touch made; stat -c %U made");
@@ -49,21 +49,21 @@ fn environment_directory_user_and_names() {
 
 #[test]
 fn files_that_are_made_for_it() {
-    play("etc", TaskLimits::default(), async |stage| {
+    play("etc", TaskSpec::default(), async |stage| {
         let mut spec =
             stage.place.shell("a", "cat /etc/resolv.conf; grep db /etc/hosts; echo more >> /etc/hosts; stat -c %A /etc/hosts; ! ls -A /dev | grep '^[.]'");
-        spec.dns_servers = vec![Ipv4Addr::new(10, 0, 0, 2)];
-        spec.hosts = vec![(Ipv4Addr::new(10, 0, 0, 9), "db db.local".to_owned())];
+        spec.network.dns_servers = vec![Ipv4Addr::new(10, 0, 0, 2).into()];
+        spec.network.hosts = vec![(Ipv4Addr::new(10, 0, 0, 9).into(), "db db.local".to_owned())];
         assert_eq!(stage.output(spec).await, "nameserver 10.0.0.2\n10.0.0.9\tdb db.local\n-rw-r--r--\n");
     });
 }
 
 #[test]
 fn a_read_only_root() {
-    play("readonly", TaskLimits::default(), async |stage| {
+    play("readonly", TaskSpec::default(), async |stage| {
         let mut spec =
             stage.place.shell("a", "touch /x; touch /dev/shm/x && echo shm; echo x > /dev/null && echo null");
-        spec.readonly_rootfs = true;
+        spec.storage.readonly_rootfs = true;
         spec.cwd = "/new".to_owned();
         let output = stage.output(spec).await;
         assert!(output.contains("! touch: /x: Read-only file system\n"), "{output}");
@@ -73,7 +73,7 @@ fn a_read_only_root() {
 
 #[test]
 fn networks() {
-    play("net", TaskLimits::default(), async |stage| {
+    play("net", TaskSpec::default(), async |stage| {
         let script =
             "ls /sys/class/net; ifconfig lo | grep -c UP; cat /proc/sys/net/ipv4/ip_unprivileged_port_start";
         assert_eq!(stage.output(stage.place.shell("a", script)).await, "lo\n1\n0\n");
@@ -81,11 +81,11 @@ fn networks() {
         let own = std::fs::read_link("/proc/self/ns/net").unwrap().display().to_string();
         let show = "stat -c %N /proc/self/ns/net";
         let mut spec = stage.place.shell("b", show);
-        spec.network = Namespace::Host;
+        spec.network.namespace = Namespace::Host;
         assert!(stage.output(spec).await.contains(&own));
         // Any path that names a namespace; this test's own is one.
         let mut spec = stage.place.shell("c", show);
-        spec.network = Namespace::Path(format!("/proc/{}/ns/net", std::process::id()).into());
+        spec.network.namespace = Namespace::Path(format!("/proc/{}/ns/net", std::process::id()).into());
         assert!(stage.output(spec).await.contains(&own));
         assert!(!stage.output(stage.place.shell("d", show)).await.contains(&own));
     });
@@ -93,7 +93,7 @@ fn networks() {
 
 #[test]
 fn capabilities_system_calls_and_devices_are_limited() {
-    play("limits", TaskLimits::default(), async |stage| {
+    play("limits", TaskSpec::default(), async |stage| {
         let script = "\
             grep -E 'CapInh|CapPrm|CapBnd|CapAmb|Seccomp:|NoNewPrivs' /proc/self/status
             mount -t tmpfs none /tmp && echo mounted
@@ -146,7 +146,7 @@ fn capabilities_system_calls_and_devices_are_limited() {
 
 #[test]
 fn mounts_are_dockers() {
-    play("mounts", TaskLimits::default(), async |stage| {
+    play("mounts", TaskSpec::default(), async |stage| {
         let output = stage.output(stage.place.shell("a", "cat /proc/self/mountinfo")).await;
         let mounted = |target: &str| {
             let line = output.lines().find(|line| line.split(' ').nth(4) == Some(target));

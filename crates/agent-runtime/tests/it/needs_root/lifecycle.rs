@@ -1,15 +1,15 @@
 //! From start to removal.
 
-use super::stage::{TASK, eventually, play, spooled};
+use super::stage::{TASK, eventually, play, set_spool_mode, spool_dir, spooled};
 use agent_driver::{
-    Namespace, Runtime, RuntimeError, RuntimeId, RuntimeState, Seen, SpoolMode, StopSignal, TaskLimits,
+    Namespace, Runtime, RuntimeError, RuntimeId, RuntimeState, Seen, SpoolMode, StopSignal, TaskSpec,
 };
 use std::fs;
 use std::os::unix::fs::symlink;
 
 #[test]
 fn exit_codes_and_output_are_kept() {
-    play("exit", TaskLimits::default(), async |stage| {
+    play("exit", TaskSpec::default(), async |stage| {
         let script = "echo one; echo two >&2; printf unfinished; exit 7";
         let (exit, output) = stage.run(stage.place.shell("a", script)).await;
         assert_eq!((exit.code, exit.oom_killed), (7, false));
@@ -22,10 +22,10 @@ fn exit_codes_and_output_are_kept() {
 
 #[test]
 fn no_line_of_a_program_that_ends_at_once_is_lost() {
-    play("burst", TaskLimits::default(), async |stage| {
+    play("burst", TaskSpec::default(), async |stage| {
         let mut spec =
             stage.place.shell("a", "head -c 200000 /dev/zero | od -v -A n | head -n 9000; echo last");
-        spec.log.as_mut().unwrap().mode = SpoolMode::Blocking { max_bytes: 4 << 20 };
+        set_spool_mode(&mut spec, SpoolMode::Blocking { max_bytes: 4 << 20 });
         let output = stage.output(spec).await;
         assert_eq!((output.lines().count(), output.lines().last()), (9001, Some("last")));
     });
@@ -33,10 +33,10 @@ fn no_line_of_a_program_that_ends_at_once_is_lost() {
 
 #[test]
 fn a_full_blocking_spool_makes_the_container_wait_but_not_its_end() {
-    play("full", TaskLimits::default(), async |stage| {
+    play("full", TaskSpec::default(), async |stage| {
         let mut spec = stage.place.shell("a", "yes");
-        spec.log.as_mut().unwrap().mode = SpoolMode::Blocking { max_bytes: 64 << 10 };
-        let (id, dir) = (spec.id.clone(), spec.log.as_ref().unwrap().dir.clone());
+        set_spool_mode(&mut spec, SpoolMode::Blocking { max_bytes: 64 << 10 });
+        let (id, dir) = (spec.id.clone(), spool_dir(&spec));
         stage.runtime.start(spec).await.unwrap();
         eventually("the spool is full", || spooled(&dir).0.len() >= 8 << 10);
         stage.runtime.stop(&id, StopSignal::Kill).await.unwrap();
@@ -46,13 +46,13 @@ fn a_full_blocking_spool_makes_the_container_wait_but_not_its_end() {
 
 #[test]
 fn signals_end_a_container() {
-    play("signal", TaskLimits::default(), async |stage| {
+    play("signal", TaskSpec::default(), async |stage| {
         let place = &stage.place;
         let runtime = &stage.runtime;
         let deaf = place.shell("deaf", "echo up; while :; do sleep 1; done");
         let polite = place.shell("polite", "trap 'exit 3' TERM; echo up; while :; do sleep 0.01; done");
         for (spec, signal, code) in [(deaf, StopSignal::Kill, 137), (polite, StopSignal::Terminate, 3)] {
-            let (id, dir) = (spec.id.clone(), spec.log.clone().unwrap().dir);
+            let (id, dir) = (spec.id.clone(), spool_dir(&spec));
             runtime.start(spec).await.unwrap();
             eventually("the trap is set", || spooled(&dir).0.contains("up"));
             runtime.stop(&id, signal).await.unwrap();
@@ -68,11 +68,11 @@ fn signals_end_a_container() {
 
 #[test]
 fn starting_twice_starts_once() {
-    play("twice", TaskLimits::default(), async |stage| {
+    play("twice", TaskSpec::default(), async |stage| {
         let spec = stage.place.shell("a", "echo up; exec sleep 1000");
         stage.runtime.start(spec.clone()).await.unwrap();
         stage.runtime.start(spec.clone()).await.unwrap();
-        let dir = spec.log.clone().unwrap().dir;
+        let dir = spool_dir(&spec);
         eventually("it is up", || spooled(&dir).0.contains("up"));
         stage.runtime.stop(&spec.id, StopSignal::Kill).await.unwrap();
         let exit = stage.runtime.wait(&spec.id).await.unwrap();
@@ -84,7 +84,7 @@ fn starting_twice_starts_once() {
 
 #[test]
 fn states_are_listed() {
-    play("list", TaskLimits::default(), async |stage| {
+    play("list", TaskSpec::default(), async |stage| {
         let place = &stage.place;
         let (exit, _) = stage.run(place.shell("1", "exit 4")).await;
         stage.runtime.start(place.spec("2", &["sleep", "1000"])).await.unwrap();
@@ -106,7 +106,7 @@ fn states_are_listed() {
 /// The agent was killed between making the directory and telling the shim to begin.
 #[test]
 fn what_was_never_begun_is_started_as_if_it_had_not_been() {
-    play("unbegun", TaskLimits::default(), async |stage| {
+    play("unbegun", TaskSpec::default(), async |stage| {
         let place = &stage.place;
         let spec = place.shell("a", "exit 3");
         let state = place.root.join("state").join(&spec.id.0);
@@ -120,7 +120,7 @@ fn what_was_never_begun_is_started_as_if_it_had_not_been() {
 
 #[test]
 fn what_cannot_be_executed_says_why_and_leaves_nothing() {
-    play("refused", TaskLimits::default(), async |stage| {
+    play("refused", TaskSpec::default(), async |stage| {
         let place = &stage.place;
         let mut user = place.spec("u", &["true"]);
         user.user = "nobody".to_owned();
@@ -151,7 +151,7 @@ fn what_cannot_be_executed_says_why_and_leaves_nothing() {
 
 #[test]
 fn what_cannot_be_made_is_a_failure_to_create() {
-    play("uncreatable", TaskLimits::default(), async |stage| {
+    play("uncreatable", TaskSpec::default(), async |stage| {
         let place = &stage.place;
         let mut missing = place.spec("a", &["true"]);
         missing.layers = vec![place.root.join("nowhere")];
@@ -160,7 +160,7 @@ fn what_cannot_be_made_is_a_failure_to_create() {
         let mut climbing = place.spec("d", &["true"]);
         climbing.id = RuntimeId("../d".to_owned());
         let mut unplugged = place.spec("e", &["true"]);
-        unplugged.network = Namespace::Path("/nowhere".into());
+        unplugged.network.namespace = Namespace::Path("/nowhere".into());
         for (spec, part) in [
             (missing, "nowhere: No such file"),
             (stray, "/other/"),
@@ -178,7 +178,7 @@ fn what_cannot_be_made_is_a_failure_to_create() {
 
 #[test]
 fn links_of_an_image_lead_nowhere_out_of_it() {
-    play("links", TaskLimits::default(), async |stage| {
+    play("links", TaskSpec::default(), async |stage| {
         let place = &stage.place;
         let (evil, victim) = (place.root.join("evil"), place.root.join("victim"));
         fs::create_dir_all(evil.join("etc")).unwrap();

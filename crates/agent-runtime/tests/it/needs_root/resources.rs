@@ -1,18 +1,18 @@
 //! Limits, as the kernel has them.
 
 use super::stage::{TASK, play};
-use agent_driver::{Runtime, StopSignal, TaskLimits};
+use agent_driver::{Runtime, StopSignal, TaskSpec};
 use std::fs;
 use std::process::Command;
 
 #[test]
 fn limits_are_in_the_cgroup_files() {
-    let limits = TaskLimits { cpu_units: Some(512), memory_mib: Some(256) };
+    let limits = TaskSpec { cpu_units: Some(512), memory_mib: Some(256), ..TaskSpec::default() };
     play("cgroup", limits, async |stage| {
         let mut spec = stage.place.shell("a", "cat /proc/self/cgroup; echo up; exec sleep 1000");
-        spec.cpu_shares = 512;
-        spec.memory_mib = Some(64);
-        spec.memory_mib_reserved = Some(32);
+        spec.limits.cpu_shares = 512;
+        spec.limits.memory_mib = Some(64);
+        spec.limits.memory_mib_reserved = Some(32);
         let id = spec.id.clone();
         stage.runtime.start(spec).await.unwrap();
         let value = |file: &str| {
@@ -42,7 +42,7 @@ fn limits_are_in_the_cgroup_files() {
 
 #[test]
 fn the_task_shows_in_its_processes_cgroups() {
-    play("path", TaskLimits::default(), async |stage| {
+    play("path", TaskSpec::default(), async |stage| {
         let output = stage.output(stage.place.shell("a", "cat /proc/self/cgroup; ls /sys/fs/cgroup")).await;
         let path = format!(":/{}/{TASK}/{TASK}-a", stage.place.parent);
         let groups = output.lines().filter(|line| line.contains(&path)).count();
@@ -53,9 +53,9 @@ fn the_task_shows_in_its_processes_cgroups() {
 
 #[test]
 fn running_out_of_memory_is_told_apart() {
-    play("oom", TaskLimits::default(), async |stage| {
+    play("oom", TaskSpec::default(), async |stage| {
         let mut spec = stage.place.shell("a", "head -c 100m /dev/zero | tail -c 90m | wc -c; echo $?");
-        spec.memory_mib = Some(16);
+        spec.limits.memory_mib = Some(16);
         let (exit, _) = stage.run(spec).await;
         assert!(exit.oom_killed, "{exit:?}");
 

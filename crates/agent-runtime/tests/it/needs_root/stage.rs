@@ -1,6 +1,8 @@
 //! A runtime of its own for each test, on an image of one layer, and the proof that nothing is left of it.
 
-use agent_driver::{ContainerSpec, Exit, Namespace, Runtime, RuntimeId, SpoolMode, SpoolSpec, TaskLimits};
+use agent_driver::{
+    ContainerSpec, Exit, LogOutput, Networking, Runtime, RuntimeId, SpoolMode, SpoolSpec, TaskSpec,
+};
 use agent_log::spool::{Reader, Record, Stream};
 use agent_runtime::{OciRuntime, OciRuntimeConfig, ShimCommand};
 use std::fs;
@@ -26,7 +28,7 @@ pub struct Stage {
 }
 
 /// Runs a test on a stage, and then checks that removing its containers leaves nothing.
-pub fn play<F: Future<Output = ()>>(name: &str, limits: TaskLimits, test: impl FnOnce(Stage) -> F) {
+pub fn play<F: Future<Output = ()>>(name: &str, limits: TaskSpec, test: impl FnOnce(Stage) -> F) {
     assert!(nix::unistd::geteuid().is_root(), "{name} runs real containers: it needs root");
     let temp = tempfile::tempdir().unwrap();
     let parent = format!("wharf-test-{}-{name}", std::process::id());
@@ -36,7 +38,9 @@ pub fn play<F: Future<Output = ()>>(name: &str, limits: TaskLimits, test: impl F
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         tokio.block_on(async {
             let runtime = place.runtime();
-            runtime.ensure_task(TASK, &limits).await.unwrap();
+            let task = TaskSpec { id: TASK.to_owned(), ..limits };
+            runtime.ensure_task(&task).await.unwrap();
+            runtime.ensure_task(&task).await.unwrap();
             test(Stage { runtime, place: place.clone() }).await;
         });
     }));
@@ -103,21 +107,12 @@ impl Place {
             task: TASK.to_owned(),
             layers: vec![self.root.join("layer")],
             args: args.iter().map(|a| (*a).to_owned()).collect(),
-            env: Vec::new(),
-            cwd: String::new(),
-            user: String::new(),
-            readonly_rootfs: false,
-            hostname: "harbour".to_owned(),
-            hosts: Vec::new(),
-            dns_servers: Vec::new(),
-            network: Namespace::Isolated,
-            cpu_shares: 0,
-            memory_mib: None,
-            memory_mib_reserved: None,
-            log: Some(SpoolSpec {
+            network: Networking { hostname: "harbour".to_owned(), ..Networking::default() },
+            log: LogOutput::Spool(SpoolSpec {
                 dir: self.root.join("logs").join(name),
                 mode: SpoolMode::Blocking { max_bytes: 1 << 20 },
             }),
+            ..ContainerSpec::default()
         }
     }
 
@@ -129,7 +124,7 @@ impl Place {
 impl Stage {
     /// Starts a container, waits for its end, and reads what it wrote.
     pub async fn run(&self, spec: ContainerSpec) -> (Exit, String) {
-        let (id, dir) = (spec.id.clone(), spec.log.as_ref().unwrap().dir.clone());
+        let (id, dir) = (spec.id.clone(), spool_dir(&spec));
         self.runtime.start(spec).await.unwrap();
         let exit = self.runtime.wait(&id).await.unwrap();
         let (output, ended) = spooled(&dir);
@@ -143,6 +138,16 @@ impl Stage {
         assert_eq!(exit.code, 0, "{output}");
         output
     }
+}
+
+pub fn spool_dir(spec: &ContainerSpec) -> PathBuf {
+    let LogOutput::Spool(spool) = &spec.log else { panic!("{:?}", spec.log) };
+    spool.dir.clone()
+}
+
+pub fn set_spool_mode(spec: &mut ContainerSpec, mode: SpoolMode) {
+    let LogOutput::Spool(spool) = &mut spec.log else { panic!("{:?}", spec.log) };
+    spool.mode = mode;
 }
 
 /// The lines so far, those of standard error with `! ` before them, and whether the end was recorded.

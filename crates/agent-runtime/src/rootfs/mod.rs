@@ -2,14 +2,22 @@
 //!
 //! Init mounts the overlay, makes it its root, and only then makes the mounts in it: every path of the image is
 //! resolved inside the image, so its symbolic links lead nowhere else. The control groups come from the host as detached
-//! mounts.
+//! mounts, and so do volumes.
+
+mod copy_up;
+mod dev;
+pub(crate) mod inside;
+mod volume;
+
+pub(crate) use volume::check as check_mounts;
 
 use crate::cgroup::Hierarchies;
 use crate::dir::{ContainerDir, Launch};
-use crate::{etc, sys};
-use agent_driver::Namespace;
+use crate::{etc, sys, sysctl};
+use agent_driver::{ContainerSpec, Namespace, Sharing};
+use inside::Kind;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sys::stat::{Mode, SFlag, makedev, mknod, umask};
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, pivot_root};
 use std::ffi::CString;
 use std::fmt::Write as _;
@@ -21,17 +29,8 @@ use std::path::{Path, PathBuf};
 
 const NOSUID_NODEV_NOEXEC: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
 
-const DEVICES: [(&str, u64, u64); 6] =
-    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
-
-const DEVICE_LINKS: [(&str, &str); 6] = [
-    ("/proc/self/fd", "/dev/fd"),
-    ("/proc/self/fd/0", "/dev/stdin"),
-    ("/proc/self/fd/1", "/dev/stdout"),
-    ("/proc/self/fd/2", "/dev/stderr"),
-    ("/proc/kcore", "/dev/core"),
-    ("pts/ptmx", "/dev/ptmx"),
-];
+/// Docker's default size of `/dev/shm`.
+pub(crate) const SHM_BYTES: u64 = 64 << 20;
 
 /// Docker's default masked paths, files and directories.
 const MASKED: [&str; 11] = [
@@ -71,34 +70,48 @@ pub(crate) fn ensure_skeleton(dir: &Path) -> io::Result<()> {
 }
 
 /// Makes the container's root file system the root of the calling process, which is alone in its mount namespace.
+/// `shm` is the shared memory of its task, when it uses that.
 ///
 /// # Errors
 /// A text that names the mount or the file.
-pub(crate) fn enter(dir: &ContainerDir, launch: &Launch) -> Result<(), String> {
+pub(crate) fn enter(dir: &ContainerDir, launch: &Launch, shm: Option<OwnedFd>) -> Result<(), String> {
+    let spec = &launch.spec;
     umask(Mode::empty());
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
         .map_err(|e| format!("make mounts private: {e}"))?;
-    let etc = etc::files(&launch.spec).map_err(|e| format!("/etc/resolv.conf: {e}"))?;
+    let etc = etc::files(spec).map_err(|e| format!("/etc/resolv.conf: {e}"))?;
     let groups = detach_groups(launch)?;
+    let volumes = volume::take(spec)?;
+    let shm = match spec.ipc {
+        Sharing::Host => Some(detach(Path::new("/dev/shm"))?),
+        Sharing::Task | Sharing::Private => shm,
+    };
     mount_overlay(dir, launch)?;
     change_root(&dir.rootfs()).map_err(|e| format!("change root: {e}"))?;
 
-    mount_kernel_filesystems()?;
-    fill_dev().map_err(|e| format!("fill /dev: {e}"))?;
-    mount_groups(&launch.hierarchies, groups)?;
-    for (name, contents) in etc {
-        place_etc_file(name, &contents)?;
-    }
-    if launch.spec.network.namespace != Namespace::Host {
+    mount_kernel_filesystems(spec, shm)?;
+    dev::fill().map_err(|e| format!("fill /dev: {e}"))?;
+    mount_groups(launch, groups)?;
+    if spec.network.namespace != Namespace::Host {
         for (path, value) in NETWORK_SYSCTLS {
             // Missing on kernels without IPv4's ping sockets, and read-only in nested containers.
             let _ = fs::write(path, value);
         }
     }
-    for path in READ_ONLY {
-        bind_read_only(path)?;
+    sysctl::apply(spec)?;
+    volume::mount_all(&spec.storage, volumes)?;
+    for (name, contents) in etc {
+        if !volume::covers(&spec.storage, &format!("/etc/{name}")) {
+            place_etc_file(name, &contents)?;
+        }
     }
-    mask()?;
+    dev::add(&launch.devices)?;
+    if !spec.security.privileged {
+        for path in READ_ONLY {
+            bind_read_only(path)?;
+        }
+        mask()?;
+    }
     umask(Mode::from_bits_truncate(0o022));
     Ok(())
 }
@@ -142,7 +155,8 @@ fn mount_overlay(dir: &ContainerDir, launch: &Launch) -> Result<(), String> {
         .map_err(|e| format!("mount overlay: {e}"))
 }
 
-fn change_root(root: &Path) -> nix::Result<()> {
+/// Makes a mount point the root, and leaves the old one.
+pub(crate) fn change_root(root: &Path) -> nix::Result<()> {
     chdir(root)?;
     // The old root lands on top of the new one, and is taken off.
     pivot_root(".", ".")?;
@@ -150,16 +164,25 @@ fn change_root(root: &Path) -> nix::Result<()> {
     chdir("/")
 }
 
-fn mount_kernel_filesystems() -> Result<(), String> {
+fn mount_kernel_filesystems(spec: &ContainerSpec, shm: Option<OwnedFd>) -> Result<(), String> {
     let nosuid_noexec = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
-    let read_only = NOSUID_NODEV_NOEXEC | MsFlags::MS_RDONLY;
     mount_new("/proc", "proc", NOSUID_NODEV_NOEXEC, "")?;
     let dev = MsFlags::MS_NOSUID | MsFlags::MS_STRICTATIME;
     mount_new("/dev", "tmpfs", dev, "mode=755,size=65536k")?;
     mount_new("/dev/pts", "devpts", nosuid_noexec, "newinstance,ptmxmode=0666,mode=0620,gid=5")?;
-    mount_new("/dev/shm", "tmpfs", NOSUID_NODEV_NOEXEC, "mode=1777,size=65536k")?;
+    match shm {
+        Some(shm) => {
+            make_mount_point("/dev/shm").map_err(|e| format!("mount /dev/shm: {e}"))?;
+            move_mount(&shm, "/dev/shm")?;
+        }
+        None => {
+            let bytes = spec.storage.shm_bytes.unwrap_or(SHM_BYTES);
+            mount_new("/dev/shm", "tmpfs", NOSUID_NODEV_NOEXEC, &format!("mode=1777,size={bytes}"))?;
+        }
+    }
     mount_new("/dev/mqueue", "mqueue", NOSUID_NODEV_NOEXEC, "")?;
-    mount_new("/sys", "sysfs", read_only, "")
+    let sys = if spec.security.privileged { MsFlags::empty() } else { MsFlags::MS_RDONLY };
+    mount_new("/sys", "sysfs", NOSUID_NODEV_NOEXEC | sys, "")
 }
 
 fn mount_new(target: &str, kind: &str, flags: MsFlags, options: &str) -> Result<(), String> {
@@ -177,23 +200,17 @@ fn make_mount_point(target: &str) -> io::Result<()> {
     if fs::symlink_metadata(target)?.is_dir() { Ok(()) } else { Err(ErrorKind::NotADirectory.into()) }
 }
 
-fn fill_dev() -> io::Result<()> {
-    let everyone = Mode::from_bits_truncate(0o666);
-    for (name, major, minor) in DEVICES {
-        mknod(&*format!("/dev/{name}"), SFlag::S_IFCHR, everyone, makedev(major, minor))?;
-    }
-    for (target, link) in DEVICE_LINKS {
-        symlink(target, link)?;
-    }
-    Ok(())
-}
-
-/// `/sys/fs/cgroup`, read-only: the container's group on version 2, a directory of its groups on version 1.
-fn mount_groups(hierarchies: &Hierarchies, groups: Vec<(PathBuf, OwnedFd)>) -> Result<(), String> {
+/// `/sys/fs/cgroup`, read-only unless the container is privileged: its group on version 2, a directory of its groups on
+/// version 1.
+fn mount_groups(launch: &Launch, groups: Vec<(PathBuf, OwnedFd)>) -> Result<(), String> {
+    let hierarchies = &launch.hierarchies;
+    let protect = |path: &str| {
+        if launch.spec.security.privileged { Ok(()) } else { remount_read_only(path, NOSUID_NODEV_NOEXEC) }
+    };
     const TARGET: &str = "/sys/fs/cgroup";
     if let (Hierarchies::V2(_), [(_, group)]) = (hierarchies, groups.as_slice()) {
         move_mount(group, TARGET)?;
-        return remount_read_only(TARGET, NOSUID_NODEV_NOEXEC);
+        return protect(TARGET);
     }
     mount(Some("tmpfs"), TARGET, Some("tmpfs"), NOSUID_NODEV_NOEXEC, Some("mode=755"))
         .map_err(|e| format!("mount {TARGET}: {e}"))?;
@@ -202,40 +219,33 @@ fn mount_groups(hierarchies: &Hierarchies, groups: Vec<(PathBuf, OwnedFd)>) -> R
         let target = format!("{TARGET}/{name}");
         fs::create_dir(&target).map_err(|e| format!("{target}: {e}"))?;
         move_mount(&group, &target)?;
-        remount_read_only(&target, NOSUID_NODEV_NOEXEC)?;
+        protect(&target)?;
         for controller in name.split(',').filter(|c| *c != name) {
             symlink(name, format!("{TARGET}/{controller}"))
                 .map_err(|e| format!("{TARGET}/{controller}: {e}"))?;
         }
     }
-    remount_read_only(TARGET, NOSUID_NODEV_NOEXEC)
+    protect(TARGET)
 }
 
-/// Puts a file over the image's own, which is made when missing; a link that leads nowhere is replaced. The file is one
-/// of `/dev`'s file system: its size is bounded, and it costs no disk.
+/// Puts a file over the image's own, which is made when missing. The file is one of `/dev`'s file system: its size is
+/// bounded, and it costs no disk.
 fn place_etc_file(name: &str, contents: &[u8]) -> Result<(), String> {
     let (source, target) = (format!("/dev/.{name}"), format!("/etc/{name}"));
     let fail = |e: io::Error| format!("{target}: {e}");
     let mut file = OpenOptions::new();
     file.write(true).create(true).mode(0o644);
     file.open(&source).and_then(|mut file| file.write_all(contents)).map_err(fail)?;
-    if fs::metadata(&target).is_err() {
-        match DirBuilder::new().mode(0o755).create("/etc") {
-            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(fail(e)),
-            _ => {}
-        }
-        if file.open(&target).is_err() {
-            fs::remove_file(&target).map_err(fail)?;
-            file.open(&target).map_err(fail)?;
-        }
-    }
-    mount(Some(&*source), &*target, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+    let place = inside::find_or_make(Path::new(&target), Kind::File).map_err(fail)?;
+    mount(Some(&*source), &inside::name_of(&place), None::<&str>, MsFlags::MS_BIND, None::<&str>)
         .map_err(|e| fail(e.into()))?;
     fs::remove_file(&source).map_err(fail)
 }
 
 fn move_mount(mount: &OwnedFd, target: &str) -> Result<(), String> {
-    sys::move_mount(mount.as_fd(), &c_path(Path::new(target))?).map_err(|e| format!("mount {target}: {e}"))
+    let fail = |e: io::Error| format!("mount {target}: {e}");
+    let place = inside::find(Path::new(target)).map_err(fail)?;
+    sys::move_mount(mount.as_fd(), place.as_fd()).map_err(fail)
 }
 
 fn bind_read_only(path: &str) -> Result<(), String> {
