@@ -9,7 +9,7 @@ use crate::reaper::{self, Reaper};
 use crate::rtnl::Rtnl;
 use crate::task::{self, Place};
 use crate::turns::Turns;
-use crate::{ENDPOINT_ADDRESS, ENDPOINT_BOUND_PORT, docker, firewall, router};
+use crate::{ENDPOINT_ADDRESS, ENDPOINT_BOUND_PORT, docker, firewall, router, wire};
 use agent_driver::{Attached, Network, NetworkError, NetworkSpec};
 use async_trait::async_trait;
 use nix::fcntl::{Flock, FlockArg};
@@ -194,12 +194,12 @@ fn teardown(config: &HostNetworkConfig) -> Result<(), OpenError> {
         return Ok(remove_from_host(config)?);
     }
     let _lock = lock(config)?;
+    let mut wires = Vec::new();
     for task in list(config)? {
-        let dir = config.tasks_dir().join(&task);
-        let step = || format!("remove the network of task {task}");
-        reaper::reap(&dir).step(step)?;
-        fs::remove_dir_all(&dir).step(step)?;
+        let dir = config.tasks_dir().join(task);
+        wires.extend(wire::all_in(&dir).step(|| format!("list {}", dir.display()))?);
     }
+    wire::discard(&wires).step(|| "remove the tasks' networks".into())?;
     remove_unowned(config)?;
     remove_from_host(config)?;
     fs::remove_dir_all(&config.state_dir).step(|| format!("remove {}", config.state_dir.display()))?;

@@ -3,7 +3,9 @@
 
 use agent_driver::{PortBinding, Protocol};
 use nix::libc;
-use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NlasIterator};
+use rtnetlink::packet_core::{
+    NLA_HEADER_SIZE, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NlasIterator,
+};
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER};
 use std::io;
 use std::net::Ipv4Addr;
@@ -252,10 +254,10 @@ fn attribute(to: &mut Vec<u8>, kind: u16, value: impl FnOnce(&mut Vec<u8>)) {
 }
 
 fn find(attributes: &[u8], kind: u16) -> Option<&[u8]> {
-    NlasIterator::new(attributes).map_while(Result::ok).find(|nla| nla.kind() == kind).map(|nla| {
-        let value = &nla.into_inner()[4..];
-        value
-    })
+    let nla = NlasIterator::new(attributes).map_while(Result::ok).find(|nla| nla.kind() == kind)?;
+    // Its buffer has what follows it, too.
+    let length = nla.value_length();
+    nla.into_inner().get(NLA_HEADER_SIZE..)?.get(..length)
 }
 
 /// The destination's port when the tuple is UDP's.

@@ -140,7 +140,7 @@ pub fn cut(dir: &Path) -> io::Result<()> {
     let mut host = Rtnl::open()?;
     let Some(link) = host.link(&name)? else { return Ok(()) };
     if netns::is_bound(&dir.join(NETNS_FILE)) {
-        host.set_link(doomed(link.index))
+        host.set_link(doomed(LinkUnspec::new_with_index(link.index).down().build()))
     } else {
         host.delete_link(link.index)
     }
@@ -151,7 +151,7 @@ pub fn discard(dirs: &[PathBuf]) -> io::Result<()> {
     let mut host = Rtnl::open()?;
     for dir in dirs {
         if let Some(link) = link_of(dir)?.map(|name| host.link(&name)).transpose()?.flatten() {
-            host.set_link(doomed(link.index))?;
+            host.set_link(doomed(LinkUnspec::new_with_index(link.index).build()))?;
         }
     }
     host.delete_group(DOOMED)?;
@@ -165,10 +165,9 @@ pub fn discard(dirs: &[PathBuf]) -> io::Result<()> {
     Ok(())
 }
 
-fn doomed(link: u32) -> LinkMessage {
-    let mut message = LinkUnspec::new_with_index(link).down().build();
-    message.attributes.push(LinkAttribute::Group(DOOMED));
-    message
+fn doomed(mut link: LinkMessage) -> LinkMessage {
+    link.attributes.push(LinkAttribute::Group(DOOMED));
+    link
 }
 
 fn link_of(dir: &Path) -> io::Result<Option<String>> {
