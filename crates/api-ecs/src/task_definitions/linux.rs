@@ -47,7 +47,7 @@ const CAPABILITIES: &[&str] = &[
     "WAKE_ALARM",
 ];
 
-/// The values of `mountOptions`.
+/// The values of `mountOptions`, but for those of [`OTHER_MOUNT_OPTIONS`].
 const MOUNT_OPTIONS: &[&str] = &[
     "defaults",
     "ro",
@@ -61,30 +61,22 @@ const MOUNT_OPTIONS: &[&str] = &[
     "sync",
     "async",
     "dirsync",
-    "remount",
     "mand",
     "nomand",
     "atime",
     "noatime",
     "diratime",
     "nodiratime",
-    "bind",
-    "rbind",
-    "unbindable",
-    "runbindable",
     "private",
     "rprivate",
-    "shared",
-    "rshared",
-    "slave",
-    "rslave",
     "relatime",
     "norelatime",
     "strictatime",
     "nostrictatime",
 ];
-/// Those that a value follows: `mode=1777`.
-const MOUNT_OPTIONS_WITH_VALUE: &[&str] = &["mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"];
+/// Those that mean nothing for a new file system in a container's own namespace.
+const OTHER_MOUNT_OPTIONS: &[&str] =
+    &["remount", "bind", "rbind", "unbindable", "runbindable", "shared", "rshared", "slave", "rslave"];
 
 /// Reads them.
 pub(super) fn parse(settings: Settings<'_>, linux: ecs::LinuxParameters) -> Result<LinuxParameters, Invalid> {
@@ -134,9 +126,7 @@ fn device(settings: Settings<'_>, device: ecs::Device) -> Result<Device, Invalid
 
 fn tmpfs(settings: Settings<'_>, tmpfs: ecs::Tmpfs) -> Result<Tmpfs, Invalid> {
     let mount_options = tmpfs.mount_options.unwrap_or_default();
-    if let Some(option) = mount_options.iter().find(|option| !is_mount_option(option)) {
-        return Err(settings.invalid("tmpfs.mountOptions", format!("Unknown mount option: '{option}'.")));
-    }
+    mount_options.iter().try_for_each(|option| check_mount_option(settings, option))?;
     Ok(Tmpfs {
         container_path: settings.absolute_path("tmpfs.containerPath", tmpfs.container_path)?,
         size_mib: settings.least("tmpfs.size", Some(tmpfs.size), 1)?.unwrap_or(1),
@@ -144,14 +134,31 @@ fn tmpfs(settings: Settings<'_>, tmpfs: ecs::Tmpfs) -> Result<Tmpfs, Invalid> {
     })
 }
 
-fn is_mount_option(option: &str) -> bool {
-    let has_value = |name: &str, value: &str| {
-        // No comma: options are joined by commas.
-        let plain = value.bytes().all(|b| b.is_ascii_alphanumeric() || b":-=".contains(&b));
-        MOUNT_OPTIONS_WITH_VALUE.contains(&name) && !value.is_empty() && plain
-    };
-    match option.split_once('=') {
-        Some((name, value)) => has_value(name, value),
+fn check_mount_option(settings: Settings<'_>, option: &str) -> Result<(), Invalid> {
+    let valid = match option.split_once('=') {
+        Some((name, value)) => is_mount_value(name, value),
+        None if OTHER_MOUNT_OPTIONS.contains(&option) => {
+            return Err(Invalid::unsupported(format!("tmpfs.mountOptions '{option}'")));
+        }
         None => MOUNT_OPTIONS.contains(&option),
+    };
+    match valid {
+        true => Ok(()),
+        false => Err(settings.invalid("tmpfs.mountOptions", format!("Unknown mount option: '{option}'."))),
+    }
+}
+
+/// The options with a value: `mode=1777`.
+fn is_mount_value(name: &str, value: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match name {
+        "mode" => value.len() <= 5 && digits(value) && !value.contains(['8', '9']),
+        "uid" | "gid" => digits(value),
+        "nr_inodes" | "nr_blocks" => digits(value.trim_end_matches(['k', 'K', 'm', 'M', 'g', 'G'])),
+        // No comma: options are joined by commas.
+        "mpol" => {
+            !value.is_empty() && value.bytes().all(|b| b.is_ascii_alphanumeric() || b":-=".contains(&b))
+        }
+        _ => false,
     }
 }

@@ -53,6 +53,8 @@ const DRIVERS: [Driver; 4] = [
             "fluentd-request-ack",
             "fluentd-sub-second-precision",
             "labels",
+            "max-buffer-size",
+            "mode",
             "tag",
         ],
         known: &[
@@ -63,8 +65,6 @@ const DRIVERS: [Driver; 4] = [
             "fluentd-retry-wait",
             "fluentd-write-timeout",
             "labels-regex",
-            "max-buffer-size",
-            "mode",
         ],
         exclusive: &[("fluentd-async", "fluentd-async-connect")],
     },
@@ -125,6 +125,7 @@ pub(super) fn check(log: &LogConfiguration) -> Result<(), Invalid> {
         }
         _ => Ok(()),
     })?;
+    check_tag(log)?;
     check_rotation(log)
 }
 
@@ -133,6 +134,20 @@ pub(super) fn check_fargate(log: &LogConfiguration) -> Result<(), Invalid> {
     match log.driver.as_str() {
         "awslogs" => require(log, &["awslogs-stream-prefix"]),
         other => Err(Invalid::FargateLogDriver(other.to_owned())),
+    }
+}
+
+/// The parts of a tag that are known before the image is.
+const TAG_FIELDS: [&str; 5] = [".ID", ".FullID", ".Name", ".ImageName", ".DaemonName"];
+
+/// Docker documentation: customize log driver output.
+fn check_tag(log: &LogConfiguration) -> Result<(), Invalid> {
+    let Some(tag) = log.options.get("tag") else { return Ok(()) };
+    let is_known =
+        |text: &str| text.split_once("}}").is_some_and(|(field, _)| TAG_FIELDS.contains(&field.trim()));
+    match tag.split("{{").skip(1).all(is_known) {
+        true => Ok(()),
+        false => Err(Invalid::unsupported(format!("the log tag '{tag}'"))),
     }
 }
 

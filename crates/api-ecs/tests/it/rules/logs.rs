@@ -84,7 +84,13 @@ fn fluentd() {
             })),
             "",
         ),
-        (of(json!({ "fluentd-async-connect": "false" })), ""),
+        (
+            of(json!({ "fluentd-async-connect": "false", "mode": "non-blocking", "max-buffer-size": "1m" })),
+            "",
+        ),
+        (of(json!({ "tag": "{{ .Name }}/{{.FullID}}/{{.ImageName}}" })), ""),
+        (of(json!({ "tag": "{{.ImageID}}" })), "Wharf does not support the log tag '{{.ImageID}}' yet."),
+        (of(json!({ "tag": "{{.ID" })), "Wharf does not support the log tag '{{.ID' yet."),
         (
             of(json!({ "fluentd-async": "true", "fluentd-async-connect": "true" })),
             "Log driver fluentd cannot have both fluentd-async and fluentd-async-connect.",
