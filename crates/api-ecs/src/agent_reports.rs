@@ -5,7 +5,8 @@ use crate::tasks::log_transition;
 use crate::{Ecs, Refusal};
 use core_task::report::{ContainerReport, Report, ReportedStatus, apply_report};
 use model::arn::Arn;
-use model::task::{AttachmentStatus, Task};
+use model::container::Protocol;
+use model::task::{AttachmentStatus, NetworkBinding, Task};
 use model::{AttachmentId, Scope, TaskId};
 use store::State;
 use wire::Cx;
@@ -13,7 +14,7 @@ use wire::ecs::{
     AttachmentStateChange, ContainerStateChange, DiscoverPollEndpointRequest, DiscoverPollEndpointResponse,
     SubmitAttachmentStateChangesRequest, SubmitAttachmentStateChangesResponse,
     SubmitContainerStateChangeRequest, SubmitContainerStateChangeResponse, SubmitTaskStateChangeRequest,
-    SubmitTaskStateChangeResponse,
+    SubmitTaskStateChangeResponse, TransportProtocol,
 };
 
 const ACKNOWLEDGED: &str = "ACK";
@@ -64,6 +65,7 @@ impl Ecs {
         let change = ContainerStateChange {
             container_name: input.container_name,
             exit_code: input.exit_code,
+            network_bindings: input.network_bindings,
             reason: input.reason,
             runtime_id: input.runtime_id,
             status: input.status,
@@ -138,7 +140,34 @@ fn container(change: ContainerStateChange) -> ContainerReport {
         reason: trimmed(change.reason, REASON_LEN_MAX),
         runtime_id: trimmed(change.runtime_id, ID_LEN_MAX),
         image_digest: trimmed(change.image_digest, ID_LEN_MAX),
+        network_bindings: change
+            .network_bindings
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(binding)
+            .collect(),
     }
+}
+
+/// A port or a range of ports; an entry with neither says nothing.
+fn binding(binding: wire::ecs::NetworkBinding) -> Option<NetworkBinding> {
+    let port = |port: Option<i32>| port.and_then(|p| u16::try_from(p).ok());
+    let container_port = port(binding.container_port);
+    let container_port_range = trimmed(binding.container_port_range, ID_LEN_MAX);
+    if container_port.is_none() && container_port_range.is_none() {
+        return None;
+    }
+    Some(NetworkBinding {
+        bind_ip: trimmed(binding.bind_ip, ID_LEN_MAX).unwrap_or_default(),
+        container_port,
+        host_port: port(binding.host_port),
+        container_port_range,
+        host_port_range: trimmed(binding.host_port_range, ID_LEN_MAX),
+        protocol: match binding.protocol {
+            Some(TransportProtocol::Udp) => Protocol::Udp,
+            Some(TransportProtocol::Tcp) | None => Protocol::Tcp,
+        },
+    })
 }
 
 /// At most `most` characters; empty is absent.

@@ -7,7 +7,11 @@ use model::task::Task;
 /// The driver that writes to CloudWatch Logs.
 pub(super) const AWSLOGS: &str = "awslogs";
 
-/// Options go as they were given, but for awslogs: Docker's driver knows a stream's name only, not ECS's prefix
+/// The driver that throws everything away.
+const NONE: &str = "none";
+
+/// Options go as they were given. One is always said, because its default is the account's and not Docker's: whether a
+/// container waits while nobody takes its lines (Amazon ECS account settings: `defaultLogDriverMode`). And for awslogs: Docker's driver knows a stream's name only, not ECS's prefix
 /// (Amazon ECS: send Amazon ECS logs to CloudWatch, `prefix/name/task`), and has no region of its own.
 pub(super) fn config(
     task: &Task,
@@ -16,6 +20,10 @@ pub(super) fn config(
     logs_endpoint: Option<&str>,
 ) -> LogConfig {
     let mut options = log.options.clone();
+    if log.driver != NONE {
+        let mode = if task.logs_block_by_default { "blocking" } else { "non-blocking" };
+        options.entry("mode".to_owned()).or_insert_with(|| mode.to_owned());
+    }
     if log.driver == AWSLOGS {
         options.entry("awslogs-region".to_owned()).or_insert_with(|| task.scope.region.to_string());
         if let Some(endpoint) = logs_endpoint {

@@ -1,33 +1,50 @@
-//! A scripted agent: the other end of a session, one step at a time.
+//! An agent's links to the sessions of a [`World`], over pipes in memory.
 
-use crate::world::{World, scope};
-use acs::link::AcsQuery;
-use acs::{AckRequest, AgentMessage, PayloadMessage, ServerMessage, TaskManifestMessage};
+use crate::world::{KEY_ID, SECRET, World, arn, scope};
+use acs::link::{AcsQuery, TcsQuery};
+use acs::{PayloadMessage, ServerMessage, TaskManifestMessage};
 use control::SessionEnd;
-use futures_util::{SinkExt, StreamExt};
-use std::time::Duration;
+use std::ops::{Deref, DerefMut};
+use testkit::Link;
+use testkit::telemetry::Signer;
 use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::{Message, protocol::Role};
+use wire::sigv4::Credentials;
 
+/// How much a pipe holds.
+const PIPE_BYTES: usize = 1 << 16;
+
+/// A link and the session at its other end.
 pub struct Agent {
-    pub socket: WebSocketStream<DuplexStream>,
+    link: Link<DuplexStream>,
     session: JoinHandle<SessionEnd>,
 }
 
+impl Deref for Agent {
+    type Target = Link<DuplexStream>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.link
+    }
+}
+
+impl DerefMut for Agent {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.link
+    }
+}
+
 impl Agent {
-    /// Opens a link, without a look at what comes first.
+    /// Opens an ACS link, without a look at what comes first.
     pub async fn open(world: &World, instance: &str, query: AcsQuery) -> Self {
-        let (here, there) = tokio::io::duplex(1 << 16);
+        let (here, there) = tokio::io::duplex(PIPE_BYTES);
         let control = world.control.clone();
         let key = (scope(), instance.into());
         let session = tokio::spawn(async move { control.serve_acs(there, key, query).await });
-        Self { socket: WebSocketStream::from_raw_socket(here, Role::Client, None).await, session }
+        Self { link: Link::upgraded(here).await, session }
     }
 
-    /// Opens a link and takes its manifest.
+    /// Opens an ACS link and takes its manifest.
     pub async fn connect(world: &World, instance: &str) -> (Self, TaskManifestMessage) {
         let mut agent = Self::open(world, instance, AcsQuery::default()).await;
         let manifest = match agent.next().await {
@@ -37,51 +54,31 @@ impl Agent {
         (agent, manifest)
     }
 
-    /// The next message, within a minute of the test's time.
-    pub async fn next(&mut self) -> ServerMessage {
-        let message = self.next_frame().await.expect("an open link");
-        acs::decode_server(&message).expect("a frame of the protocol")
-    }
-
-    /// The next text; `None` when the link is closed.
-    pub async fn next_frame(&mut self) -> Option<String> {
-        loop {
-            let next = timeout(Duration::from_secs(60), self.socket.next()).await;
-            match next.expect("something within a minute")? {
-                Ok(Message::Text(text)) => return Some(text.as_str().to_owned()),
-                Ok(Message::Close(_)) | Err(_) => return None,
-                Ok(_) => {}
-            }
-        }
-    }
-
-    pub async fn next_payload(&mut self) -> PayloadMessage {
-        match self.next().await {
-            ServerMessage::Payload(payload) => payload,
-            other => panic!("expected a payload, not {other:?}"),
-        }
-    }
-
-    pub async fn say(&mut self, message: impl Into<AgentMessage>) {
-        self.say_text(acs::encode(&message.into())).await;
-    }
-
-    pub async fn say_text(&mut self, text: String) {
-        self.socket.send(Message::text(text)).await.expect("an open link");
-    }
-
-    pub async fn acknowledge(&mut self, payload: &PayloadMessage) {
-        self.say(AckRequest {
-            cluster: payload.cluster_arn.clone(),
-            container_instance: payload.container_instance_arn.clone(),
-            message_id: payload.message_id.clone(),
-        })
-        .await;
+    /// Opens a TCS link, and answers what signs its frames.
+    pub async fn telemetry(world: &World, instance: &str) -> (Self, Signer) {
+        let (here, there) = tokio::io::duplex(PIPE_BYTES);
+        let control = world.control.clone();
+        let key = (scope(), instance.into());
+        let query = TcsQuery { container_instance: arn(instance), ..TcsQuery::default() };
+        let signer = Signer {
+            credentials: Credentials {
+                access_key: KEY_ID.to_owned(),
+                secret_key: SECRET.to_owned(),
+                session_token: None,
+            },
+            region: "us-east-1".to_owned(),
+            authority: "127.0.0.1:4566".to_owned(),
+            path: "/tcs/ws".to_owned(),
+            query: query.encode(),
+        };
+        let (path, query) = (signer.path.clone(), signer.query.clone());
+        let session = tokio::spawn(async move { control.serve_tcs(there, key, path, query).await });
+        (Self { link: Link::upgraded(here).await, session }, signer)
     }
 
     /// The link breaks.
     pub async fn hang_up(self) -> SessionEnd {
-        drop(self.socket);
+        drop(self.link);
         self.session.await.expect("a session that does not panic")
     }
 

@@ -1,7 +1,7 @@
 //! The payload compiler: a record in, everything that the agent is told compared.
 
 use crate::world::{container_definition, definition, task_of};
-use control::compile;
+use control::{Extras, compile};
 use core_task::report::apply_placed;
 use expect_test::expect;
 use model::container::{Dependency, DependencyCondition, LogConfiguration, PortMapping, Protocol};
@@ -18,11 +18,17 @@ fn rich(mode: NetworkMode) -> TaskDefinition {
     web.memory_mib_reserved = Some(64);
     web.user = Some("1000:1000".into());
     web.working_directory = Some("/srv".into());
-    web.readonly_root_filesystem = true;
+    web.readonly_root_filesystem = Some(true);
     web.stop_timeout_secs = Some(2);
     web.start_timeout_secs = Some(60);
-    let port =
-        |container_port, host_port, protocol| PortMapping { container_port, host_port, protocol, name: None };
+    let port = |container_port, host_port, protocol| PortMapping {
+        container_port,
+        container_port_last: None,
+        host_port,
+        protocol,
+        name: None,
+        app_protocol: None,
+    };
     web.port_mappings = vec![port(80, None, Protocol::Tcp), port(53, Some(5353), Protocol::Udp)];
     web.depends_on = vec![Dependency { container: "init".into(), condition: DependencyCondition::Success }];
     let options = [("awslogs-group", "/ecs/web"), ("awslogs-stream-prefix", "ecs")];
@@ -48,7 +54,10 @@ fn placed(mode: NetworkMode) -> Task {
 
 /// Pretty, with the strings of JSON inside taken apart.
 fn render(task: &Task) -> String {
-    let payload = acs::PayloadMessage { tasks: vec![compile(task, None)], ..acs::PayloadMessage::default() };
+    let payload = acs::PayloadMessage {
+        tasks: vec![compile(task, Extras::default())],
+        ..acs::PayloadMessage::default()
+    };
     let frame = acs::encode(&acs::ServerMessage::from(payload));
     let mut frame: serde_json::Value = serde_json::from_str(&frame).expect("JSON");
     let task = frame["message"]["tasks"][0].take();
@@ -76,7 +85,7 @@ fn an_awsvpc_task_brings_its_interface_and_maps_no_ports() {
               ],
               "dockerConfig": {
                 "config": "{\"User\":\"1000:1000\",\"WorkingDir\":\"/srv\"}",
-                "hostConfig": "{\"LogConfig\":{\"Type\":\"awslogs\",\"Config\":{\"awslogs-group\":\"/ecs/web\",\"awslogs-region\":\"us-east-1\",\"awslogs-stream\":\"ecs/web/0123\"}},\"ReadonlyRootfs\":true,\"MemoryReservation\":67108864}",
+                "hostConfig": "{\"LogConfig\":{\"Type\":\"awslogs\",\"Config\":{\"awslogs-group\":\"/ecs/web\",\"awslogs-region\":\"us-east-1\",\"awslogs-stream\":\"ecs/web/0123\",\"mode\":\"non-blocking\"}},\"ReadonlyRootfs\":true,\"MemoryReservation\":67108864}",
                 "version": "1.17"
               },
               "environment": {
@@ -147,6 +156,7 @@ fn overrides_win_over_the_definition() {
     task.overrides = Overrides {
         cpu_units: Some(512),
         memory_mib: Some(1024),
+        ephemeral_storage_gib: None,
         containers: vec![ContainerOverride {
             name: "web".into(),
             command: Some(vec!["echo".into(), "Welcome".into()]),
@@ -154,9 +164,10 @@ fn overrides_win_over_the_definition() {
             cpu_units: Some(256),
             memory_mib: Some(512),
             memory_mib_reserved: Some(128),
+            gpus: None,
         }],
     };
-    let payload = compile(&task, None);
+    let payload = compile(&task, Extras::default());
     let web = &payload.containers[0];
     assert_eq!((payload.cpu, payload.memory), (Some(0.5), Some(1024)));
     assert_eq!((web.cpu, web.memory), (256, 512));
@@ -171,7 +182,7 @@ fn overrides_win_over_the_definition() {
 #[test]
 fn the_network_mode_decides_on_ports_and_the_docker_mode() {
     let of = |mode| {
-        let payload = compile(&placed(mode), None);
+        let payload = compile(&placed(mode), Extras::default());
         let web = &payload.containers[0];
         let ports: Vec<_> =
             web.port_mappings.iter().map(|p| format!("{}:{}", p.host_port, p.container_port)).collect();

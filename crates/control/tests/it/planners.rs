@@ -111,8 +111,8 @@ async fn tasks_of_a_deregistered_host_are_stopped_or_written_off() {
         &world,
         |state| plan_stops(state, NOW),
         expect![[r#"
-        task task-on-i1 PENDING v3, stopped: Container instance deregistration forced by user. (its host was deregistered)
-        task task-on-i2 DEPROVISIONING v3, stopped: Container instance deregistration forced by user. (its host is gone)
+        task task-on-i1 PENDING v3, stopped: Container instance deregistration forced by user (its host was deregistered)
+        task task-on-i2 DEPROVISIONING v3, stopped: Container instance deregistration forced by user (its host is gone)
     "#]],
     );
 }

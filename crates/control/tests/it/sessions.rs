@@ -186,9 +186,7 @@ async fn a_frame_that_is_too_long_ends_the_link() {
     let (mut agent, _) = Agent::connect(&world, "i1").await;
     let long = " ".repeat(acs::FRAME_BYTES_MAX + 1);
     // The other end may be gone before all of it is written.
-    let _ =
-        futures_util::SinkExt::send(&mut agent.socket, tokio_tungstenite::tungstenite::Message::text(long))
-            .await;
+    agent.shout(long).await;
     assert!(matches!(agent.ended().await, SessionEnd::Link(_)));
 }
 

@@ -1,19 +1,19 @@
 //! The HTTP side: a real upgrade through hyper, and every refusal.
 
+use crate::agent::Agent;
 use crate::world::{World, instance, scope};
 use acs::link::AcsQuery;
 use acs::{Refusal, RefusalKind, ServerMessage};
 use control::{ACS_ENDPOINT_PATH, TCS_ENDPOINT_PATH, is_agent_path};
-use futures_util::{SinkExt, StreamExt};
-use http::{Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use model::Scope;
 use model::instance::InstanceStatus;
+use model::time::Clock;
 use std::convert::Infallible;
+use testkit::{Link, Reconnect, Refused};
 use tokio::io::DuplexStream;
-use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{WebSocketStream, client_async};
 
 const ARN: &str = "arn:aws:ecs:us-east-1:000000000000:container-instance/default/i1";
 
@@ -23,11 +23,7 @@ fn query(cluster: &str, container_instance_arn: &str) -> String {
 }
 
 /// A connection of `caller` to a listener as the binary has it.
-async fn connect(
-    world: &World,
-    caller: Scope,
-    path_and_query: &str,
-) -> Result<WebSocketStream<DuplexStream>, Error> {
+async fn connect(world: &World, caller: Scope, path_and_query: &str) -> Result<Link<DuplexStream>, Refused> {
     let (here, there) = tokio::io::duplex(1 << 16);
     let control = world.control.clone();
     let service = service_fn(move |mut request| {
@@ -39,8 +35,7 @@ async fn connect(
             hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(there), service);
         connection.with_upgrades().await
     });
-    let url = format!("ws://127.0.0.1:4566{path_and_query}");
-    client_async(url, here).await.map(|(socket, _)| socket)
+    Link::open(here, &format!("ws://127.0.0.1:4566{path_and_query}"), HeaderMap::new()).await
 }
 
 async fn world() -> World {
@@ -58,26 +53,23 @@ async fn an_agent_is_let_in_with_its_clusters_name_or_arn() {
     for cluster in ["default", "arn:aws:ecs:us-east-1:000000000000:cluster/default"] {
         let path = format!("{ACS_ENDPOINT_PATH}/ws?{}", query(cluster, ARN));
         let mut socket = connect(&world, scope(), &path).await.expect("an open door");
-        let first = socket.next().await.expect("a message").expect("a frame");
-        let text = first.into_text().expect("text");
-        assert!(matches!(acs::decode_server(&text), Ok(ServerMessage::TaskManifest(_))), "{text}");
+        assert!(matches!(socket.next().await, ServerMessage::TaskManifest(_)));
     }
 }
 
 #[tokio::test]
-async fn telemetry_is_acknowledged() {
+async fn telemetry_is_signed_for_the_url_of_its_upgrade() {
     let world = world().await;
-    let query = format!("cluster=default&containerInstance={ARN}");
-    let path = format!("{TCS_ENDPOINT_PATH}/ws?{query}");
-    let mut socket = connect(&world, scope(), &path).await.expect("an open door");
-    for junk in ["{}", "Host: x\r\n\r\n{"] {
-        socket.send(Message::text(junk)).await.expect("an open link");
-    }
-    let frame =
-        "Host: x\r\n\r\n{\"type\":\"PublishMetricsRequest\",\"message\":{\"metadata\":{\"fin\":true}}}";
-    socket.send(Message::text(frame)).await.expect("an open link");
-    let answer = socket.next().await.expect("a message").expect("a frame");
-    assert_eq!(answer.into_text().expect("text"), r#"{"type":"AckPublishMetric","message":{"message":""}}"#);
+    let (_, mut signer) = Agent::telemetry(&world, "i1").await;
+    let target = format!("{}?{}", signer.path, signer.query);
+    assert_eq!(signer.path, format!("{TCS_ENDPOINT_PATH}/ws"));
+    let mut socket = connect(&world, scope(), &target).await.expect("an open door");
+    let message = testkit::telemetry::idle_metrics("default", ARN);
+    signer.query.push_str("&more=1");
+    socket.say_text(signer.frame(&message, world.clock.now())).await;
+    signer.query.truncate(signer.query.len() - "&more=1".len());
+    socket.say_text(signer.frame(&message, world.clock.now())).await;
+    assert_eq!(socket.text().await, r#"{"type":"AckPublishMetric","message":{"message":""}}"#);
 }
 
 #[tokio::test]
@@ -94,10 +86,12 @@ async fn everybody_else_is_refused_in_words_that_agents_know() {
     ];
     for (caller, query, kind, status) in rows {
         let refused = connect(&world, caller, &format!("/acs/ws?{query}")).await;
-        let Err(Error::Http(response)) = refused else { panic!("{query}: {refused:?}") };
-        let body = String::from_utf8(response.body().clone().expect("a body")).expect("text");
-        assert_eq!(response.status().as_u16(), status, "{query}");
-        assert_eq!(Refusal::from_body(&body).map(|r| r.kind), Some(kind), "{query}");
+        let Err(refused) = refused else { panic!("{query} was let in") };
+        assert_eq!(refused.status, status, "{query}");
+        assert_eq!(Refusal::from_body(&refused.body).map(|r| r.kind), Some(kind), "{query}");
+        let in_an_hour = kind == RefusalKind::InactiveInstanceException;
+        let expected = if in_an_hour { Reconnect::InAnHour } else { Reconnect::Later };
+        assert_eq!(Reconnect::after_refusal(&refused.body), expected, "{query}");
     }
 }
 

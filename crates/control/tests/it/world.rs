@@ -39,6 +39,27 @@ impl IdSource for Counter {
     }
 }
 
+/// The access key id of the instances' account.
+pub const KEY_ID: &str = "AKIDEXAMPLE";
+/// Its secret.
+pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+/// Another account's.
+pub const OTHER_KEY_ID: &str = "AKIDOTHER";
+
+/// The keys of two accounts, which have one secret.
+pub struct TwoKeys;
+
+impl wire::Keys for TwoKeys {
+    fn find(&self, id: &str) -> Option<wire::Key> {
+        let account = match id {
+            KEY_ID => scope().account,
+            OTHER_KEY_ID => model::AccountId("111111111111".into()),
+            _ => return None,
+        };
+        Some(wire::Key { secret: SECRET.into(), account })
+    }
+}
+
 /// A control plane; clones share it.
 #[derive(Clone)]
 pub struct World {
@@ -66,7 +87,9 @@ impl World {
     fn open(journal: MemoryJournal, clock: Arc<VirtualClock>, committer: Committer) -> Self {
         let store = Store::open(Box::new(journal.clone()), committer).expect("an intact journal");
         let ids = Arc::new(Counter::default());
-        let control = Control::new(store.clone(), clock.clone(), ids, ControlConfig::default());
+        let config =
+            ControlConfig { logs_endpoint: Some("http://127.0.0.1:4566".into()), ..ControlConfig::default() };
+        let control = Control::new(store.clone(), clock.clone(), ids, Arc::new(TwoKeys), config);
         Self { journal, store, control, clock }
     }
 
@@ -149,6 +172,7 @@ impl World {
             reason: None,
             runtime_id: None,
             image_digest: None,
+            network_bindings: Vec::new(),
         };
         let report = Report { status: Some(status), containers: vec![container], ..Report::default() };
         let now = self.clock.now();
@@ -175,6 +199,11 @@ pub fn scope() -> Scope {
     Scope::new("000000000000", "us-east-1")
 }
 
+/// The ARN of an instance.
+pub fn arn(instance: &str) -> String {
+    format!("arn:aws:ecs:us-east-1:000000000000:container-instance/default/{instance}")
+}
+
 pub fn instance(id: &str) -> ContainerInstance {
     ContainerInstance {
         scope: scope(),
@@ -188,6 +217,7 @@ pub fn instance(id: &str) -> ContainerInstance {
         attributes: BTreeMap::new(),
         tags: BTreeMap::new(),
         registered_at: Timestamp(0),
+        runtime_health: None,
         version: 1,
     }
 }
@@ -196,21 +226,8 @@ pub fn container_definition(name: &str) -> ContainerDefinition {
     ContainerDefinition {
         name: name.into(),
         image: "wharf/hello".into(),
-        cpu_units: 0,
-        memory_mib: None,
-        memory_mib_reserved: None,
         essential: true,
-        entry_point: None,
-        command: None,
-        environment: Vec::new(),
-        working_directory: None,
-        user: None,
-        readonly_root_filesystem: false,
-        port_mappings: Vec::new(),
-        depends_on: Vec::new(),
-        stop_timeout_secs: None,
-        start_timeout_secs: None,
-        log: None,
+        ..ContainerDefinition::default()
     }
 }
 
@@ -227,6 +244,10 @@ pub fn definition(mode: NetworkMode) -> TaskDefinition {
         memory_mib: Some(512),
         containers: vec![container_definition("app")],
         runtime_platform: None,
+        volumes: Vec::new(),
+        pid_mode: None,
+        ipc_mode: None,
+        ephemeral_storage_gib: None,
         tags: BTreeMap::new(),
         registered_at: Timestamp(0),
         registered_by: "arn:aws:iam::000000000000:root".into(),
@@ -258,6 +279,9 @@ pub fn task_of(id: &str, definition: TaskDefinition) -> Task {
         reason: None,
         runtime_id: None,
         image_digest: None,
+        network_bindings: Vec::new(),
+        health: None,
+        gpu_ids: Vec::new(),
     });
     Task {
         scope: scope(),
@@ -274,6 +298,8 @@ pub fn task_of(id: &str, definition: TaskDefinition) -> Task {
         started_by: None,
         tags: BTreeMap::new(),
         client_request: None,
+        protected_until: None,
+        logs_block_by_default: false,
         version: 1,
         stop_code: None,
         stopped_reason: None,
