@@ -2,6 +2,7 @@
 //! different runs do not compare; the ratios in one run do.
 
 mod density;
+mod ingest;
 mod lines;
 mod peers;
 mod rates;
@@ -9,6 +10,7 @@ mod runtime;
 mod start;
 mod stats;
 mod subject;
+mod throughput;
 
 use super::{Common, output::Row};
 use anyhow::{Result, bail};
@@ -28,9 +30,15 @@ pub struct Bench {
     /// Idle containers of the memory measurement
     #[arg(long, default_value_t = 50)]
     containers: usize,
+    /// Tasks asked for at once in the throughput measurement
+    #[arg(long, default_value_t = 200)]
+    burst: usize,
     /// Stored tasks of the rate measurement, beside 100
     #[arg(long, default_value_t = 100_000)]
     tasks: usize,
+    /// Lines of the ingestion measurement
+    #[arg(long, default_value_t = 1_000_000)]
+    lines: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -43,8 +51,12 @@ enum What {
     Lines,
     /// Memory of the idle control plane and agent, and of each idle container
     Memory,
+    /// Tasks a second from RunTask to RUNNING, and from StopTask to STOPPED
+    Throughput,
     /// DescribeTasks and RunTask a second with few and many tasks stored
     Rates,
+    /// Lines a second through PutLogEvents, and the time that FilterLogEvents takes to look through them
+    Ingest,
 }
 
 /// One figure.
@@ -96,11 +108,17 @@ impl Bench {
         if wants(What::Lines) {
             figures.extend(lines::measure(self.rounds).await?);
         }
+        if wants(What::Throughput) {
+            figures.extend(throughput::measure(self.burst).await?);
+        }
         if wants(What::Memory) {
             figures.extend(density::measure(self.containers).await?);
         }
         if wants(What::Rates) {
             figures.extend(rates::measure(self.tasks).await?);
+        }
+        if wants(What::Ingest) {
+            figures.extend(ingest::measure(self.lines).await?);
         }
         common.output.rows(&figures)?;
         Ok(ExitCode::SUCCESS)
