@@ -81,6 +81,11 @@ impl DataDir {
         self.root.join("containers")
     }
 
+    /// Volumes of tasks, and shared ones.
+    pub fn volumes(&self) -> PathBuf {
+        self.root.join("volumes")
+    }
+
     /// The agent's ledger.
     pub fn ledger(&self) -> PathBuf {
         self.root.join("agent")

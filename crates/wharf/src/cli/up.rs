@@ -89,6 +89,12 @@ async fn serve(data: &DataDir, options: &super::Up, parts: Parts) -> Result<()> 
         true => Some(Arc::new(host::open_agent(data, &endpoint).await?)),
         false => None,
     };
+    let endpoints = match &agent {
+        Some(agent) => {
+            Some(tokio::spawn(host::endpoints::open(agent.metadata(), stopping.clone()).await?))
+        }
+        None => None,
+    };
     let mut agent_run =
         agent.clone().map(|agent| tokio::spawn(async move { agent.run(until(stopping)).await }));
     let how = tokio::select! {
@@ -113,8 +119,8 @@ async fn serve(data: &DataDir, options: &super::Up, parts: Parts) -> Result<()> 
     if let Some(run) = agent_run {
         run.await??;
     }
-    if let Some(server) = server {
-        server.await?;
+    for part in [server, endpoints].into_iter().flatten() {
+        part.await?;
     }
     Ok(())
 }

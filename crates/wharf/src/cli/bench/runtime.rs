@@ -3,7 +3,7 @@
 use super::Figure;
 use super::peers::{OciPeer, write_program};
 use super::stats::Series;
-use agent_driver::{ContainerSpec, Namespace, Runtime, RuntimeId, TaskLimits};
+use agent_driver::{ContainerSpec, Networking, Runtime, RuntimeId, TaskSpec};
 use agent_runtime::{OciRuntime, OciRuntimeConfig};
 use anyhow::{Result, ensure};
 use std::path::Path;
@@ -54,21 +54,11 @@ async fn one_round(runtime: &OciRuntime, layer: &Path, round: usize) -> Result<D
         task: task.clone(),
         layers: vec![layer.to_owned()],
         args: vec!["/hello".into(), "true".into()],
-        env: Vec::new(),
-        cwd: String::new(),
-        user: String::new(),
-        readonly_rootfs: false,
-        hostname: "bench".into(),
-        hosts: Vec::new(),
-        dns_servers: Vec::new(),
-        network: Namespace::Isolated,
-        cpu_shares: 0,
-        memory_mib: None,
-        memory_mib_reserved: None,
-        log: None,
+        network: Networking { hostname: "bench".into(), ..Networking::default() },
+        ..ContainerSpec::default()
     };
     let began = Instant::now();
-    runtime.ensure_task(&task, &TaskLimits::default()).await?;
+    runtime.ensure_task(&TaskSpec { id: task.clone(), ..TaskSpec::default() }).await?;
     runtime.start(spec).await?;
     let exit = runtime.wait(&id).await?;
     runtime.remove(&id).await?;

@@ -1,14 +1,17 @@
 //! The agent's drivers on this host, put together; and the sweep that removes what they left.
 
+pub mod endpoints;
+
 use crate::clock::{RandomIds, SystemClock};
 use crate::data_dir::{DataDir, Endpoint};
 use crate::server::ACCOUNT;
 use agent::{Agent, AgentConfig, AwsUpstream, Drivers, FileLedger, Vault, WireSink};
 use agent_driver::{Runtime, RuntimeState, StopSignal};
 use agent_image::ImageStore;
-use agent_log::Awslogs;
+use agent_log::LogShipper;
 use agent_net::{HostNetwork, HostNetworkConfig};
 use agent_runtime::{OciRuntime, OciRuntimeConfig, ShimCommand};
+use agent_volume::HostVolumes;
 use anyhow::{Context, Result};
 use model::Scope;
 use model::instance::Resources;
@@ -30,7 +33,8 @@ pub async fn open_agent(data: &DataDir, endpoint: &Endpoint) -> Result<Agent> {
         runtime: Arc::new(open_runtime(data)?),
         images: Arc::new(images),
         network: Arc::new(network),
-        logs: Arc::new(Awslogs::new(Arc::new(sink)).context("watching the spools of containers")?),
+        volumes: Arc::new(HostVolumes::open(&data.volumes())?),
+        logs: Arc::new(LogShipper::new(Arc::new(sink)).context("watching the spools of containers")?),
     };
     let credentials = Credentials {
         access_key: endpoint.access_key_id.clone(),
@@ -109,6 +113,7 @@ pub async fn sweep(data: &DataDir) -> Result<usize> {
         runtime.remove_task(task).await?;
     }
     runtime.teardown().await?;
+    HostVolumes::open(&data.volumes())?.teardown().await?;
     HostNetwork::teardown(network_config(data)).await?;
     remove_run_dir(data)?;
     Ok(running)
