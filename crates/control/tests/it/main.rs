@@ -1,6 +1,7 @@
 //! Planners as tables, sessions against a scripted agent, and random lives of many tasks.
 
 mod agent;
+mod conformance;
 mod members;
 mod payload;
 mod planners;
