@@ -33,6 +33,9 @@ pub struct TaskSpec {
     pub shares_ipc: bool,
     /// The task gets a network of its own (awsvpc).
     pub has_network: bool,
+    /// The host name that goes with that network; for a runtime whose [`Sandbox`] has one for all.
+    #[serde(default)]
+    pub hostname: String,
 }
 
 /// What a runtime made for a task.

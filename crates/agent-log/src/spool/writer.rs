@@ -116,6 +116,11 @@ impl Writer {
         matches!(self.mode, SpoolMode::Blocking { .. }) && !self.has_room_for(1)
     }
 
+    /// Where the next record begins, once [`Writer::write`] has returned.
+    pub fn position(&self) -> Cursor {
+        Cursor { segment: self.current.number, offset: self.current.bytes }
+    }
+
     /// The container's output has ended: writes unfinished lines and the end marker.
     ///
     /// # Errors
