@@ -275,19 +275,31 @@ mod tests {
             ("mode", "blocking"),
             ("max-buffer-size", "25m"),
         ];
-        check("awslogs", &multiline, expect![[r#"
+        check(
+            "awslogs",
+            &multiline,
+            expect![[r#"
             Spool(SpoolSpec { dir: "/spool/t1-0", mode: Blocking { max_bytes: 26214400 } })
             Some(Awslogs(AwslogsSpec { account: "000000000000", region: "us-east-1", group: "g", stream: "p/app/t1", create_group: true, multiline: Some(Pattern("^\\d")) }))
-        "#]]);
-        check("awslogs", &[("awslogs-group", "g"), ("awslogs-datetime-format", "%Y")], expect![[r#"
+        "#]],
+        );
+        check(
+            "awslogs",
+            &[("awslogs-group", "g"), ("awslogs-datetime-format", "%Y")],
+            expect![[r#"
             Spool(SpoolSpec { dir: "/spool/t1-0", mode: NonBlocking { max_bytes: 10485760 } })
             Some(Awslogs(AwslogsSpec { account: "000000000000", region: "us-east-1", group: "g", stream: "t1-0", create_group: false, multiline: Some(DatetimeFormat("%Y")) }))
-        "#]]);
+        "#]],
+        );
         let rotated = [("max-size", "1m"), ("max-file", "3"), ("labels", "team,none"), ("env", "COLOUR")];
-        check("json-file", &rotated, expect![[r#"
+        check(
+            "json-file",
+            &rotated,
+            expect![[r#"
             JsonFile(JsonFileSpec { path: "/spool/t1-0/t1-0-json.log", max_bytes: Some(1048576), max_files: 3, attributes: {"COLOUR": "red", "team": "blue"} })
             None
-        "#]]);
+        "#]],
+        );
         let tagged = [
             ("fluentd-address", "unix:///run/fluentd.sock"),
             ("tag", "a.{{.Name}}.{{ .ID }}.{{.FullID}}.{{.ImageName}}"),
@@ -296,56 +308,112 @@ mod tests {
             ("fluentd-request-ack", "true"),
             ("env", "COLOUR"),
         ];
-        check("fluentd", &tagged, expect![[r#"
+        check(
+            "fluentd",
+            &tagged,
+            expect![[r#"
             Spool(SpoolSpec { dir: "/spool/t1-0", mode: NonBlocking { max_bytes: 10485760 } })
             Some(Fluentd(FluentdSpec { address: "unix:///run/fluentd.sock", tag: "a.ecs-f-1-app-00.t1-0.t1-0.hello:1", connect_async: true, sub_second: true, request_ack: true, fields: {"COLOUR": "red", "container_id": "t1-0", "container_name": "/ecs-f-1-app-00"} }))
-        "#]]);
-        check("fluentd", &[], expect![[r#"
+        "#]],
+        );
+        check(
+            "fluentd",
+            &[],
+            expect![[r#"
             Spool(SpoolSpec { dir: "/spool/t1-0", mode: NonBlocking { max_bytes: 10485760 } })
             Some(Fluentd(FluentdSpec { address: "localhost:24224", tag: "t1-0", connect_async: false, sub_second: false, request_ack: false, fields: {"container_id": "t1-0", "container_name": "/ecs-f-1-app-00"} }))
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn what_is_not_honoured_is_refused_by_name() {
         let group = ("awslogs-group", "g");
-        check("syslog", &[], expect![[r#"
+        check(
+            "syslog",
+            &[],
+            expect![[r#"
             the log driver syslog is not supported
-        "#]]);
-        check("awslogs", &[], expect![[r#"
+        "#]],
+        );
+        check(
+            "awslogs",
+            &[],
+            expect![[r#"
             the log option awslogs-group is missing
-        "#]]);
-        check("awslogs", &[group, ("awslogs-endpoint", "x")], expect![[r#"
+        "#]],
+        );
+        check(
+            "awslogs",
+            &[group, ("awslogs-endpoint", "x")],
+            expect![[r#"
             the log option awslogs-endpoint is not supported
-        "#]]);
-        check("awslogs", &[group, ("mode", "loud")], expect![[r#"
+        "#]],
+        );
+        check(
+            "awslogs",
+            &[group, ("mode", "loud")],
+            expect![[r#"
             "loud" is no value for the log option mode
-        "#]]);
+        "#]],
+        );
         let both = [group, ("awslogs-datetime-format", "%Y"), ("awslogs-multiline-pattern", "x")];
-        check("awslogs", &both, expect![[r#"
+        check(
+            "awslogs",
+            &both,
+            expect![[r#"
             the log options awslogs-datetime-format and awslogs-multiline-pattern exclude each other
-        "#]]);
-        check("none", &[("tag", "x")], expect![[r#"
+        "#]],
+        );
+        check(
+            "none",
+            &[("tag", "x")],
+            expect![[r#"
             the log option tag is not supported
-        "#]]);
-        check("json-file", &[("compress", "true")], expect![[r#"
+        "#]],
+        );
+        check(
+            "json-file",
+            &[("compress", "true")],
+            expect![[r#"
             the log option compress is not supported
-        "#]]);
-        check("json-file", &[("max-file", "2")], expect![[r#"
+        "#]],
+        );
+        check(
+            "json-file",
+            &[("max-file", "2")],
+            expect![[r#"
             the log option max-file needs max-size
-        "#]]);
-        check("json-file", &[("mode", "non-blocking")], expect![[r#"
+        "#]],
+        );
+        check(
+            "json-file",
+            &[("mode", "non-blocking")],
+            expect![[r#"
             "non-blocking" is no value for the log option mode
-        "#]]);
-        check("fluentd", &[("fluentd-buffer-limit", "1")], expect![[r#"
+        "#]],
+        );
+        check(
+            "fluentd",
+            &[("fluentd-buffer-limit", "1")],
+            expect![[r#"
             the log option fluentd-buffer-limit is not supported
-        "#]]);
-        check("fluentd", &[("tag", "{{.ImageID}}")], expect![[r#"
+        "#]],
+        );
+        check(
+            "fluentd",
+            &[("tag", "{{.ImageID}}")],
+            expect![[r#"
             "{{.ImageID}}" is no value for the log option tag that is supported
-        "#]]);
-        check("fluentd", &[("tag", "{{.ID")], expect![[r#"
+        "#]],
+        );
+        check(
+            "fluentd",
+            &[("tag", "{{.ID")],
+            expect![[r#"
             "{{.ID" is no value for the log option tag that is supported
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

@@ -128,6 +128,10 @@ fn task_spec(reading: &Reading<'_>, networking: &Networking) -> Result<TaskSpec,
         shares_pid: task.pid_mode == "task",
         shares_ipc: task.ipc_mode == "task",
         has_network: matches!(networking, Networking::Awsvpc(_)),
+        hostname: match networking {
+            Networking::Awsvpc(interface) => interface.dns_name.clone(),
+            _ => String::new(),
+        },
     })
 }
 

@@ -60,7 +60,7 @@ fn container(task: &LiveTask, n: usize) -> ContainerView {
         },
         limits: Limits { cpu_units: limits.cpu_shares, memory_mib: limits.memory_mib.unwrap_or(0) },
         created_unix_ms: unix_ms(seen.started_at),
-        started_unix_ms: unix_ms(seen.started_at),
+        started_unix_ms: unix_ms(seen.started_at).filter(|_| seen.was_started),
         finished_unix_ms: unix_ms(seen.ended_at).filter(|_| known == Known::Stopped),
         health: health(task, n),
         volumes: volumes(task, container),

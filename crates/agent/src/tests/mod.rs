@@ -2,12 +2,16 @@
 
 mod ledger;
 mod lives;
+mod metadata;
+mod networks;
 mod restart;
+mod running;
 mod socket;
+mod whole;
 
 use crate::fake::{FakeClock, FakeControl, FakeHost, FakeIds, MemoryLedger};
 use crate::{Agent, AgentConfig, Vault};
-use acs::payload::{Container, DockerConfig, HostConfig, LogConfig, Task};
+use acs::payload::{Config, Container, DockerConfig, Healthcheck, HostConfig, LogConfig, Task};
 use acs::{ElasticNetworkInterface, Ipv4AddressAssignment};
 use model::instance::Resources;
 use std::collections::BTreeMap;
@@ -34,6 +38,11 @@ impl World {
 
     /// Starts an agent; aborting the handle kills it as -9 does.
     fn start(&self) -> JoinHandle<()> {
+        self.start_with_metadata().0
+    }
+
+    /// As [`start`](Self::start), with what its HTTP endpoints answer from.
+    fn start_with_metadata(&self) -> (JoinHandle<()>, Arc<dyn agent_metadata::Source>) {
         let config = AgentConfig {
             cluster: "default".to_owned(),
             data_dir: "/var/lib/wharf".into(),
@@ -52,7 +61,9 @@ impl World {
             self.clock.clone(),
             self.ids.clone(),
         );
-        tokio::spawn(async move { agent.run(std::future::pending()).await.expect("the agent goes on") })
+        let metadata = agent.metadata();
+        let run = async move { agent.run(std::future::pending()).await.expect("the agent goes on") };
+        (tokio::spawn(run), metadata)
     }
 
     /// Waits for something that changes with a message to the control plane, for a day at most.
@@ -91,6 +102,34 @@ impl World {
 
 fn arn(id: &str) -> String {
     format!("arn:aws:ecs:us-east-1:000000000000:task/default/{id}")
+}
+
+/// A task in bridge mode with these containers, all of them essential; none of them logs.
+fn bridge(id: &str, containers: Vec<Container>) -> Task {
+    Task { arn: arn(id), family: "f".to_owned(), version: "1".to_owned(), containers, ..Task::default() }
+}
+
+/// A container of the image `hello`.
+fn container(name: &str) -> Container {
+    Container { name: name.to_owned(), image: "hello".to_owned(), essential: true, ..Container::default() }
+}
+
+/// The same with a health check every 10 seconds.
+fn checked(name: &str) -> Container {
+    const SECOND: i64 = 1_000_000_000;
+    let healthcheck = Healthcheck {
+        test: vec!["CMD-SHELL".to_owned(), "true".to_owned()],
+        interval: 10 * SECOND,
+        timeout: 2 * SECOND,
+        start_period: 0,
+        retries: 2,
+    };
+    let config = Config { healthcheck: Some(healthcheck), ..Config::default() };
+    Container {
+        health_check_type: "docker".to_owned(),
+        docker_config: DockerConfig::new(&config, &HostConfig::default()),
+        ..container(name)
+    }
 }
 
 /// A task in awsvpc mode with one essential container `app`, which logs.

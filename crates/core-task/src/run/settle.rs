@@ -29,7 +29,7 @@ impl State {
         self.follow_essentials();
         for index in 0..self.spec.containers.len() {
             moved |= match self.observed.containers[index].phase {
-                Phase::Waiting => self.settle_waiting(index),
+                Phase::Waiting => self.settle_waiting(index, now),
                 Phase::Running => self.settle_running(index, now),
                 Phase::Starting | Phase::Restarting | Phase::Ended(_) => false,
             };
@@ -48,7 +48,7 @@ impl State {
         }
     }
 
-    fn settle_waiting(&mut self, index: usize) -> bool {
+    fn settle_waiting(&mut self, index: usize, now: Timestamp) -> bool {
         if self.desired == Desired::Stopped {
             self.observed.containers[index].end_unstarted(None);
             return true;
@@ -73,6 +73,7 @@ impl State {
             let container = &mut self.observed.containers[index];
             container.phase = Phase::Starting;
             container.on_host = true;
+            container.started_at = Some(now);
         }
         ready
     }

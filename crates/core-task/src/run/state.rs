@@ -88,7 +88,7 @@ pub struct Container {
     pub log_finished: bool,
     /// Its program has been executed.
     pub was_started: bool,
-    /// When, the last time.
+    /// When the runtime was last asked to start it. Nobody may have been there to see it start.
     #[serde(default)]
     pub started_at: Option<Timestamp>,
     /// When it ended, the last time.

@@ -98,7 +98,7 @@ fn of_container(state: &mut State, n: usize, fact: Fact, now: Timestamp) {
                 && restarts == container.restarts =>
         {
             if state.desired == Desired::Running && container.may_restart(spec, exit) {
-                container.restart(exit);
+                container.restart(exit, now);
             } else {
                 container.exited(exit);
                 let stopped_at = &mut state.observed.execution_stopped_at;
@@ -199,7 +199,6 @@ impl Container {
         self.phase = Phase::Running;
         self.was_started = true;
         self.may_have_logged = true;
-        self.started_at = Some(now);
         let before = self.health.take();
         self.health = spec.health_check.map(|check| Health::of_start(&check, before.as_ref(), now));
     }
@@ -218,9 +217,10 @@ impl Container {
             && exit.at.millis_since(started_at) >= policy.attempt_period_ms
     }
 
-    fn restart(&mut self, exit: Exit) {
+    fn restart(&mut self, exit: Exit, now: Timestamp) {
         self.phase = Phase::Restarting;
         self.restarts += 1;
+        self.started_at = Some(now);
         self.ended_at = Some(exit.at);
     }
 

@@ -35,15 +35,15 @@ fn a_container_is_restarted_in_place_and_nobody_upstream_hears_of_it() {
     assert_eq!(state.desired, Desired::Running);
     assert_eq!((state.next_report(), state.observed.containers[0].restarts), (None, 1));
 
-    // The next period counts from the restart.
-    let ended = tell(&mut state, 121_000, exited(0, 1, 1, 121_000));
+    // The next period counts from when the restart was asked for.
+    let ended = tell(&mut state, 120_999, exited(0, 1, 1, 120_999));
     assert!(!ended.begin.contains(&Command::Restart(0, 2)), "{ended:?}");
     assert_eq!(state.desired, Desired::Stopped);
 }
 
 #[test]
 fn an_end_that_does_not_qualify_is_one() {
-    for (code, at_ms) in [(1, 60_999), (2, 100_000)] {
+    for (code, at_ms) in [(1, 59_999), (2, 100_000)] {
         let mut state = running();
         tell(&mut state, at_ms, exited(0, 0, code, at_ms));
         assert!(matches!(state.observed.containers[0].phase, Phase::Ended(_)), "{code} {at_ms}");
@@ -113,4 +113,13 @@ fn health_begins_anew_with_a_restart() {
     tell(&mut state, 20, Fact::Started(0));
     let health = state.observed.containers[0].health.as_ref().unwrap();
     assert_eq!((health.since, health.status.as_str()), (Timestamp(20), "UNKNOWN"));
+}
+
+#[test]
+fn an_agent_that_died_during_the_start_restarts_what_ran_long_enough() {
+    for (at_ms, restarts) in [(59_000, 0), (60_000, 1)] {
+        let mut state = ready(patient());
+        tell(&mut state, at_ms, exited(0, 0, 1, at_ms));
+        assert_eq!(state.observed.containers[0].restarts, restarts, "{at_ms}");
+    }
 }
