@@ -138,8 +138,8 @@ fn registrations_are_checked() {
             "InvalidParameterException: Wharf does not support the resource 'GPU' yet.",
         ),
         (
-            json!({ "platformDevices": [{ "id": "0", "type": "GPU" }] }),
-            "InvalidParameterException: platformDevices is not supported by Wharf yet. See docs/coverage/ecs.md.",
+            json!({ "totalResources": [{ "name": "NEURON_CORES", "type": "STRINGSET", "stringSetValue": ["0"] }] }),
+            "InvalidParameterException: Wharf does not support the resource 'NEURON_CORES' yet.",
         ),
         (
             json!({ "containerInstanceArn": "arn:aws:ecs:us-east-1:000000000000:container-instance/default/x" }),
@@ -209,11 +209,6 @@ fn what_is_not_there_is_said() {
             "DescribeContainerInstances",
             json!({ "containerInstances": [] }),
             "ClientException: Container Instances cannot be empty.",
-        ),
-        (
-            "DescribeContainerInstances",
-            json!({ "containerInstances": [unknown], "include": ["CONTAINER_INSTANCE_HEALTH"] }),
-            "InvalidParameterException: Wharf does not support include CONTAINER_INSTANCE_HEALTH yet.",
         ),
         (
             "ListContainerInstances",

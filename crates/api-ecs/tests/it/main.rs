@@ -10,6 +10,7 @@ mod honoured;
 mod instances;
 mod lists;
 mod odd_input;
+mod official_agent;
 mod overrides;
 mod protection;
 mod random;

@@ -1,0 +1,232 @@
+//! The API as Amazon's agent calls it (version 1.105.1): its requests are served as they are, and errors are those that
+//! make it do what is wanted.
+
+use crate::world::{World, host};
+use model::Timestamp;
+use model::instance::{ContainerInstance, RuntimeHealth, RuntimeStatus};
+use model::task::{HealthStatus, Task};
+use serde_json::{Value, json};
+
+/// The registration of an agent outside EC2, on a host with two GPUs.
+fn registration() -> Value {
+    json!({
+        "cluster": "default", "clientToken": "2ae7b5e8-0b0c-4b3c-8f6e-8f3f0e6a7c55",
+        "instanceIdentityDocument": "", "instanceIdentityDocumentSignature": "",
+        "totalResources": [
+            { "name": "CPU", "type": "INTEGER", "integerValue": 4096 },
+            { "name": "MEMORY", "type": "INTEGER", "integerValue": 7821 },
+            { "name": "PORTS", "type": "STRINGSET", "stringSetValue": ["22", "2375", "2376", "51678", "51679"] },
+            { "name": "PORTS_UDP", "type": "STRINGSET", "stringSetValue": [] },
+        ],
+        "attributes": [
+            { "name": "com.amazonaws.ecs.capability.docker-remote-api.1.17" },
+            { "name": "ecs.capability.external" },
+            { "name": "ecs.os-type", "value": "linux" },
+            { "name": "ecs.os-family", "value": "LINUX" },
+            { "name": "ecs.cpu-architecture", "value": "x86_64" },
+            { "name": "stack", "value": "prod" },
+        ],
+        "platformDevices": [{ "id": "GPU-2", "type": "GPU" }, { "id": "GPU-1", "type": "GPU" }],
+        "tags": [{ "key": "k", "value": "v" }],
+    })
+}
+
+fn world() -> (World, String) {
+    let w = World::new();
+    w.ok("CreateCluster", json!({}));
+    let answer = w.ok("RegisterContainerInstance", registration());
+    let arn = answer["containerInstance"]["containerInstanceArn"].as_str().expect("an ARN").to_owned();
+    w.set_connected(&arn, true);
+    (w, arn)
+}
+
+fn run(w: &World, definition: Value) -> String {
+    let family = definition["family"].clone();
+    w.ok("RegisterTaskDefinition", definition);
+    let answer = w.ok("RunTask", json!({ "taskDefinition": family }));
+    let arn = answer["tasks"][0]["taskArn"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+    w.reconcile();
+    arn
+}
+
+#[test]
+fn a_registration_is_echoed_and_stays_the_same_by_its_arn() {
+    let (w, arn) = world();
+    let mut again = registration();
+    again["containerInstanceArn"] = json!(arn);
+    again["clientToken"] = json!("another process");
+    // Its own attributes come at the first registration only.
+    again["attributes"].as_array_mut().expect("attributes").pop();
+    let instance = w.ok("RegisterContainerInstance", again)["containerInstance"].clone();
+    assert_eq!(instance["containerInstanceArn"], json!(arn));
+    let echoed = instance["attributes"].as_array().expect("attributes");
+    let sent = registration();
+    for attribute in sent["attributes"].as_array().expect("attributes") {
+        assert!(echoed.contains(attribute), "or the agent ends for good: {attribute}");
+    }
+    assert!(echoed.contains(&json!({ "name": "ecs.availability-zone", "value": "us-east-1a" })));
+    let resources = instance["registeredResources"].as_array().expect("resources");
+    let gpus = resources.iter().find(|r| r["name"] == "GPU").expect("GPUs");
+    assert_eq!((&gpus["type"], &gpus["stringSetValue"]), (&json!("STRINGSET"), &json!(["GPU-1", "GPU-2"])));
+}
+
+#[test]
+fn a_registration_fails_with_what_makes_the_agent_end_or_try_again() {
+    let (w, arn) = world();
+    let with = |changes: Value| {
+        let mut request = registration();
+        crate::world::lay_over(&mut request, changes);
+        w.call("RegisterContainerInstance", request).map(drop).map_err(|error| (error.code, error.message))
+    };
+    let code = |result: Result<(), (&'static str, String)>| result.expect_err("a refusal");
+    // It makes the cluster `default` by itself, and ends when another one is not there.
+    assert_eq!(code(with(json!({ "cluster": "gone" }))).0, "ClusterNotFoundException");
+    // These end it for good.
+    assert_eq!(
+        code(with(json!({ "platformDevices": [{ "id": "x", "type": "TPU" }] }))).0,
+        "InvalidParameterException"
+    );
+    let cpu = json!([{ "name": "CPU", "type": "INTEGER", "integerValue": -1 }]);
+    assert_eq!(code(with(json!({ "totalResources": cpu }))).0, "InvalidParameterException");
+    run(&w, host("web", json!({})));
+    let none = json!([{ "name": "CPU", "type": "INTEGER", "integerValue": 1 }]);
+    let (code, message) = code(with(json!({ "containerInstanceArn": arn, "totalResources": none })));
+    assert_eq!(code, "ClientException");
+    assert!(message.contains("Container instance type changes are not supported."), "{message}");
+}
+
+#[test]
+fn the_gpus_that_tasks_hold_stay_registered() {
+    let (w, arn) = world();
+    let task = run(&w, host("web", json!({})));
+    let key = (w.scope.clone(), crate::world::task_id(&json!({ "taskArn": task })));
+    w.commit(|tx| tx.update(&key, |task: &mut Task| task.containers[0].gpu_ids = vec!["GPU-1".into()]));
+    let answer = w.ok("DescribeTasks", json!({ "tasks": [task] }));
+    assert_eq!(answer["tasks"][0]["containers"][0]["gpuIds"], json!(["GPU-1"]));
+    let with = |gpu: &str| {
+        let mut request = registration();
+        let devices = json!([{ "id": gpu, "type": "GPU" }]);
+        crate::world::lay_over(
+            &mut request,
+            json!({ "containerInstanceArn": arn, "platformDevices": devices }),
+        );
+        w.call("RegisterContainerInstance", request).map(drop).map_err(|error| error.code)
+    };
+    assert_eq!(with("GPU-2"), Err("ClientException"));
+    assert_eq!(with("GPU-1"), Ok(()));
+}
+
+#[test]
+fn it_finds_its_endpoints_and_its_tags() {
+    let (w, arn) = world();
+    let poll =
+        w.ok("DiscoverPollEndpoint", json!({ "cluster": "default", "containerInstance": arn, "zoneId": "" }));
+    assert!(poll["endpoint"].is_string() && poll["telemetryEndpoint"].is_string(), "{poll}");
+    let task = run(&w, host("web", json!({})));
+    w.check(
+        "ListTagsForResource",
+        json!({ "resourceArn": arn }),
+        json!({ "tags": [{ "key": "k", "value": "v" }] }),
+    );
+    w.check("ListTagsForResource", json!({ "resourceArn": task }), json!({ "tags": [] }));
+}
+
+#[test]
+fn the_ports_that_it_chose_are_shown() {
+    let (w, _) = world();
+    let task = run(&w, host("web", json!({ "networkMode": "bridge" })));
+    let bindings = json!([
+        { "bindIP": "0.0.0.0", "containerPort": 80, "hostPort": 32768, "protocol": "tcp" },
+        { "bindIP": "0.0.0.0", "containerPortRange": "8000-8010", "hostPortRange": "40000-40010", "protocol": "udp" },
+    ]);
+    let mut reported = bindings.clone();
+    // What is neither a port nor a range says nothing.
+    reported.as_array_mut().expect("a list").push(json!({ "bindIP": "::", "hostPort": 70000 }));
+    let container = json!({
+        "containerName": "app", "status": "RUNNING", "runtimeId": "r1", "imageDigest": "sha256:1",
+        "networkBindings": reported,
+    });
+    let report = json!({
+        "cluster": "default", "task": task, "status": "RUNNING", "reason": "", "containers": [container],
+        "managedAgents": [{
+            "containerName": "app", "managedAgentName": "ExecuteCommandAgent", "status": "RUNNING", "reason": "",
+        }],
+        "pullStartedAt": 1_795_235_832.957,
+    });
+    w.ok("SubmitTaskStateChange", report);
+    let answer = w.ok("DescribeTasks", json!({ "tasks": [task] }));
+    assert_eq!(answer["tasks"][0]["lastStatus"], "RUNNING");
+    assert_eq!(answer["tasks"][0]["containers"][0]["networkBindings"], bindings);
+}
+
+/// A report that is refused for good is lost, and any other refusal is sent again for ever.
+#[test]
+fn reports_are_acknowledged_whatever_they_say() {
+    let (w, arn) = world();
+    let task = run(&w, host("web", json!({})));
+    let long = "x".repeat(5000);
+    let odd = json!([
+        { "containerName": "nobody", "status": "RUNNING" },
+        { "containerName": "app", "status": "MANIFEST_PULLED", "reason": long, "runtimeId": long },
+        { "containerName": "app", "status": "STOPPED", "exitCode": -1, "networkBindings": [{ "containerPort": -1 }] },
+        {},
+    ]);
+    for body in [
+        json!({ "cluster": "default", "task": task, "status": "CREATED", "reason": "", "containers": odd }),
+        json!({ "cluster": "gone", "task": task, "status": "RUNNING", "reason": "" }),
+        json!({ "cluster": "default", "task": task, "status": "STOPPED", "reason": long }),
+        json!({ "cluster": "default", "task": task, "status": "RUNNING", "reason": "" }),
+        json!({ "cluster": "default", "task": task, "attachments": [{ "attachmentArn": "a", "status": "ATTACHED" }] }),
+    ] {
+        w.check("SubmitTaskStateChange", body, json!({ "acknowledgment": "ACK" }));
+    }
+    let attachments = json!([{ "attachmentArn": format!("{arn}/x"), "status": "ATTACHED" }]);
+    let attachments = json!({ "cluster": "default", "attachments": attachments });
+    w.check("SubmitAttachmentStateChanges", attachments, json!({ "acknowledgment": "ACK" }));
+    let container =
+        json!({ "cluster": "default", "task": task, "containerName": "app", "status": "RUNNING" });
+    w.check("SubmitContainerStateChange", container, json!({ "acknowledgment": "ACK" }));
+}
+
+#[test]
+fn health_is_shown_of_containers_their_task_and_the_instance() {
+    let (w, arn) = world();
+    let check = json!({ "command": ["CMD-SHELL", "true"] });
+    let containers = json!([
+        { "name": "app", "image": "i", "memory": 64, "healthCheck": check },
+        { "name": "side", "image": "i", "memory": 64, "essential": false },
+    ]);
+    let task = run(&w, host("web", json!({ "containerDefinitions": containers })));
+    let key = (w.scope.clone(), crate::world::task_id(&json!({ "taskArn": task })));
+    for (health, expected) in [
+        (None, "UNKNOWN"),
+        (Some(HealthStatus::Healthy), "HEALTHY"),
+        (Some(HealthStatus::Unhealthy), "UNHEALTHY"),
+        (Some(HealthStatus::Unknown), "UNKNOWN"),
+    ] {
+        w.commit(|tx| tx.update(&key, |task: &mut Task| task.containers[0].health = health));
+        let of = |status: &str| json!({ "healthStatus": status });
+        let shown = json!({ "healthStatus": expected, "containers": [of(expected), of("UNKNOWN")] });
+        w.check("DescribeTasks", json!({ "tasks": [task] }), json!({ "tasks": [shown] }));
+    }
+    let describe = || {
+        let request = json!({ "containerInstances": [arn], "include": ["CONTAINER_INSTANCE_HEALTH"] });
+        w.ok("DescribeContainerInstances", request)["containerInstances"][0]["healthStatus"].clone()
+    };
+    assert_eq!(describe(), json!({ "overallStatus": "INSUFFICIENT_DATA", "details": [] }));
+    let health = RuntimeHealth {
+        status: RuntimeStatus::Impaired,
+        last_updated: Timestamp(1_700_000_020_000),
+        last_status_change: Timestamp(1_700_000_000_000),
+    };
+    let key = (w.scope.clone(), arn.rsplit('/').next().expect("an id").into());
+    w.commit(|tx| tx.update(&key, |i: &mut ContainerInstance| i.runtime_health = Some(health)));
+    let answer = describe();
+    assert_eq!(answer["overallStatus"], "IMPAIRED");
+    let detail = &answer["details"][0];
+    assert_eq!((&detail["type"], &detail["status"]), (&json!("CONTAINER_RUNTIME"), &json!("IMPAIRED")));
+    assert_eq!(detail["lastStatusChange"].as_f64(), Some(1_700_000_000.0));
+    assert_eq!(detail["lastUpdated"].as_f64(), Some(1_700_000_020.0));
+    let without = w.ok("DescribeContainerInstances", json!({ "containerInstances": [arn] }));
+    assert!(without["containerInstances"][0]["healthStatus"].is_null());
+}
