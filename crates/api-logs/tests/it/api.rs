@@ -1,4 +1,4 @@
-//! The API over real files: what callers of CloudWatch Logs rely on, over restarts and crashes.
+//! What callers of CloudWatch Logs rely on, over restarts and crashes.
 
 use api_logs::Logs;
 use model::Scope;
@@ -12,45 +12,51 @@ use store::{Committer, MemoryJournal, Store};
 use wire::logs::*;
 use wire::{ApiError, Cx};
 
-const NOW: i64 = 2_000_000_000_000;
+pub const NOW: i64 = 2_000_000_000_000;
 
-struct Fixed;
+/// A clock that stands still.
+pub struct Fixed(pub i64);
 
 impl Clock for Fixed {
     fn now(&self) -> Timestamp {
-        Timestamp(NOW)
+        Timestamp(self.0)
     }
 }
 
 /// A disk that outlives the process: a journal and a directory.
-struct Disk {
-    journal: MemoryJournal,
-    dir: tempfile::TempDir,
+pub struct Disk {
+    pub journal: MemoryJournal,
+    pub dir: tempfile::TempDir,
 }
 
 impl Disk {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { journal: MemoryJournal::new(), dir: tempfile::tempdir().expect("a directory") }
     }
 
-    fn open(&self) -> Logs {
-        let store = Store::open(Box::new(self.journal.clone()), Committer::Inline).expect("opens");
-        Logs::open(store, self.dir.path().join("logs"), Arc::new(Fixed)).expect("opens")
+    pub fn open(&self) -> Logs {
+        self.open_at(NOW)
     }
 
-    fn entries(path: &Path) -> Vec<PathBuf> {
+    /// With a clock that shows `now`.
+    pub fn open_at(&self, now: i64) -> Logs {
+        let store = Store::open(Box::new(self.journal.clone()), Committer::Inline).expect("opens");
+        Logs::open(store, self.dir.path().join("logs"), Arc::new(Fixed(now))).expect("opens")
+    }
+
+    pub fn entries(path: &Path) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(path).expect("a directory");
         let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
         paths.sort();
         paths
     }
 
-    fn streams(&self) -> Vec<PathBuf> {
+    pub fn streams(&self) -> Vec<PathBuf> {
         Self::entries(&self.dir.path().join("logs"))
     }
 }
 
-fn cx() -> Cx {
+pub fn cx() -> Cx {
     Cx {
         scope: Scope::new("000000000000", "us-east-1"),
         caller_arn: "arn:aws:iam::000000000000:root".to_owned(),
@@ -60,7 +66,7 @@ fn cx() -> Cx {
     }
 }
 
-async fn create(logs: &Logs, group: &str, streams: &[&str]) {
+pub async fn create(logs: &Logs, group: &str, streams: &[&str]) {
     let input = CreateLogGroupRequest { log_group_name: group.to_owned(), tags: None };
     logs.create_log_group(&cx(), input).await.expect("created");
     for stream in streams {
@@ -68,13 +74,17 @@ async fn create(logs: &Logs, group: &str, streams: &[&str]) {
     }
 }
 
-async fn create_stream(logs: &Logs, group: &str, stream: &str) -> Result<CreateLogStreamResponse, ApiError> {
+pub async fn create_stream(
+    logs: &Logs,
+    group: &str,
+    stream: &str,
+) -> Result<CreateLogStreamResponse, ApiError> {
     let (log_group_name, log_stream_name) = (group.to_owned(), stream.to_owned());
     logs.create_log_stream(&cx(), CreateLogStreamRequest { log_group_name, log_stream_name }).await
 }
 
 /// Puts messages at the times `NOW + offset`.
-async fn put(
+pub async fn put(
     logs: &Logs,
     group: &str,
     stream: &str,
@@ -91,7 +101,7 @@ async fn put(
     logs.put_log_events(&cx(), input).await
 }
 
-fn getting(group: &str, stream: &str) -> GetLogEventsRequest {
+pub fn getting(group: &str, stream: &str) -> GetLogEventsRequest {
     GetLogEventsRequest {
         log_group_name: Some(group.to_owned()),
         log_stream_name: stream.to_owned(),
@@ -100,18 +110,18 @@ fn getting(group: &str, stream: &str) -> GetLogEventsRequest {
 }
 
 /// The messages, joined, and the tokens.
-async fn get(logs: &Logs, input: GetLogEventsRequest) -> (String, String, String) {
+pub async fn get(logs: &Logs, input: GetLogEventsRequest) -> (String, String, String) {
     let answer = logs.get_log_events(&cx(), input).await.expect("read");
     let messages = answer.events.expect("a list").into_iter().map(|event| event.message.expect("a message"));
     let messages = messages.collect::<Vec<_>>().join(" ");
     (messages, answer.next_backward_token.expect("a token"), answer.next_forward_token.expect("a token"))
 }
 
-async fn all(logs: &Logs, group: &str, stream: &str) -> String {
+pub async fn all(logs: &Logs, group: &str, stream: &str) -> String {
     get(logs, getting(group, stream)).await.0
 }
 
-fn is(error: &ApiError, code: &str, message: &str) {
+pub fn is(error: &ApiError, code: &str, message: &str) {
     assert_eq!((error.code, error.message.as_str()), (code, message));
 }
 
