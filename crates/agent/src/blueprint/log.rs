@@ -329,91 +329,38 @@ mod tests {
     #[test]
     fn what_is_not_honoured_is_refused_by_name() {
         let group = ("awslogs-group", "g");
-        check(
-            "syslog",
-            &[],
-            expect![[r#"
-            the log driver syslog is not supported
-        "#]],
-        );
-        check(
-            "awslogs",
-            &[],
-            expect![[r#"
-            the log option awslogs-group is missing
-        "#]],
-        );
-        check(
-            "awslogs",
-            &[group, ("awslogs-endpoint", "x")],
-            expect![[r#"
-            the log option awslogs-endpoint is not supported
-        "#]],
-        );
-        check(
-            "awslogs",
-            &[group, ("mode", "loud")],
-            expect![[r#"
-            "loud" is no value for the log option mode
-        "#]],
-        );
         let both = [group, ("awslogs-datetime-format", "%Y"), ("awslogs-multiline-pattern", "x")];
-        check(
-            "awslogs",
-            &both,
-            expect![[r#"
-            the log options awslogs-datetime-format and awslogs-multiline-pattern exclude each other
-        "#]],
-        );
-        check(
-            "none",
-            &[("tag", "x")],
-            expect![[r#"
-            the log option tag is not supported
-        "#]],
-        );
-        check(
-            "json-file",
-            &[("compress", "true")],
-            expect![[r#"
-            the log option compress is not supported
-        "#]],
-        );
-        check(
-            "json-file",
-            &[("max-file", "2")],
-            expect![[r#"
-            the log option max-file needs max-size
-        "#]],
-        );
-        check(
-            "json-file",
-            &[("mode", "non-blocking")],
-            expect![[r#"
-            "non-blocking" is no value for the log option mode
-        "#]],
-        );
-        check(
-            "fluentd",
-            &[("fluentd-buffer-limit", "1")],
-            expect![[r#"
-            the log option fluentd-buffer-limit is not supported
-        "#]],
-        );
-        check(
-            "fluentd",
-            &[("tag", "{{.ImageID}}")],
-            expect![[r#"
-            "{{.ImageID}}" is no value for the log option tag that is supported
-        "#]],
-        );
-        check(
-            "fluentd",
-            &[("tag", "{{.ID")],
-            expect![[r#"
-            "{{.ID" is no value for the log option tag that is supported
-        "#]],
-        );
+        type Case<'a> = (&'static str, &'a [(&'static str, &'static str)], &'static str);
+        let cases: [Case<'_>; 12] = [
+            ("syslog", &[], "the log driver syslog is not supported"),
+            ("awslogs", &[], "the log option awslogs-group is missing"),
+            (
+                "awslogs",
+                &[group, ("awslogs-endpoint", "x")],
+                "the log option awslogs-endpoint is not supported",
+            ),
+            ("awslogs", &[group, ("mode", "loud")], "\"loud\" is no value for the log option mode"),
+            ("awslogs", &both, "awslogs-multiline-pattern exclude each other"),
+            ("none", &[("tag", "x")], "the log option tag is not supported"),
+            ("json-file", &[("compress", "true")], "the log option compress is not supported"),
+            ("json-file", &[("max-file", "2")], "the log option max-file needs max-size"),
+            (
+                "json-file",
+                &[("mode", "non-blocking")],
+                "\"non-blocking\" is no value for the log option mode",
+            ),
+            (
+                "fluentd",
+                &[("fluentd-buffer-limit", "1")],
+                "the log option fluentd-buffer-limit is not supported",
+            ),
+            ("fluentd", &[("tag", "{{.ImageID}}")], "\"{{.ImageID}}\" is no value for the log option tag"),
+            ("fluentd", &[("tag", "{{.ID")], "\"{{.ID\" is no value for the log option tag"),
+        ];
+        for (driver, options, expected) in cases {
+            let error = read_log(driver, options).err().unwrap();
+            assert!(error.0.contains(expected), "{driver}: {error}");
+        }
     }
 
     #[test]
