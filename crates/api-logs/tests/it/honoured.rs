@@ -55,15 +55,20 @@ fn members(shape: &Shape) -> Vec<&'static str> {
 const ARN: &str = "arn:aws:logs:us-east-1:000000000000:log-group:g";
 
 fn cases() -> Vec<Case> {
-    let mut cases = record_cases();
+    let mut cases = group_cases();
+    cases.extend(tag_and_stream_cases());
     cases.extend(event_cases());
     cases.extend(filter_cases());
     cases
 }
 
-fn record_cases() -> Vec<Case> {
+fn empty_group() -> (&'static str, Value) {
+    ("logGroupName", json!("empty"))
+}
+
+fn group_cases() -> Vec<Case> {
     let tags = json!({ "a": "1" });
-    let group = || ("logGroupName", json!("empty"));
+    let group = empty_group;
     vec![
         (
             "CreateLogGroup",
@@ -88,6 +93,13 @@ fn record_cases() -> Vec<Case> {
             vec![group(), ("retentionInDays", json!(3))],
         ),
         ("DeleteRetentionPolicy", json!({ "logGroupName": "kept" }), vec![group()]),
+    ]
+}
+
+fn tag_and_stream_cases() -> Vec<Case> {
+    let tags = json!({ "a": "1" });
+    let group = empty_group;
+    vec![
         (
             "TagResource",
             json!({ "resourceArn": ARN, "tags": tags }),
