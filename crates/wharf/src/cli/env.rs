@@ -21,6 +21,8 @@ impl Env {
             ("AWS_SECRET_ACCESS_KEY", &endpoint.secret_access_key),
             ("AWS_REGION", &endpoint.region),
             ("AWS_DEFAULT_REGION", &endpoint.region),
+            // StartLiveTail goes to another host at AWS, and 127.0.0.1 has no names below it.
+            ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true"),
             ("WHARF_SUBNETS", &subnets),
             ("WHARF_SECURITY_GROUP", vpc.security_group.as_str()),
         ];
