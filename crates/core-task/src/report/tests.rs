@@ -151,6 +151,24 @@ fn an_end_is_explained_in_ecs_words() {
         vec![report(Stopped, vec![unexecutable])],
         expect!["STOPPED TaskFailedToStart: CannotStartContainerError: no sh"],
     );
+    let init =
+        Report { reason: Some("ResourceInitializationError: no group".into()), ..report(Stopped, vec![]) };
+    check_end(
+        &["app!"],
+        vec![init],
+        expect!["STOPPED TaskFailedToStart: ResourceInitializationError: no group"],
+    );
+    check_end(
+        &["app!"],
+        vec![report(Stopped, vec![])],
+        expect!["STOPPED TaskFailedToStart: Task failed to start"],
+    );
+}
+
+#[test]
+fn an_exit_code_or_a_reason_alone_does_not_tell_what_ran() {
+    use ReportedStatus::Stopped;
+    let pull = "CannotPullContainerError: not found";
     // Its image could not be pulled, and an older copy ran.
     let stale = ContainerReport { exit_code: Some(0), runtime_id: Some("r1".into()), ..failed("app", pull) };
     check_end(
@@ -176,18 +194,6 @@ fn an_end_is_explained_in_ecs_words() {
         &["app!"],
         vec![unreadable],
         expect!["STOPPED TaskFailedToStart: UnrecogniedTaskError: Error loading task - no"],
-    );
-    let init =
-        Report { reason: Some("ResourceInitializationError: no group".into()), ..report(Stopped, vec![]) };
-    check_end(
-        &["app!"],
-        vec![init],
-        expect!["STOPPED TaskFailedToStart: ResourceInitializationError: no group"],
-    );
-    check_end(
-        &["app!"],
-        vec![report(Stopped, vec![])],
-        expect!["STOPPED TaskFailedToStart: Task failed to start"],
     );
 }
 

@@ -4,6 +4,7 @@ use super::{accepted, connect, world};
 use crate::world::World;
 use core_task::report::{ContainerReport, Report, ReportedStatus, apply_report};
 use model::Timestamp;
+use model::task::AttachmentStatus;
 use testkit::{Agent, StopReport};
 
 /// SubmitTaskStateChange of a task that never ran.
@@ -142,4 +143,22 @@ async fn reports_that_come_again_after_a_restart_change_nothing() {
     apply(&world, "t1", &running).await;
     apply(&world, "t1", &report(ReportedStatus::Pending, of_app(ReportedStatus::Pending))).await;
     assert_eq!(world.task("t1"), before);
+}
+
+/// An agent that was told of an interface confirms it with the attachment alone, without a status.
+#[tokio::test(start_paused = true)]
+async fn an_attachment_is_confirmed_without_a_status() {
+    let world = world().await;
+    world.run();
+    let mut agent = Agent::default();
+    let mut link = connect(&world, &mut agent).await;
+    world.put_task(crate::world::task("t1", model::task_definition::NetworkMode::Awsvpc)).await;
+    super::payload(&mut link, &mut agent).await;
+    world.eventually("accepted", |w| w.task("t1").times.connectivity_at.is_some()).await;
+    let eni = |world: &World| world.task("t1").eni.clone().expect("an attachment");
+    assert_eq!(eni(&world).status, AttachmentStatus::Attaching);
+    let confirmation =
+        Report { attachments: vec![(eni(&world).id, AttachmentStatus::Attached)], ..Report::default() };
+    apply(&world, "t1", &confirmation).await;
+    assert_eq!((world.status("t1"), eni(&world).status), ("PENDING", AttachmentStatus::Attached));
 }
