@@ -126,7 +126,8 @@ fn json_file(container: &Container<'_>, options: &mut Options) -> Result<Log, Un
     }
     let id = &container.id.0;
     let spec = JsonFileSpec {
-        path: container.reading.spool_dir.join(id).join(format!("{id}-json.log")),
+        // Not in a directory of its own: the runtime removes the files, and knows no directory around them.
+        path: container.reading.spool_dir.join(format!("{id}-json.log")),
         max_bytes,
         max_files: max_files.unwrap_or(1),
         attributes: attributes(container, options),
@@ -296,7 +297,7 @@ mod tests {
             "json-file",
             &rotated,
             expect![[r#"
-            JsonFile(JsonFileSpec { path: "/spool/t1-0/t1-0-json.log", max_bytes: Some(1048576), max_files: 3, attributes: {"COLOUR": "red", "team": "blue"} })
+            JsonFile(JsonFileSpec { path: "/spool/t1-0-json.log", max_bytes: Some(1048576), max_files: 3, attributes: {"COLOUR": "red", "team": "blue"} })
             None
         "#]],
         );

@@ -73,7 +73,7 @@ impl Blueprint {
         let networking = network::read(&reading, &containers)?;
         let volumes = volumes::read(&reading)?;
         let spec = run::Spec {
-            containers: spec_of(&task.containers, &containers)?,
+            containers: spec_of(&task.containers, &containers),
             has_network: matches!(networking, Networking::Awsvpc(_) | Networking::Bridge(_)),
             has_volumes: !volumes.is_empty() || containers.iter().any(|c| c.needs_image_volumes),
         };
@@ -137,10 +137,7 @@ fn task_spec(reading: &Reading<'_>, networking: &Networking) -> Result<TaskSpec,
 
 /// What the state machine has to know. Links and `volumesFrom` are dependencies too, as in the Amazon ECS agent; it
 /// lets `volumesFrom` go on once the other container was created, which is here the same as started.
-fn spec_of(
-    containers: &[payload::Container],
-    read: &[Container],
-) -> Result<Vec<run::ContainerSpec>, Unacceptable> {
+fn spec_of(containers: &[payload::Container], read: &[Container]) -> Vec<run::ContainerSpec> {
     let dependency = |d: &payload::ContainerDependency| {
         let on = containers.iter().position(|c| c.name == d.container_name).unwrap_or(usize::MAX);
         let condition = match d.condition {
@@ -175,5 +172,5 @@ fn spec_of(
             }),
         }
     };
-    Ok(containers.iter().zip(read).map(spec).collect())
+    containers.iter().zip(read).map(spec).collect()
 }
