@@ -1,4 +1,5 @@
 //! What the fuzz target of the patterns starts from, on stable.
+#![allow(clippy::disallowed_methods, reason = "it reads the seeds")]
 
 #[path = "../../../fuzz/src/filter_pattern.rs"]
 mod filter_pattern;
