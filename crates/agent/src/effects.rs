@@ -4,8 +4,8 @@ use crate::backoff::Backoff;
 use crate::blueprint::{Blueprint, Container, Networking, Surroundings, container_spec};
 use crate::host::Host;
 use agent_driver::{
-    Attached, ExecEnd, Image, Mount, MountSource, NetworkError, PortBinding, PullPolicy, RuntimeError,
-    RuntimeId, Sandbox, StopSignal, VolumeSource, VolumeSpec,
+    Attached, ExecEnd, Image, LogOutput, Mount, MountSource, NetworkError, PortBinding, PullPolicy,
+    RuntimeError, RuntimeId, Sandbox, StopSignal, VolumeSource, VolumeSpec,
 };
 use core_task::report::Report;
 use core_task::run::{Command, Exit, Fact, Outcome, Signal, StartError};
@@ -176,6 +176,7 @@ impl Effects {
         };
         let spec = container_spec(&self.blueprint, n, found);
         let spec = spec.map_err(|error| StartError::Create(error.to_string()))?;
+        make_log_dir(&spec.log).map_err(|error| StartError::Create(error.to_string()))?;
         self.host.drivers.runtime.start(spec).await.map_err(start_error)
     }
 
@@ -372,6 +373,14 @@ impl Effects {
 
     fn probes(&self) -> MutexGuard<'_, BTreeMap<usize, ExecEnd>> {
         self.found.probes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A file is not made together with its directory, as a spool is.
+fn make_log_dir(log: &LogOutput) -> std::io::Result<()> {
+    match log {
+        LogOutput::JsonFile(file) => file.path.parent().map_or(Ok(()), std::fs::create_dir_all),
+        LogOutput::Spool(_) | LogOutput::Discard => Ok(()),
     }
 }
 
