@@ -7,12 +7,13 @@ use model::task::Task;
 /// The driver that writes to CloudWatch Logs.
 pub(super) const AWSLOGS: &str = "awslogs";
 
-/// The driver that throws everything away.
-const NONE: &str = "none";
+/// The drivers that send lines over a network, and may have to wait for it.
+const SENDING: [&str; 2] = [AWSLOGS, "fluentd"];
 
-/// Options go as they were given. One is always said, because its default is the account's and not Docker's: whether a
-/// container waits while nobody takes its lines (Amazon ECS account settings: `defaultLogDriverMode`). And for awslogs: Docker's driver knows a stream's name only, not ECS's prefix
-/// (Amazon ECS: send Amazon ECS logs to CloudWatch, `prefix/name/task`), and has no region of its own.
+/// Options go as they were given. One is always said to drivers that send, because its default is the account's and not
+/// Docker's: whether a container waits while nobody takes its lines (Amazon ECS account settings:
+/// `defaultLogDriverMode`). And for awslogs: Docker's driver knows a stream's name only, not ECS's prefix (Amazon ECS:
+/// send Amazon ECS logs to CloudWatch, `prefix/name/task`), and has no region of its own.
 pub(super) fn config(
     task: &Task,
     definition: &ContainerDefinition,
@@ -20,7 +21,7 @@ pub(super) fn config(
     logs_endpoint: Option<&str>,
 ) -> LogConfig {
     let mut options = log.options.clone();
-    if log.driver != NONE {
+    if SENDING.contains(&log.driver.as_str()) {
         let mode = if task.logs_block_by_default { "blocking" } else { "non-blocking" };
         options.entry("mode".to_owned()).or_insert_with(|| mode.to_owned());
     }

@@ -359,8 +359,7 @@ fn log_drivers() {
         ),
         (
             |c| c.log = log("json-file", &[("max-size", "10m")]),
-            "app/hostConfig.LogConfig.Config.max-size = \"10m\"\n\
-             app/hostConfig.LogConfig.Config.mode = \"non-blocking\"\napp/hostConfig.LogConfig.Type = \"json-file\"\n\
+            "app/hostConfig.LogConfig.Config.max-size = \"10m\"\napp/hostConfig.LogConfig.Type = \"json-file\"\n\
              -app/hostConfig",
         ),
         (
