@@ -276,3 +276,29 @@ impl Record for Setting {
         self.name.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A log group as releases before retention wrote it.
+    #[derive(Serialize)]
+    struct GroupWithoutRetention {
+        scope: Scope,
+        name: LogGroupName,
+        created_at: model::Timestamp,
+        tags: model::Tags,
+    }
+
+    #[test]
+    fn a_log_group_of_an_older_release_is_kept_for_ever() {
+        let old = GroupWithoutRetention {
+            scope: Scope::new("000000000000", "us-east-1"),
+            name: "g".into(),
+            created_at: model::Timestamp(1),
+            tags: model::Tags::new(),
+        };
+        let group: LogGroup = decode(&encode(&old)).expect("reads");
+        assert_eq!((group.name.as_str(), group.retention_days), ("g", None));
+    }
+}
