@@ -88,7 +88,7 @@ pub(crate) fn make(dir: &ContainerDir) -> Result<(), RuntimeError> {
     let cloned = sys::clone_process(namespaces, group.as_ref().map(AsFd::as_fd)).map_err(fail("clone"))?;
     let Cloned::Parent { pid, pidfd } = cloned else {
         drop((go_end, report));
-        become_holder(dir, &hold, go.into(), report_end.into());
+        become_holder(dir, &hold, go, report_end);
     };
     drop((go, report_end));
     let made = dir
@@ -103,7 +103,8 @@ pub(crate) fn make(dir: &ContainerDir) -> Result<(), RuntimeError> {
     made
 }
 
-fn become_holder(dir: &ContainerDir, hold: &Hold, mut go: File, mut report: File) -> ! {
+fn become_holder(dir: &ContainerDir, hold: &Hold, go: OwnedFd, report: OwnedFd) -> ! {
+    let Ok([mut go, mut report]) = keep(go, report) else { sys::exit_now(1) };
     // Nobody would find it when it was not written down.
     if go.read_exact(&mut [0]).is_err() {
         sys::exit_now(1);
@@ -122,7 +123,16 @@ fn become_holder(dir: &ContainerDir, hold: &Hold, mut go: File, mut report: File
     }
 }
 
-/// Leaves everything but the lock, which is its standard error.
+/// Closes everything else but the lock, which is its standard error: the agent waits for the end of its pipe.
+fn keep(go: OwnedFd, report: OwnedFd) -> io::Result<[File; 2]> {
+    let null = || File::options().read(true).write(true).open("/dev/null").map(OwnedFd::from);
+    let lock = io::stderr().as_fd().try_clone_to_owned()?;
+    let kept = sys::keep_only([null()?, null()?, lock], [go, report])?;
+    let kept: Vec<File> = kept.into_iter().map(File::from).collect();
+    kept.try_into().map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
+/// Leaves everything but the lock.
 fn settle(dir: &ContainerDir, hold: &Hold) -> Result<(), String> {
     let fail = |what: &'static str| move |e: io::Error| format!("{what}: {e}");
     hold.hierarchies.join_v1(&hold.cgroup).map_err(fail("join cgroup"))?;

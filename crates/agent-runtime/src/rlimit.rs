@@ -24,9 +24,9 @@ const NAMES: [(&str, Resource); 15] = [
     ("stack", libc::RLIMIT_STACK),
 ];
 
-/// Open files: soft and hard limit, as Amazon ECS documents for `nofile`.
+/// Open files when the container's own limits name none: soft and hard, as Fargate has it.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Ulimit.html>
-const OPEN_FILES: (u64, u64) = (1024, 65_535);
+const OPEN_FILES: (u64, u64) = (65_535, 65_535);
 
 /// A limit as the kernel takes it; −1 is `u64::MAX`, which is the kernel's own "unlimited".
 fn parse(limit: &Ulimit) -> Result<(Resource, u64, u64), String> {
@@ -51,7 +51,7 @@ pub(crate) fn check(limits: &[Ulimit]) -> Result<(), String> {
     limits.iter().try_for_each(|limit| parse(limit).map(drop))
 }
 
-/// Sets the limits of this process, and ECS's for open files when they name none.
+/// Sets the limits of this process, and ECS's for open files when they name none, as far as this host permits it.
 ///
 /// # Errors
 /// A text that names the limit.

@@ -6,6 +6,8 @@ mod needs_root {
     mod adoption;
     mod isolation;
     mod lifecycle;
+    mod options;
+    mod process;
     mod resources;
     mod stage;
 }

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 pub const TASK: &str = "0123456789abcdef0123456789abcdef";
 const APPLETS: &str = "cat chroot echo env grep head hostname id ifconfig kill ls mkdir mknod mount od pwd sh sleep stat tail \
-                       test touch true ulimit umount unshare wc yes dd chmod ps";
+                       test touch true ulimit umount unshare wc yes dd chmod ps \
+                       chown cut readlink rm stty tr tty uniq";
 
 /// Where a test's runtime works; another one can be made on the same place.
 #[derive(Clone)]
