@@ -126,14 +126,29 @@ impl Writer {
     /// # Errors
     /// As [`Writer::write`].
     pub fn finish(mut self, unix_ms: i64) -> io::Result<()> {
+        self.end_lines(unix_ms)?;
+        self.pending.extend(Header::end(unix_ms).encode());
+        self.flush()
+    }
+
+    /// As [`Writer::finish`], but another writer may go on in this spool: writes unfinished lines and no end marker.
+    /// Readers wait for more until they are told that there will be none.
+    ///
+    /// # Errors
+    /// As [`Writer::write`].
+    pub fn close(mut self, unix_ms: i64) -> io::Result<()> {
+        self.end_lines(unix_ms)?;
+        self.flush()
+    }
+
+    fn end_lines(&mut self, unix_ms: i64) -> io::Result<()> {
         for stream in [Stream::Stdout, Stream::Stderr] {
             if !self.unfinished[stream as usize].is_empty() {
                 self.end_line(stream, unix_ms)?;
             }
         }
         self.record_dropped(unix_ms);
-        self.pending.extend(Header::end(unix_ms).encode());
-        self.flush()
+        Ok(())
     }
 
     /// Adds to the stream's unfinished line and writes pieces of it while it is too long.
