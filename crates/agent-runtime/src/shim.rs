@@ -84,7 +84,7 @@ fn exec(dir: &ContainerDir, timeout_ms: &OsString, program: &[OsString]) -> i32 
     let timeout_ms = text(timeout_ms).and_then(|text| text.parse().ok());
     let program: Option<Vec<String>> = program.iter().map(text).collect();
     let (Some(timeout_ms), Some(program)) = (timeout_ms, program) else { return FAILED };
-    let agent = detach_from_agent().and_then(|()| Ok(io::stdin().as_fd().try_clone_to_owned()?));
+    let agent = detach_from_agent().and_then(|()| io::stdin().as_fd().try_clone_to_owned());
     let report = match agent {
         Ok(agent) => exec::run(dir, Duration::from_millis(timeout_ms), &program, &agent),
         Err(e) => exec::Report::Failed(e.to_string()),
@@ -153,7 +153,11 @@ fn start(dir: &ContainerDir, attempt: u32) -> Result<Supervised, RuntimeError> {
             Ok(supervised)
         }
         Err(failure) => {
-            let code = supervised.kill_and_reap();
+            let code = match failure {
+                // It ends by itself, and how it does is told.
+                RuntimeError::Start(_) => supervised.reap(),
+                _ => supervised.kill_and_reap(),
+            };
             if attempt > 0 {
                 // It has run before, and its files are not to be taken for those of one that never did.
                 supervise::record_failure(dir, code, attempt).map_err(host("exit.json"))?;

@@ -40,6 +40,11 @@ impl Supervised {
     pub(crate) fn kill_and_reap(&self) -> i32 {
         // It has exited already, or is stuck before its program.
         let _ = sys::pidfd_send_signal(self.init.as_fd(), libc::SIGKILL);
+        self.reap()
+    }
+
+    /// Its exit status.
+    pub(crate) fn reap(&self) -> i32 {
         sys::wait_pidfd(self.init.as_fd(), 0).unwrap_or(128 + libc::SIGKILL)
     }
 }
@@ -79,7 +84,8 @@ impl Sink {
     fn finish(self) -> io::Result<()> {
         match self {
             Self::Nowhere => Ok(()),
-            Self::Spool(spool) => spool.finish(unix_ms()),
+            // The container may be restarted: there is no saying that this is the end.
+            Self::Spool(spool) => spool.close(unix_ms()),
             Self::JsonFile(file) => file.finish(),
         }
     }

@@ -127,7 +127,7 @@ fn capabilities_system_calls_and_devices_are_limited() {
                 "1",
                 "0",
                 "0",
-                "1024",
+                &hard.to_string(),
                 &hard.to_string(),
             ],
             "{errors:?}"

@@ -7,7 +7,6 @@ use agent_driver::{
 };
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Starts a container that prints `up` when it is ready.
@@ -114,7 +113,7 @@ fn processes_and_ipc_of_a_task() {
         let a = shared("a", "echo hello > /dev/shm/note; (sleep 1111 & exec true); echo up; exec sleep 1000");
         let a = start(&stage, a).await;
         let script = "cat /dev/shm/note; ps -o args | grep -c 'sleep [1]000'; ps -o pid,comm | grep holder | cut -c 1-15; \
-                      readlink /proc/self/ns/ipc /proc/1/ns/ipc | uniq | wc -l; ls /proc/1/root 2>&1";
+                      ls /proc/1/root 2>&1; true";
         let output = stage.output(shared("b", script)).await;
         assert!(output.starts_with("hello\n1\n"), "{output}");
         assert!(output.contains("holder") && output.contains("ermission denied"), "{output}");
@@ -124,7 +123,6 @@ fn processes_and_ipc_of_a_task() {
             "0\n"
         );
         // Its end takes what it left behind with it, though process 1 is another's.
-        stage.runtime.stop(&a, StopSignal::Terminate).await.unwrap();
         stage.runtime.stop(&a, StopSignal::Kill).await.unwrap();
         assert_eq!(stage.runtime.wait(&a).await.unwrap().code, 137);
         let output =
@@ -242,8 +240,7 @@ fn restarts_go_on_where_the_container_was() {
         }
         runtime.restart(&id, 2).await.unwrap();
         assert_eq!(runtime.wait(&id).await.unwrap().code, 4);
-        let written: String = lines_of_all_segments(&dir);
-        assert_eq!(written, "1\n2\n3\n4\n");
+        assert_eq!(spooled(&dir), ("1\n2\n3\n4\n".to_owned(), true));
 
         let spec = stage.place.shell("b", "echo up; exec sleep 1000");
         let b = start(&stage, spec).await;
@@ -260,11 +257,6 @@ fn restarts_go_on_where_the_container_was() {
         assert_eq!(runtime.wait(&c).await.unwrap().code, 127);
         runtime.restart(&c, 1).await.unwrap();
     });
-}
-
-/// The reader stops at the end of an attempt, so each segment is read by itself.
-fn lines_of_all_segments(dir: &Path) -> String {
-    spooled(dir).0
 }
 
 /// The agent was killed before it let the new shim begin.

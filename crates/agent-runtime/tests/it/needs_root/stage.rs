@@ -129,7 +129,7 @@ impl Stage {
         self.runtime.start(spec).await.unwrap();
         let exit = self.runtime.wait(&id).await.unwrap();
         let (output, ended) = spooled(&dir);
-        assert!(ended, "the spool of {id} has no end: {output:?}");
+        assert!(ended, "the spool of {id} is still held: {output:?}");
         (exit, output)
     }
 
@@ -151,7 +151,7 @@ pub fn set_spool_mode(spec: &mut ContainerSpec, mode: SpoolMode) {
     spool.mode = mode;
 }
 
-/// The lines so far, those of standard error with `! ` before them, and whether the end was recorded.
+/// The lines so far, those of standard error with `! ` before them, and whether that is all that its shim wrote.
 pub fn spooled(dir: &Path) -> (String, bool) {
     let Ok(mut reader) = Reader::open(dir) else { return (String::new(), false) };
     let mut text = String::new();
@@ -162,10 +162,10 @@ pub fn spooled(dir: &Path) -> (String, bool) {
                 text += &format!("{mark}{}\n", String::from_utf8_lossy(&bytes));
             }
             Record::Dropped { lines, .. } => text += &format!("{lines} dropped\n"),
-            Record::End { .. } => return (text, true),
+            Record::End { .. } => panic!("a container that could be restarted has not ended for good"),
         }
     }
-    (text, false)
+    (text, !reader.has_writer().unwrap())
 }
 
 /// Looks again until it is so.
