@@ -5,7 +5,8 @@
 //! Prints milliseconds, and for the idle containers kilobytes of their shims.
 
 use agent_driver::{
-    ContainerSpec, Limits, LogOutput, Networking, Runtime, RuntimeId, SpoolMode, SpoolSpec, TaskSpec,
+    ContainerSpec, ExecSpec, Limits, LogOutput, Networking, Runtime, RuntimeId, SpoolMode, SpoolSpec,
+    TaskSpec,
 };
 use agent_runtime::{OciRuntime, OciRuntimeConfig, ShimCommand};
 use std::fs;
@@ -63,6 +64,18 @@ async fn bench(shim: PathBuf, program: &Path, count: usize, idle: usize) {
         let at = |share: f64| ms(list[((list.len() - 1) as f64 * share) as usize]);
         println!("{name:6} min {:.2} p50 {:.2} p90 {:.2} p99 {:.2} ms", at(0.0), at(0.5), at(0.9), at(0.99));
     }
+
+    let sleeper = spec(&root, count, &["/busybox", "sleep", "1000"]);
+    runtime.start(sleeper.clone()).await.expect("started");
+    let mut execs = Vec::new();
+    for _ in 0..count {
+        let (begin, spec) = (Instant::now(), ExecSpec { args: vec!["/true".to_owned()], timeout_ms: 5_000 });
+        assert_eq!(runtime.exec(&sleeper.id, &spec).await.expect("executed").code, Some(0));
+        execs.push(begin.elapsed());
+    }
+    execs.sort_unstable();
+    println!("exec   p50 {:.2} p90 {:.2} ms", ms(execs[count / 2]), ms(execs[count * 9 / 10]));
+    runtime.remove(&sleeper.id).await.expect("removed");
 
     let free = available_kb();
     let specs: Vec<_> = (0..idle).map(|n| spec(&root, n, &["/busybox", "sleep", "1000"])).collect();
