@@ -1,0 +1,15 @@
+//! Against a real Docker Engine, which each test starts for itself in a network namespace of its own. They are skipped,
+//! saying so, where `dockerd` is not installed.
+
+#![allow(missing_docs)]
+
+mod needs_root {
+    mod logs;
+    mod network;
+    mod lifecycle;
+    mod options;
+    mod resources;
+    mod shared;
+    mod stage;
+    mod volumes;
+}
