@@ -67,14 +67,17 @@ fn deprovision(task: &mut Task) {
     advance(task, TaskStatus::Deprovisioning);
 }
 
-/// Why a task stopped that nobody asked to.
+/// Why a task stopped that nobody asked to. One that never was RUNNING, with an essential container that failed to start,
+/// has failed to start: what ran meanwhile was killed for it.
 fn explain(task: &Task, report: &Report) -> (StopCode, String) {
-    let started = task.times.started_at.is_some() || essential(task).any(has_run);
-    if started {
+    let mut failed = essential(task).filter(|c| has_failed_to_start(c)).peekable();
+    let ran = task.times.started_at.is_some() || (failed.peek().is_none() && essential(task).any(has_run));
+    if ran {
         return (StopCode::EssentialContainerExited, stopped::ESSENTIAL_CONTAINER_EXITED.to_owned());
     }
     let of_task = report.reason.as_ref().filter(|r| !r.is_empty());
-    let of_container = || essential(task).chain(&task.containers).find_map(|c| c.reason.as_ref());
+    let never_ran = task.containers.iter().filter(|c| !has_run(c));
+    let of_container = || failed.chain(never_ran).find_map(|c| c.reason.as_ref());
     let reason = of_task.or_else(of_container).map_or(stopped::FAILED_TO_START, |r| r.as_str());
     (StopCode::TaskFailedToStart, reason.to_owned())
 }
@@ -82,6 +85,11 @@ fn explain(task: &Task, report: &Report) -> (StopCode, String) {
 fn essential(task: &Task) -> impl Iterator<Item = &Container> {
     let is_essential = |d: &ContainerDefinition, c: &Container| d.name == c.name && d.essential;
     task.containers.iter().filter(move |c| task.definition.containers.iter().any(|d| is_essential(d, c)))
+}
+
+/// Whether it never ran for a reason of its own, and not because its task was stopped.
+fn has_failed_to_start(container: &Container) -> bool {
+    !has_run(container) && (container.exit_code.is_some() || container.reason.is_some())
 }
 
 /// The exit code that Amazon's agent gives to a container whose dependencies can never be met.

@@ -112,22 +112,32 @@ fn check_end(containers: &[&str], reports: Vec<Report>, expected: Expect) {
 }
 
 #[test]
-fn an_end_is_explained_in_ecs_words() {
+fn what_ran_has_ended_because_an_essential_container_did() {
     use ReportedStatus::{Running, Stopped};
-    let running = || report(Running, vec![container("app", Running)]);
-    let pull = "CannotPullContainerError: not found";
-    let oom = "OutOfMemoryError: Container killed due to memory usage";
-    check_end(
-        &["app!"],
-        vec![running(), report(Stopped, vec![exited("app", 0)])],
-        expect!["STOPPED EssentialContainerExited: Essential container in task exited"],
-    );
+    let exited_with = |reports| {
+        let expected = expect!["STOPPED EssentialContainerExited: Essential container in task exited"];
+        check_end(&["app!"], reports, expected);
+    };
+    let running = report(Running, vec![container("app", Running)]);
+    exited_with(vec![running, report(Stopped, vec![exited("app", 0)])]);
     // RUNNING was never heard of, but the container has run.
+    exited_with(vec![report(Stopped, vec![exited("app", 1)])]);
+    let oom = "OutOfMemoryError: Container killed due to memory usage";
+    let oom = ContainerReport { exit_code: Some(137), ..failed("app", oom) };
+    exited_with(vec![report(Stopped, vec![oom])]);
+    // Another essential container was still waiting, and nothing was wrong with it.
+    let waited = container("other", Stopped);
     check_end(
-        &["app!"],
-        vec![report(Stopped, vec![exited("app", 1)])],
+        &["app!", "other!"],
+        vec![report(Stopped, vec![exited("app", 1), waited])],
         expect!["STOPPED EssentialContainerExited: Essential container in task exited"],
     );
+}
+
+#[test]
+fn what_never_ran_says_in_ecs_words_why() {
+    use ReportedStatus::Stopped;
+    let pull = "CannotPullContainerError: not found";
     check_end(
         &["app!"],
         vec![report(Stopped, vec![failed("app", pull)])],
@@ -137,12 +147,6 @@ fn an_end_is_explained_in_ecs_words() {
         &["side", "app!"],
         vec![report(Stopped, vec![failed("side", "x"), failed("app", pull)])],
         expect!["STOPPED TaskFailedToStart: CannotPullContainerError: not found"],
-    );
-    let oom = ContainerReport { exit_code: Some(137), ..failed("app", oom) };
-    check_end(
-        &["app!"],
-        vec![report(Stopped, vec![oom])],
-        expect!["STOPPED EssentialContainerExited: Essential container in task exited"],
     );
     let unexecutable =
         ContainerReport { exit_code: Some(127), ..failed("app", "CannotStartContainerError: no sh") };
@@ -162,6 +166,36 @@ fn an_end_is_explained_in_ecs_words() {
         &["app!"],
         vec![report(Stopped, vec![])],
         expect!["STOPPED TaskFailedToStart: Task failed to start"],
+    );
+}
+
+#[test]
+fn a_task_with_an_essential_container_that_failed_to_start_has_failed_to_start() {
+    use ReportedStatus::Stopped;
+    let unmet = "CannotStartContainerError: dependency graph: no";
+    let oom = "OutOfMemoryError: Container killed due to memory usage";
+    // What ran meanwhile was killed, and may have its own reason.
+    for killed in [exited("app", 137), ContainerReport { exit_code: Some(137), ..failed("app", oom) }] {
+        check_end(
+            &["app!", "late!"],
+            vec![report(Stopped, vec![killed, failed("late", unmet)])],
+            expect!["STOPPED TaskFailedToStart: CannotStartContainerError: dependency graph: no"],
+        );
+    }
+    // The official agent's way to say so.
+    check_end(
+        &["app!", "late!"],
+        vec![report(Stopped, vec![exited("app", 137), exited("late", 143)])],
+        expect!["STOPPED TaskFailedToStart: Task failed to start"],
+    );
+    // It was RUNNING before: nothing had failed to start.
+    check_end(
+        &["app!", "late!"],
+        vec![
+            report(ReportedStatus::Running, vec![]),
+            report(Stopped, vec![exited("app", 137), failed("late", unmet)]),
+        ],
+        expect!["STOPPED EssentialContainerExited: Essential container in task exited"],
     );
 }
 
