@@ -77,16 +77,18 @@ async fn bench(shim: PathBuf, program: &Path, count: usize, idle: usize) {
     println!("exec   p50 {:.2} p90 {:.2} ms", ms(execs[count / 2]), ms(execs[count * 9 / 10]));
     runtime.remove(&sleeper.id).await.expect("removed");
 
-    let free = available_kb();
+    let (free, kernel) = (available_kb(), kernel_kb());
     let specs: Vec<_> = (0..idle).map(|n| spec(&root, n, &["/busybox", "sleep", "1000"])).collect();
     for spec in &specs {
         runtime.start(spec.clone()).await.expect("started");
     }
     let used = free.saturating_sub(available_kb());
+    let kernel = kernel_kb().saturating_sub(kernel);
     for key in ["Rss", "Pss", "Private_Clean", "Private_Dirty"] {
         let sum: u64 = specs.iter().map(|spec| shim_kb(&root, &spec.id, key)).sum();
         println!("shim {key:14} {} kB", sum / idle.max(1) as u64);
     }
+    println!("kernel             {} kB a container", kernel / idle.max(1) as u64);
     println!("whole system       {} kB a container", used / idle.max(1) as u64);
     for spec in &specs {
         runtime.remove(&spec.id).await.expect("removed");
@@ -121,6 +123,12 @@ fn shim_kb(root: &Path, id: &RuntimeId, key: &str) -> u64 {
         state.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
     let smaps = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("smaps");
     field_kb(&smaps, key)
+}
+
+/// What is the kernel's own and cannot be reclaimed.
+fn kernel_kb() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").expect("meminfo");
+    ["SUnreclaim", "KernelStack", "PageTables", "Percpu"].iter().map(|key| field_kb(&text, key)).sum()
 }
 
 fn available_kb() -> u64 {
