@@ -4,9 +4,9 @@
 #![allow(missing_docs)]
 
 mod needs_root {
+    mod lifecycle;
     mod logs;
     mod network;
-    mod lifecycle;
     mod options;
     mod resources;
     mod shared;

@@ -6,7 +6,8 @@ use agent_driver::{ExecSpec, LogOutput, PullPolicy, RuntimeError, RuntimeId, Run
 #[test]
 fn a_container_lives_once() {
     play("once", async |stage| {
-        let (exit, output) = stage.run(stage.shell("0", "echo one; echo two >&2; printf unfinished; exit 7")).await;
+        let (exit, output) =
+            stage.run(stage.shell("0", "echo one; echo two >&2; printf unfinished; exit 7")).await;
         assert_eq!((exit.code, exit.oom_killed), (7, false));
         assert!(exit.at_unix_ms > 1_600_000_000_000, "{exit:?}");
         let mut lines: Vec<_> = output.lines().collect();
@@ -36,8 +37,11 @@ fn signals_end_a_container() {
         let polite = stage.shell("1", "trap 'exit 3' TERM; echo up; while :; do sleep 0.01; done");
         let mut other = stage.shell("2", "trap 'exit 4' USR1; echo up; while :; do sleep 0.01; done");
         other.stop_signal = "SIGUSR1".to_owned();
-        let rows =
-            [(deaf, StopSignal::Kill, 137), (polite, StopSignal::Terminate, 3), (other, StopSignal::Terminate, 4)];
+        let rows = [
+            (deaf, StopSignal::Kill, 137),
+            (polite, StopSignal::Terminate, 3),
+            (other, StopSignal::Terminate, 4),
+        ];
         for (spec, signal, code) in rows {
             let id = spec.id.clone();
             stage.runtime.start(spec).await.unwrap();
@@ -86,7 +90,10 @@ fn what_was_made_and_not_started_is_started() {
         stage.runtime.wait(&spec.id).await.unwrap();
         let name = format!("wharf-{}", spec.id);
         let label = |name: &str, label: &str| {
-            format!("{label}={}", stage.engine.inspect(name, &format!("{{{{index .Config.Labels {label:?}}}}}")))
+            format!(
+                "{label}={}",
+                stage.engine.inspect(name, &format!("{{{{index .Config.Labels {label:?}}}}}"))
+            )
         };
         let labels = ["wharf.instance", "wharf.task", "wharf.container"].map(|l| label(&name, l));
         stage.runtime.remove(&spec.id).await.unwrap();

@@ -17,7 +17,8 @@ fn what_was_written_at_once_is_whole() {
     play("burst", async |stage| {
         expect_all(&stage.output(stage.shell("0", &format!("seq 1 {LINES}"))).await);
         // Pieces of 16 KiB, and lines that are longer than CloudWatch Logs takes.
-        let script = "for n in 20000 100000 300000; do head -c $n /dev/zero | tr '\\0' x; echo; done; echo end";
+        let script =
+            "for n in 20000 100000 300000; do head -c $n /dev/zero | tr '\\0' x; echo; done; echo end";
         let output = stage.output(stage.spec("1", &["/bin/busybox", "sh", "-c", script])).await;
         let lengths: Vec<_> = output.lines().map(str::len).collect();
         assert_eq!(lengths.iter().sum::<usize>(), 420_003, "{lengths:?}");
@@ -29,7 +30,9 @@ fn what_was_written_at_once_is_whole() {
 #[test]
 fn agents_that_are_killed_lose_and_double_nothing() {
     play("agents", async |stage| {
-        let script = format!("for n in $(seq 1 {LINES}); do echo $n; echo e$n >&2; done; echo done >&2; exec sleep 1000");
+        let script = format!(
+            "for n in $(seq 1 {LINES}); do echo $n; echo e$n >&2; done; echo done >&2; exec sleep 1000"
+        );
         let spec = stage.shell("0", &script);
         let id = spec.id.clone();
         stage.runtime.start(spec).await.unwrap();
@@ -94,7 +97,9 @@ fn docker_keeps_its_own_logs() {
             path: stage.engine.root.join("unused"),
             max_bytes: Some(1 << 20),
             max_files: 3,
-            attributes: BTreeMap::from([("team", "blue"), ("COLOUR", "red")].map(|(k, v)| (k.to_owned(), v.to_owned()))),
+            attributes: BTreeMap::from(
+                [("team", "blue"), ("COLOUR", "red")].map(|(k, v)| (k.to_owned(), v.to_owned())),
+            ),
         });
         let mut quiet = stage.shell("1", "echo hello");
         quiet.log = LogOutput::Discard;
@@ -107,7 +112,10 @@ fn docker_keeps_its_own_logs() {
         let expected = r#"{"Type":"json-file","Config":{"env":"COLOUR","labels":"team","max-file":"3","max-size":"1048576"}}"#;
         assert_eq!(config, expected);
         let details = stage.engine.docker(&["logs", "--details", &name(0)]);
-        assert!(details.contains("COLOUR=red") && details.contains("team=blue") && details.contains("hello"), "{details}");
+        assert!(
+            details.contains("COLOUR=red") && details.contains("team=blue") && details.contains("hello"),
+            "{details}"
+        );
         assert_eq!(stage.engine.inspect(&name(1), "{{.HostConfig.LogConfig.Type}}"), "none");
         stage
     });

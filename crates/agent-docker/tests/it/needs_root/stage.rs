@@ -79,7 +79,8 @@ impl Stage {
 
     async fn strike(self) -> Vec<String> {
         self.host.teardown().await.unwrap();
-        let mut left = self.engine.docker(&["ps", "--all", "--quiet"]).lines().map(str::to_owned).collect::<Vec<_>>();
+        let mut left =
+            self.engine.docker(&["ps", "--all", "--quiet"]).lines().map(str::to_owned).collect::<Vec<_>>();
         left.extend(self.engine.docker(&["volume", "ls", "--quiet"]).lines().map(str::to_owned));
         for controller in ["cpu", "memory", "pids", "."] {
             let group = Path::new("/sys/fs/cgroup").join(controller).join(self.engine.cgroup_parent());
@@ -134,7 +135,15 @@ impl Engine {
         engine.revive();
         let archive = engine.archive();
         let archive = archive.to_str().unwrap();
-        engine.docker(&["import", "--change", "CMD [\"sh\"]", "--change", "ENV PATH=/bin", archive, "busybox:test"]);
+        engine.docker(&[
+            "import",
+            "--change",
+            "CMD [\"sh\"]",
+            "--change",
+            "ENV PATH=/bin",
+            archive,
+            "busybox:test",
+        ]);
         engine
     }
 
@@ -191,7 +200,8 @@ impl Engine {
     /// The network namespace that the Engine is in.
     pub fn inside(&self, command: &[&str]) -> String {
         let pid = self.process.as_ref().unwrap().id().to_string();
-        let output = Command::new("nsenter").args(["--net", "--target", &pid]).args(command).output().unwrap();
+        let output =
+            Command::new("nsenter").args(["--net", "--target", &pid]).args(command).output().unwrap();
         assert!(output.status.success(), "{command:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
@@ -207,11 +217,13 @@ impl Engine {
         for applet in APPLETS.split_whitespace() {
             symlink("busybox", layer.join("bin").join(applet)).unwrap();
         }
-        fs::write(layer.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\nweb:x:101:102::/srv:/bin/sh\n").unwrap();
+        fs::write(layer.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\nweb:x:101:102::/srv:/bin/sh\n")
+            .unwrap();
         fs::write(layer.join("etc/group"), "root:x:0:\nweb:x:102:\n").unwrap();
         fs::write(layer.join("srv/data/seed"), "seed").unwrap();
         let archive = self.root.join("layer.tar");
-        let made = Command::new("tar").arg("-C").arg(&layer).arg("-cf").arg(&archive).arg(".").status().unwrap();
+        let made =
+            Command::new("tar").arg("-C").arg(&layer).arg("-cf").arg(&archive).arg(".").status().unwrap();
         assert!(made.success());
         archive
     }
