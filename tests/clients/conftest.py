@@ -16,7 +16,8 @@ from dockerd import Docker
 from tasks import runtime
 from wharf import Wharf, busybox_archive, directory, file, link
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 EXAMPLES = ROOT / "examples"
 
 # What the health check of the examples calls; the image of a user has the real one.
@@ -26,7 +27,10 @@ CURL = b"#!/bin/sh\nexec wget -q -O /dev/null http://localhost/health\n"
 @pytest.fixture(scope="session")
 def images(tmp_path_factory):
     """A docker archive of busybox that answers to the names that the tests use."""
-    return busybox_archive(tmp_path_factory.mktemp("images") / "busybox.tar", ["hello-world:latest", "busybox:latest", "sidecar:latest"])
+    where = tmp_path_factory.mktemp("images")
+    subprocess.run(["gcc", "-static", "-O", "-o", str(where / "udp-echo"), str(HERE / "udp_echo.c")], check=True)
+    echo = file("bin/udp-echo", (where / "udp-echo").read_bytes(), 0o755)
+    return busybox_archive(where / "busybox.tar", ["hello-world:latest", "busybox:latest"], more=[echo])
 
 
 @pytest.fixture(scope="session")
@@ -40,9 +44,11 @@ def more_images(tmp_path_factory):
         
         link("escape", "/../../../../etc"),
     ]
+    serve = "trap 'exit 0' TERM; httpd -p 80 -h /www; while :; do usleep 100000; done"
     names = ["my-app:latest", "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-app:latest"]
     return [
-        busybox_archive(directory_of / "app.tar", names, {"Cmd": ["httpd", "-f", "-p", "80", "-h", "/www"]}, app),
+        busybox_archive(directory_of / "app.tar", names, {"Cmd": ["sh", "-c", serve]}, app),
+        busybox_archive(directory_of / "sidecar.tar", ["sidecar:latest"], {"Cmd": ["sh", "-c", serve.replace("httpd -p 80 -h /www; ", "")]}),
         busybox_archive(directory_of / "seeded.tar", ["seeded:latest"], more=seeded),
         busybox_archive(directory_of / "interrupted.tar", ["interrupted:latest"], {"StopSignal": "SIGINT"}),
     ]
@@ -92,7 +98,7 @@ def aws(wharf):
 def client(wharf):
     """boto3 clients: client("ecs"), client("logs", region="eu-west-1"), client("ecs", keys=("111122223333", "test"))."""
 
-    def make(service, region=None, keys=None):
+    def make(service, region=None, keys=None, **options):
         key, secret = keys or (wharf.environment["AWS_ACCESS_KEY_ID"], wharf.environment["AWS_SECRET_ACCESS_KEY"])
         return boto3.client(
             service,
@@ -100,7 +106,7 @@ def client(wharf):
             region_name=region or wharf.environment["AWS_REGION"],
             aws_access_key_id=key,
             aws_secret_access_key=secret,
-            config=Config(retries={"max_attempts": 0}),
+            config=Config(retries={"max_attempts": 0}, **options),
         )
 
     return make

@@ -14,7 +14,7 @@ CGROUPS = pathlib.Path("/sys/fs/cgroup")
 
 def container(script=None, name="main", **members):
     """A container definition of busybox that runs a shell script and logs to CloudWatch Logs."""
-    options = {"awslogs-group": GROUP, "awslogs-create-group": "true", "awslogs-stream-prefix": "t"}
+    options = {"awslogs-group": GROUP, "awslogs-create-group": "true", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "t"}
     defaults = {
         "name": name,
         "image": "busybox:latest",

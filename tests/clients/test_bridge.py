@@ -82,7 +82,7 @@ def test_a_range_of_ports(tasks):
 
 
 def test_udp(tasks):
-    task = tasks.run(container("exec nc -u -l -p 5353 -e cat", portMappings=[{"containerPort": 5353, "hostPort": 5399, "protocol": "udp"}]), networkMode="bridge")
+    task = tasks.run(container("exec udp-echo 5353", portMappings=[{"containerPort": 5353, "hostPort": 5399, "protocol": "udp"}]), networkMode="bridge")
     task.running()
     assert bindings(task)[0]["protocol"] == "udp"
 
@@ -112,7 +112,7 @@ def test_a_container_reaches_a_published_port_by_the_hosts_address(tasks):
     server = tasks.run(container(SERVE, portMappings=[{"containerPort": 80, "hostPort": 8089}]), networkMode="bridge")
     server.running()
     served(8089)
-    script = "host=$(ip route | grep default | cut -d ' ' -f 3); wget -T 5 -q -O - http://$host:8089/"
+    script = "host=$(ip route | grep default | cut -d ' ' -f 3); wget -q -O - http://$host:8089/"
     assert tasks.lines(script, network_mode="bridge")[0].startswith("hello from")
     server.stop()
 
@@ -121,7 +121,7 @@ def test_host_mode_uses_the_hosts_ports(tasks):
     task = tasks.run(container(SERVE.replace("-p 80 ", "-p 8090 "), portMappings=[{"containerPort": 8090}]), networkMode="host")
     task.running()
     assert served(8090).startswith("hello")
-    assert bindings(task)[0]["hostPort"] == 8090
+    assert bindings(task) == [], "nothing is bound: the container has the host's own ports"
     task.stop()
 
 

@@ -54,7 +54,7 @@ STOPS = {
         None,
     ),
     "a log group that is not there": (
-        [container("true", logConfiguration={"logDriver": "awslogs", "options": {"awslogs-group": "/not/there", "awslogs-stream-prefix": "x"}})],
+        [container("true", logConfiguration={"logDriver": "awslogs", "options": {"awslogs-group": "/not/there", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "x"}})],
         "TaskFailedToStart",
         "ResourceInitializationError",
         None,
@@ -75,6 +75,7 @@ STOPS = {
             container(
                 "exec sleep 60",
                 name="first",
+                essential=False,
                 startTimeout=3,
                 healthCheck={"command": ["CMD-SHELL", "false"], "interval": 5, "timeout": 2, "retries": 1},
             ),
@@ -113,7 +114,7 @@ def test_a_port_of_the_host_that_a_process_has(tasks):
         ports = [{"containerPort": 80, "hostPort": port}]
         stopped = tasks.run(container("exec sleep 60", portMappings=ports), networkMode="bridge").stopped()
     assert stopped["stopCode"] == "TaskFailedToStart"
-    assert "port is already allocated" in stopped["containers"][0]["reason"] + stopped["stoppedReason"]
+    assert "port is already allocated" in stopped["containers"][0].get("reason", "") + stopped["stoppedReason"], stopped
 
 
 def failure(tasks, *containers, **members):

@@ -1,9 +1,7 @@
 """Many short tasks leave nothing: no process, cgroup, mount, namespace, link, address, and no line is lost."""
 
-import json
 import os
 import pathlib
-import subprocess
 
 import pytest
 from tasks import GROUP, Tasks, container
@@ -21,7 +19,6 @@ def tasks(client, network):
 def kept(wharf):
     """What the host has of this Wharf, by kind."""
     mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
-    links = json.loads(subprocess.run(["ip", "-j", "link"], capture_output=True, text=True, check=True).stdout)
     cgroups = [path for root in pathlib.Path("/sys/fs/cgroup").glob(f"**/wharf-{wharf.name}") for path in root.glob("**/") if path.is_dir()]
     return {
         "shims": sorted(wharf.shims()),
@@ -29,8 +26,7 @@ def kept(wharf):
         "cgroups": len(cgroups),
         "container directories": len(list(wharf.data.glob("containers/*"))) + len(list(wharf.data.glob("spool/*"))),
         "volumes": len(list(wharf.data.glob("volumes/task/*"))),
-        # A pool of namespaces is kept ready; it must not grow.
-        "namespaces in use": len([link for link in links if link.get("ifname", "").startswith("wt")]),
+        "networks": len(list((pathlib.Path("/run/wharf") / wharf.name / "netns" / "tasks").glob("*"))),
     }
 
 
@@ -51,12 +47,17 @@ def test_a_thousand_short_tasks_leave_nothing(tasks, wharf):
         answer = tasks.ecs.run_task(taskDefinition=definition, launchType="EC2", count=AT_ONCE, **more)
         assert answer["failures"] == []
         arns = [task["taskArn"] for task in answer["tasks"]]
-        over = lambda: (all(t["lastStatus"] == "STOPPED" for t in (ts := tasks.ecs.describe_tasks(tasks=arns)["tasks"])) and ts)  # noqa: E731
-        for task in eventually("the batch is over", 60, over):
+        for task in eventually("the batch is over", 60, lambda: over(tasks, arns)):
             assert task["containers"][0].get("exitCode") == 0, task
         ran += arns
     eventually(f"nothing is left beyond {before}", 30, lambda: kept(wharf) == before)
     assert lines_of(tasks, ran) == {arn: ["line of sh"] for arn in ran}
+
+
+def over(tasks, arns):
+    """The tasks, once all of them are STOPPED."""
+    described = tasks.ecs.describe_tasks(tasks=arns)["tasks"]
+    return described if all(task["lastStatus"] == "STOPPED" for task in described) else None
 
 
 def lines_of(tasks, arns):

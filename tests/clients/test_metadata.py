@@ -13,9 +13,9 @@ def tasks(client, network):
     return Tasks(client, network)
 
 
-def ask(tasks, *paths, mode="awsvpc", variable="ECS_CONTAINER_METADATA_URI_V4", **members):
+def ask(tasks, *paths, mode="awsvpc", variable="ECS_CONTAINER_METADATA_URI_V4", before="", **members):
     """What the endpoint answers, one JSON document a path."""
-    script = "; ".join(f"wget -q -O - ${variable}{path} && echo" for path in paths)
+    script = before + "; ".join(f"wget -q -O - ${variable}{path} && echo" for path in paths)
     task = tasks.run(container(script, **members), networkMode=mode, tags=[{"key": "team", "value": "blue"}])
     stopped = task.stopped()
     assert stopped["containers"][0]["exitCode"] == 0, (stopped, task.lines())
@@ -45,7 +45,8 @@ def test_version_3(tasks):
 
 
 def test_stats(tasks):
-    _, (own, whole) = ask(tasks, "/stats", "/task/stats")
+    # A container has stats once it has run for a second.
+    _, (own, whole) = ask(tasks, "/stats", "/task/stats", before="sleep 2; ")
     assert own["memory_stats"]["usage"] > 0 and own["cpu_stats"]["cpu_usage"]["total_usage"] > 0
     assert "networks" in own and len(whole) == 1
 

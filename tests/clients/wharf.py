@@ -25,6 +25,10 @@ def eventually(what, seconds, condition):
         time.sleep(0.02)
 
 
+def _printed(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 class Wharf:
     """One Wharf: a data directory and the processes that serve it."""
 
@@ -103,18 +107,21 @@ class Wharf:
         return [BIN, *args[:at], "--data-dir", str(self.data), *args[at:]]
 
     def left_behind(self):
-        """Everything on this host that this Wharf made and has not removed: mounts, cgroups, links, directories, shims."""
+        """Everything on this host that this Wharf made and has not removed: mounts, cgroups, links, rules of the firewall,
+        directories, and the processes that keep containers and what they share."""
         run = pathlib.Path("/run/wharf") / self.name
         mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
         found = [line.split()[4] for line in mounts if str(self.data) in line or str(run) in line]
         found += [str(path) for path in pathlib.Path("/sys/fs/cgroup").glob(f"**/wharf-{self.name}") if path.is_dir()]
-        links = json.loads(subprocess.run(["ip", "-j", "link"], capture_output=True, text=True, check=True).stdout)
+        links = json.loads(_printed("ip", "-j", "link"))
         found += [link["ifname"] for link in links if link["ifname"].startswith("w")]
+        found += [line for line in _printed("nft", "list", "tables").splitlines() if line.endswith(" wharf")]
+        found += [line for line in _printed("iptables", "-S").splitlines() if line.startswith("-A DOCKER-USER") and " wharf-+ " in line]
         found += [str(run)] if run.exists() else []
         return found + [f"shim {pid}" for pid in self.shims()]
 
     def shims(self):
-        """Processes that keep a container of this Wharf."""
+        """Processes that keep a container of this Wharf, or what the containers of a task share."""
         for process in pathlib.Path("/proc").glob("[0-9]*"):
             try:
                 words = (process / "cmdline").read_bytes().split(b"\0")
