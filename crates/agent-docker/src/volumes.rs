@@ -50,8 +50,10 @@ impl Volumes for DockerVolumes {
 
     async fn free_bytes(&self) -> Result<u64, VolumeError> {
         let info = self.engine.ask(|| self.engine.docker.info()).await.map_err(volume_error)?;
-        let root = info.docker_root_dir.ok_or_else(|| VolumeError("the Engine has no root directory".to_owned()))?;
-        let found = nix::sys::statvfs::statvfs(root.as_str()).map_err(|e| VolumeError(format!("{root}: {e}")))?;
+        let root =
+            info.docker_root_dir.ok_or_else(|| VolumeError("the Engine has no root directory".to_owned()))?;
+        let found =
+            nix::sys::statvfs::statvfs(root.as_str()).map_err(|e| VolumeError(format!("{root}: {e}")))?;
         Ok(found.blocks_available().saturating_mul(found.fragment_size()))
     }
 }

@@ -65,4 +65,6 @@ pub trait Volumes: Send + Sync {
     async fn release(&self, task: &str) -> Result<(), VolumeError>;
     /// Every task that has volumes of its own on this host.
     async fn list(&self) -> Result<Vec<String>, VolumeError>;
+    /// How many bytes can still be written where the files of volumes and containers are.
+    async fn free_bytes(&self) -> Result<u64, VolumeError>;
 }

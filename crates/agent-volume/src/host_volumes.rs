@@ -44,6 +44,14 @@ impl Volumes for HostVolumes {
         self.blocking(|volumes| volumes.list_blocking().map_err(at("list volumes in", volumes.layout.root())))
             .await
     }
+
+    async fn free_bytes(&self) -> Result<u64, VolumeError> {
+        self.blocking(|volumes| {
+            let root = volumes.layout.root();
+            free_bytes(root).map_err(at("look at the file system of", root))
+        })
+        .await
+    }
 }
 
 impl HostVolumes {
@@ -182,6 +190,11 @@ impl HostVolumes {
         }
         Ok(tasks.into_iter().collect())
     }
+}
+
+fn free_bytes(path: &Path) -> io::Result<u64> {
+    let found = rustix::fs::statvfs(path)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 /// A path of the host; as Docker does, a missing one is made as a directory.

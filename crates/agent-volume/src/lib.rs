@@ -18,7 +18,5 @@ mod mount;
 mod options;
 mod record;
 mod remove;
-mod space;
 
 pub use host_volumes::HostVolumes;
-pub use space::{check_ephemeral_storage, free_bytes};

@@ -417,6 +417,11 @@ impl Task {
         self.overrides.memory_mib.or(self.definition.memory_mib)
     }
 
+    /// Ephemeral storage after overrides; `None` unless it was asked for.
+    pub fn ephemeral_storage_gib(&self) -> Option<u32> {
+        self.overrides.ephemeral_storage_gib.or(self.definition.ephemeral_storage_gib)
+    }
+
     /// The container with this name.
     pub fn container_mut(&mut self, name: &str) -> Option<&mut Container> {
         self.containers.iter_mut().find(|c| c.name.as_str() == name)

@@ -79,6 +79,9 @@ pub struct Task {
     /// Hard limit on the sum of the containers, in MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<i64>,
+    /// What the task asks for on the host's disk, in GiB. Amazon's agent has no such member and ignores it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ephemeral_storage_gib: Option<u32>,
     /// For the containers' own calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_credentials: Option<RoleCredentials>,

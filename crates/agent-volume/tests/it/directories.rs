@@ -30,6 +30,14 @@ async fn a_tasks_volume_is_as_docker_makes_it_and_goes_with_the_task() {
 }
 
 #[tokio::test]
+async fn what_is_free_is_what_the_file_system_of_the_data_directory_says() {
+    let host = Host::new();
+    let found = nix::sys::statvfs::statvfs(&host.root()).unwrap();
+    let size = found.blocks() * found.fragment_size();
+    assert!((1..=size).contains(&host.volumes.free_bytes().await.unwrap()));
+}
+
+#[tokio::test]
 async fn any_name_has_a_directory_of_its_own_under_the_data_directory() {
     let host = Host::new();
     let long = "x".repeat(255);

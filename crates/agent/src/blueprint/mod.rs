@@ -46,6 +46,7 @@ pub(crate) struct Blueprint {
     pub(crate) spec: run::Spec,
     pub(crate) task: TaskSpec,
     pub(crate) networking: Networking,
+    pub(crate) ephemeral_storage_gib: Option<u32>,
     pub(crate) volumes: Vec<VolumeSpec>,
     pub(crate) containers: Vec<Container>,
 }
@@ -90,6 +91,7 @@ impl Blueprint {
             id,
             spec,
             networking,
+            ephemeral_storage_gib: task.ephemeral_storage_gib,
             volumes,
             containers,
         })

@@ -93,6 +93,8 @@ struct Container {
     state: watch::Sender<RuntimeState>,
 }
 
+/// What is free on the disk: 30 GiB.
+const DISK_BYTES: u64 = 30 << 30;
 /// The first port that is chosen on a bridge.
 const DYNAMIC_PORT: u16 = 32_768;
 
@@ -466,6 +468,10 @@ impl Volumes for FakeHost {
 
     async fn list(&self) -> Result<Vec<String>, VolumeError> {
         Ok(self.lock().volumes.keys().cloned().collect())
+    }
+
+    async fn free_bytes(&self) -> Result<u64, VolumeError> {
+        Ok(DISK_BYTES)
     }
 }
 

@@ -73,8 +73,8 @@ pub(crate) fn task(state: &State, task: &Task, with_tags: bool) -> ecs::Task {
 
 /// The size of a FARGATE task's ephemeral storage; tasks on EC2 have none of their own.
 fn storage_gib(task: &Task) -> Option<u32> {
-    let asked = task.overrides.ephemeral_storage_gib.or(task.definition.ephemeral_storage_gib);
-    (task.launch_type == LaunchType::Fargate).then(|| asked.unwrap_or(EPHEMERAL_STORAGE_GIB_DEFAULT))
+    let gib = || task.ephemeral_storage_gib().unwrap_or(EPHEMERAL_STORAGE_GIB_DEFAULT);
+    (task.launch_type == LaunchType::Fargate).then(gib)
 }
 
 /// UNKNOWN until a health check has said something, and without one.

@@ -52,6 +52,7 @@ pub fn compile(task: &Task, extras: Extras) -> PayloadTask {
         associations: associations(task),
         cpu: task.cpu_units().map(|units| f64::from(units) / CPU_UNITS_PER_VCPU),
         memory: task.memory_mib().map(i64::from),
+        ephemeral_storage_gib: task.ephemeral_storage_gib(),
         role_credentials: None,
         execution_role_credentials: extras.execution_credentials,
         elastic_network_interfaces: network::interface(task).into_iter().collect(),

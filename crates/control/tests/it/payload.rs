@@ -194,3 +194,20 @@ fn the_network_mode_decides_on_ports_and_the_docker_mode() {
     assert_eq!(of(NetworkMode::None), r#"none "none" "#);
     assert_eq!(of(NetworkMode::Bridge), r#"bridge "" 0:80 5353:53"#);
 }
+
+/// Only Fargate has it, and no agent of Amazon's takes Fargate's tasks.
+#[test]
+fn ephemeral_storage_is_told_when_it_is_asked_for() {
+    let asked = |definition, overrides| {
+        let mut task = task_of("0123", definition_with_storage(definition));
+        task.overrides.ephemeral_storage_gib = overrides;
+        compile(&task, Extras::default()).ephemeral_storage_gib
+    };
+    assert_eq!(asked(None, None), None);
+    assert_eq!(asked(Some(21), None), Some(21));
+    assert_eq!(asked(Some(21), Some(50)), Some(50));
+}
+
+fn definition_with_storage(gib: Option<u32>) -> TaskDefinition {
+    TaskDefinition { ephemeral_storage_gib: gib, ..definition(NetworkMode::Awsvpc) }
+}
