@@ -15,6 +15,7 @@ use limits::{Demand, Setting};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
@@ -285,15 +286,28 @@ impl Hierarchies {
     /// # Errors
     /// It has one.
     pub(crate) fn end_alone(&self, group: &Path) -> io::Result<()> {
-        let has_below = |dir: &Path| {
-            fs::read_dir(dir).is_ok_and(|mut all| {
-                all.any(|entry| entry.is_ok_and(|e| e.file_type().is_ok_and(|kind| kind.is_dir())))
-            })
-        };
-        if let Some(dir) = self.dirs(group).find(|dir| has_below(dir)) {
-            return Err(naming(&dir, ErrorKind::DirectoryNotEmpty.into()));
+        if !self.below(group)?.is_empty() {
+            return Err(naming(group, ErrorKind::DirectoryNotEmpty.into()));
         }
         self.end(group)
+    }
+
+    /// The names of the groups right below this one, whichever tree they are in.
+    pub(crate) fn below(&self, group: &Path) -> io::Result<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
+        for dir in self.dirs(group) {
+            let entries = match fs::read_dir(&dir) {
+                Err(e) if e.kind() == ErrorKind::NotFound => continue,
+                other => other.map_err(|e| naming(&dir, e))?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    names.extend(entry.file_name().into_string());
+                }
+            }
+        }
+        Ok(names)
     }
 
     /// Kills what is in a group until there is nothing more. Blocks for as long as one of them is stuck, but not for

@@ -294,7 +294,10 @@ impl Host {
         self.hierarchies.end_alone(&self.task_group(task)).map_err(host("remove cgroup"))
     }
 
+    /// With the tasks of which nothing was started: those that have containers are not ours to end.
     pub(super) fn remove_parent(&self) -> Result<(), RuntimeError> {
+        let tasks = self.hierarchies.below(&self.config.cgroup_parent).map_err(host("list cgroups"))?;
+        tasks.iter().try_for_each(|task| self.remove_task(task))?;
         self.hierarchies.end_alone(&self.config.cgroup_parent).map_err(host("remove cgroup"))
     }
 

@@ -126,3 +126,14 @@ fn a_running_container_is_removed_with_all_its_processes() {
         assert!(matches!(stage.runtime.wait(&id).await, Err(RuntimeError::NotFound(_))));
     });
 }
+
+#[test]
+fn a_teardown_ends_tasks_that_never_had_a_container() {
+    let shares = TaskSpec { shares_pid: true, ..TaskSpec::default() };
+    play("barren", shares, async |stage| {
+        assert_ne!(stage.place.groups(), Vec::<std::path::PathBuf>::new());
+        stage.runtime.teardown().await.unwrap();
+        assert_eq!(stage.place.groups(), Vec::<std::path::PathBuf>::new());
+        assert!(!stage.place.root.join("state").exists());
+    });
+}
