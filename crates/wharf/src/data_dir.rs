@@ -86,6 +86,11 @@ impl DataDir {
         self.root.join("volumes")
     }
 
+    /// What the Docker driver remembers.
+    pub fn docker(&self) -> PathBuf {
+        self.root.join("docker")
+    }
+
     /// The agent's ledger.
     pub fn ledger(&self) -> PathBuf {
         self.root.join("agent")
@@ -152,12 +157,17 @@ impl DataDir {
 
     /// Writes `endpoint.json`.
     pub fn publish_endpoint(&self, endpoint: &Endpoint) -> Result<()> {
-        let next = self.root.join("endpoint.json.next");
+        self.write_whole("endpoint.json", &serde_json::to_vec_pretty(endpoint)?)
+    }
+
+    /// Writes a file that only its owner reads, whole or not at all.
+    pub fn write_whole(&self, name: &str, content: &[u8]) -> Result<()> {
+        let next = self.root.join(format!("{name}.next"));
         let mut file = File::create(&next)?;
         file.set_permissions(Permissions::from_mode(0o600))?;
-        file.write_all(&serde_json::to_vec_pretty(endpoint)?)?;
+        file.write_all(content)?;
         file.sync_all()?;
-        std::fs::rename(next, self.root.join("endpoint.json"))?;
+        std::fs::rename(next, self.root.join(name))?;
         Ok(())
     }
 

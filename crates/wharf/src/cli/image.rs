@@ -1,8 +1,9 @@
 //! `wharf image`: the images of this machine's agent.
 
 use super::{Common, output::Row};
+use crate::host::choice::RuntimeChoice;
 use agent_image::{ImageStore, ImageSummary};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -43,6 +44,11 @@ impl Row for ImageRow {
 impl Image {
     pub async fn run(self, common: &Common) -> Result<ExitCode> {
         let data = common.data_dir()?;
+        if let Some(RuntimeChoice::Docker(address)) = RuntimeChoice::known(&data)? {
+            bail!(
+                "the images of this Wharf are those of the Docker Engine at {address}: use `docker load` and `docker images`"
+            );
+        }
         let store = ImageStore::open(data.images())?;
         let rows: Vec<ImageRow> = match self {
             Image::Load { path, name } => {

@@ -13,6 +13,7 @@ mod stop;
 mod up;
 
 use crate::data_dir::DataDir;
+use crate::host::choice::RuntimeName;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use output::Output;
@@ -82,6 +83,12 @@ pub struct Up {
     /// Use a temporary data directory; on exit every task is stopped and nothing is left behind
     #[arg(long)]
     pub ephemeral: bool,
+    /// What runs the containers; fixed by the first start [default: embedded]
+    #[arg(long, value_enum)]
+    pub runtime: Option<RuntimeName>,
+    /// Address of the Docker Engine of this machine, for --runtime docker
+    #[arg(long, value_name = "URL", env = "DOCKER_HOST", default_value = "unix:///var/run/docker.sock")]
+    pub docker_host: String,
     /// On loopback only: any 12-digit access key id with the secret `test` is that account's administrator
     /// (the default with --ephemeral)
     #[arg(long)]

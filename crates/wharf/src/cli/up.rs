@@ -3,6 +3,7 @@
 use super::Common;
 use crate::data_dir::{DataDir, Endpoint, Part};
 use crate::host;
+use crate::host::choice::RuntimeChoice;
 use crate::server::{Server, ServerConfig, until};
 use agent::Agent;
 use anyhow::{Context, Result, bail};
@@ -85,14 +86,13 @@ async fn serve(data: &DataDir, options: &super::Up, parts: Parts) -> Result<()> 
         false => None,
     };
     let endpoint = data.endpoint()?;
+    let runtime = options.runtime.map(|name| RuntimeChoice::of(name, &options.docker_host));
     let agent = match parts.agent {
-        true => Some(Arc::new(host::open_agent(data, &endpoint).await?)),
+        true => Some(Arc::new(host::open_agent(data, &endpoint, runtime).await?)),
         false => None,
     };
     let endpoints = match &agent {
-        Some(agent) => {
-            Some(tokio::spawn(host::endpoints::open(agent.metadata(), stopping.clone()).await?))
-        }
+        Some(agent) => Some(tokio::spawn(host::endpoints::open(agent.metadata(), stopping.clone()).await?)),
         None => None,
     };
     let mut agent_run =

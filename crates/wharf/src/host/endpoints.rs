@@ -21,7 +21,8 @@ pub async fn open(
 ) -> Result<impl Future<Output = ()>> {
     let address = HostNetwork::endpoint_address();
     let tasks = TcpListener::bind(address).await;
-    let tasks = tasks.with_context(|| format!("listening for the metadata requests of tasks on {address}"))?;
+    let tasks =
+        tasks.with_context(|| format!("listening for the metadata requests of tasks on {address}"))?;
     let introspection = match TcpListener::bind(INTROSPECTION).await {
         Ok(listener) => Some(listener),
         Err(error) => {

@@ -1,39 +1,50 @@
 //! The agent's drivers on this host, put together; and the sweep that removes what they left.
 
+pub mod choice;
+#[cfg(feature = "docker")]
+mod docker;
+pub mod embedded;
 pub mod endpoints;
 
 use crate::clock::{RandomIds, SystemClock};
 use crate::data_dir::{DataDir, Endpoint};
 use crate::server::ACCOUNT;
 use agent::{Agent, AgentConfig, AwsUpstream, Drivers, FileLedger, Vault, WireSink};
-use agent_driver::{Runtime, RuntimeState, StopSignal};
-use agent_image::ImageStore;
+use agent_driver::{Images, Network, Runtime, Volumes};
 use agent_log::LogShipper;
 use agent_net::{HostNetwork, HostNetworkConfig};
-use agent_runtime::{OciRuntime, OciRuntimeConfig, ShimCommand};
-use agent_volume::HostVolumes;
 use anyhow::{Context, Result};
+use choice::RuntimeChoice;
 use model::Scope;
 use model::instance::Resources;
 use model::network::{DEFAULT_VPC_NETWORK, DEFAULT_VPC_PREFIX_LEN, DefaultVpc};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use wire::client::Credentials;
 
-/// An agent with this host's drivers, for the control plane at `endpoint`. Makes the bridge and the built-in image when
-/// they are missing.
-pub async fn open_agent(data: &DataDir, endpoint: &Endpoint) -> Result<Agent> {
+/// The drivers that go with a runtime.
+pub struct HostDrivers {
+    runtime: Arc<dyn Runtime>,
+    images: Arc<dyn Images>,
+    network: Arc<dyn Network>,
+    volumes: Arc<dyn Volumes>,
+}
+
+/// An agent with this host's drivers, for the control plane at `endpoint`.
+pub async fn open_agent(data: &DataDir, endpoint: &Endpoint, wanted: Option<RuntimeChoice>) -> Result<Agent> {
     let (clock, vault) = (Arc::new(SystemClock), Vault::default());
-    let images = ImageStore::open(data.images()).context("opening the image store")?;
-    images.ensure_builtin().context("publishing the built-in image")?;
-    let network =
-        HostNetwork::open(network_config(data)).await.context("making the network of awsvpc tasks")?;
+    let host = match RuntimeChoice::settle(data, wanted)? {
+        RuntimeChoice::Embedded => embedded::open(data).await?,
+        #[cfg(feature = "docker")]
+        RuntimeChoice::Docker(address) => docker::open(data, &address).await?,
+        #[cfg(not(feature = "docker"))]
+        RuntimeChoice::Docker(_) => return Err(no_docker()),
+    };
     let sink = WireSink::new(&endpoint.url, vault.clone(), clock.clone());
     let drivers = Drivers {
-        runtime: Arc::new(open_runtime(data)?),
-        images: Arc::new(images),
-        network: Arc::new(network),
-        volumes: Arc::new(HostVolumes::open(&data.volumes())?),
+        runtime: host.runtime,
+        images: host.images,
+        network: host.network,
+        volumes: host.volumes,
         logs: Arc::new(LogShipper::new(Arc::new(sink)).context("watching the spools of containers")?),
     };
     let credentials = Credentials {
@@ -70,21 +81,6 @@ fn memory_total_mib() -> Option<u32> {
     u32::try_from(kib / 1024).ok()
 }
 
-fn open_runtime(data: &DataDir) -> Result<OciRuntime> {
-    let config = OciRuntimeConfig {
-        state_dir: data.run_dir().join("containers"),
-        data_dir: data.containers(),
-        shim: shim_command(),
-        cgroup_parent: data.cgroup_parent().into(),
-    };
-    OciRuntime::new(config).context("opening the container runtime")
-}
-
-/// This very program as a shim; `/proc/self/exe` stays the same file when a new version is installed over it.
-pub fn shim_command() -> ShimCommand {
-    ShimCommand { program: "/proc/self/exe".into(), args: vec![crate::SHIM.into()] }
-}
-
 /// Every account and region shares the block of the default VPC, so the routers are the same for all.
 fn network_config(data: &DataDir) -> HostNetworkConfig {
     let vpc = DefaultVpc::of(&Scope::new(ACCOUNT, "us-east-1"));
@@ -99,24 +95,21 @@ fn network_config(data: &DataDir) -> HostNetworkConfig {
 /// Removes every container, namespace, mount, link and cgroup that this Wharf left on the host, and says how many
 /// containers were still running.
 pub async fn sweep(data: &DataDir) -> Result<usize> {
-    let runtime = open_runtime(data)?;
-    let seen = runtime.list().await?;
-    let mut running = 0;
-    for container in &seen {
-        if container.state == RuntimeState::Running {
-            running += 1;
-            runtime.stop(&container.id, StopSignal::Kill).await?;
-        }
-        runtime.remove(&container.id).await?;
-    }
-    for task in seen.iter().map(|c| c.task.as_str()).collect::<BTreeSet<_>>() {
-        runtime.remove_task(task).await?;
-    }
-    runtime.teardown().await?;
-    HostVolumes::open(&data.volumes())?.teardown().await?;
+    let running = match RuntimeChoice::known(data)? {
+        None | Some(RuntimeChoice::Embedded) => embedded::sweep(data).await?,
+        #[cfg(feature = "docker")]
+        Some(RuntimeChoice::Docker(address)) => docker::sweep(data, &address).await?,
+        #[cfg(not(feature = "docker"))]
+        Some(RuntimeChoice::Docker(_)) => return Err(no_docker()),
+    };
     HostNetwork::teardown(network_config(data)).await?;
     remove_run_dir(data)?;
     Ok(running)
+}
+
+#[cfg(not(feature = "docker"))]
+fn no_docker() -> anyhow::Error {
+    anyhow::anyhow!("this build of Wharf has no Docker driver: build it with the feature `docker`")
 }
 
 fn remove_run_dir(data: &DataDir) -> Result<()> {

@@ -19,7 +19,7 @@ pub async fn measure(rounds: usize) -> Result<Vec<Figure>> {
     let runtime = OciRuntime::new(OciRuntimeConfig {
         state_dir: dir.path().join("state"),
         data_dir: dir.path().join("data"),
-        shim: crate::host::shim_command(),
+        shim: crate::host::embedded::shim_command(),
         cgroup_parent: format!("wharf-bench-{}", std::process::id()).into(),
     })?;
     let mut peers = ["crun", "runc"]
