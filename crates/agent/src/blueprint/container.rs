@@ -92,7 +92,7 @@ fn read(reading: &Reading<'_>, n: usize, container: &payload::Container) -> Resu
         labels,
         storage: storage::read(&host)?,
         network: names(&host)?,
-        limits: limits::read(reading, container, &host)?,
+        limits: limits::read(container, &host)?,
         security: security::read(&host)?,
         pid: sharing("pidMode", &reading.task.pid_mode, &["task", "host"])?,
         ipc: sharing("ipcMode", &reading.task.ipc_mode, &["task", "host", "none"])?,

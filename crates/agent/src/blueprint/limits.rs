@@ -1,6 +1,6 @@
 //! CPU shares, memory, resource limits and kernel parameters.
 
-use super::{LAUNCH_TYPE_FARGATE, Reading, Unacceptable};
+use super::Unacceptable;
 use acs::payload::{self, HostConfig};
 use agent_driver::{Limits, Ulimit};
 
@@ -9,12 +9,8 @@ const BYTES_PER_MIB: i64 = 1 << 20;
 /// `cpu`).
 const CPU_SHARES_MIN: u32 = 2;
 const CPU_SHARES_MAX: u32 = 262_144;
-/// The limit on open files that Fargate sets when the definition does not (Amazon ECS task definition parameters for
-/// Fargate: `ulimits`).
-const FARGATE_NOFILE: i64 = 65_535;
 
 pub(super) fn read(
-    reading: &Reading<'_>,
     container: &payload::Container,
     host: &HostConfig,
 ) -> Result<Limits, Unacceptable> {
@@ -22,19 +18,14 @@ pub(super) fn read(
     let reserved = host.memory_reservation.map(|bytes| u32::try_from(bytes / BYTES_PER_MIB)).transpose();
     let swappiness = host.memory_swappiness.map(u8::try_from).transpose().ok();
     let swappiness = swappiness.filter(|s| s.is_none_or(|s| s <= 100));
-    let mut ulimits: Vec<Ulimit> =
-        host.ulimits.iter().map(|u| Ulimit { name: u.name.clone(), soft: u.soft, hard: u.hard }).collect();
-    let is_fargate = reading.task.launch_type == LAUNCH_TYPE_FARGATE;
-    if is_fargate && !ulimits.iter().any(|u| u.name == "nofile") {
-        ulimits.push(Ulimit { name: "nofile".to_owned(), soft: FARGATE_NOFILE, hard: FARGATE_NOFILE });
-    }
+    let ulimit = |u: &payload::Ulimit| Ulimit { name: u.name.clone(), soft: u.soft, hard: u.hard };
     Ok(Limits {
         cpu_shares: container.cpu.clamp(CPU_SHARES_MIN, CPU_SHARES_MAX),
         memory_mib: Some(container.memory).filter(|&m| m != 0),
         memory_mib_reserved: reserved.map_err(|_| refused("MemoryReservation"))?,
         memory_swap_bytes: host.memory_swap.filter(|&bytes| bytes != 0),
         swappiness: swappiness.ok_or_else(|| refused("MemorySwappiness"))?,
-        ulimits,
+        ulimits: host.ulimits.iter().map(ulimit).collect(),
         sysctls: host.sysctls.clone(),
     })
 }
