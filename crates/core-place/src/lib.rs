@@ -6,8 +6,10 @@
 //! Invariants: a plan never overcommits an instance (INV-PLACE-1), not even by the tasks of the same plan; the same
 //! hosts and needs give the same plan; every refusal is explained for every instance that was considered.
 //!
-//! Start at [`Hosts`] (the view), [`Needs`] (the question) and [`plan`]; [`plan_on`] when the caller chose the host. The README states the problem.
+//! Start at [`Hosts`] (the view), [`Needs`] (the question) and [`plan`]; [`plan_on`] when the caller chose the host. The
+//! README states the problem.
 
+mod attributes;
 mod filter;
 mod hosts;
 mod needs;
@@ -16,6 +18,7 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
+pub use attributes::required_attributes;
 pub use hosts::Hosts;
 pub use needs::Needs;
 pub use plan::{Place, Placement, plan, plan_on};

@@ -1,8 +1,9 @@
 //! What one task asks of its host.
 
+use crate::attributes::required_attributes;
 use model::instance::Resources;
 use model::task::{Overrides, Task};
-use model::task_definition::{LaunchType, NetworkMode, TaskDefinition};
+use model::task_definition::{LaunchType, TaskDefinition};
 use model::{ClusterName, Scope};
 
 /// What a task takes from its host, and what the host has to be.
@@ -47,19 +48,10 @@ impl Needs {
     }
 }
 
-/// `requiresAttributes` of a definition, as far as Wharf's agents differ in them.
+/// What its definition requires, and an architecture where it names one.
 fn attributes(definition: &TaskDefinition) -> Vec<(String, Option<String>)> {
-    let mut attributes = Vec::new();
-    if definition.network_mode == NetworkMode::Awsvpc {
-        attributes.push(("ecs.capability.task-eni".to_owned(), None));
-    }
-    let mut drivers: Vec<_> =
-        definition.containers.iter().filter_map(|c| Some(c.log.as_ref()?.driver.as_str())).collect();
-    drivers.sort_unstable();
-    drivers.dedup();
-    for driver in drivers {
-        attributes.push((format!("com.amazonaws.ecs.capability.logging-driver.{driver}"), None));
-    }
+    let mut attributes: Vec<_> =
+        required_attributes(definition).into_iter().map(|name| (name, None)).collect();
     let platform = definition.runtime_platform.as_ref();
     if let Some(architecture) = platform.and_then(|p| p.cpu_architecture.as_ref()) {
         attributes.push(("ecs.cpu-architecture".to_owned(), Some(architecture.to_lowercase())));

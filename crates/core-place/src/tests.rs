@@ -177,6 +177,16 @@ fn ec2_tasks_stay_in_their_cluster_and_fargate_tasks_go_to_those_that_serve_them
 }
 
 #[test]
+fn an_agent_that_cannot_do_what_a_task_asks_for_is_not_given_it() {
+    let mut own = instance("a", 4096, 8192);
+    let privileged = wanted(|d| d.containers[0].privileged = Some(true));
+    assert!(plan(&Hosts::from_records([&own], []), &Needs::of(&privileged), 1).tasks[0].is_ok());
+    own.attributes.remove("com.amazonaws.ecs.capability.privileged-container");
+    let refused = plan(&Hosts::from_records([&own], []), &Needs::of(&privileged), 1).tasks.remove(0);
+    assert_eq!(refused.unwrap_err().nearest().map(|(reason, _)| reason), Some(Reason::Attribute));
+}
+
+#[test]
 fn the_processor_has_to_be_the_one_asked_for() {
     let arm = |d: &mut TaskDefinition| {
         let cpu_architecture = Some("ARM64".to_owned());

@@ -88,13 +88,22 @@ pub fn eni(task: &Task, interface: &Interface) -> Eni {
     }
 }
 
+/// What an agent registers that can do everything.
+pub const CAPABILITIES: [&str; 10] = [
+    crate::instance::ATTRIBUTE_FARGATE,
+    "com.amazonaws.ecs.capability.logging-driver.awslogs",
+    "com.amazonaws.ecs.capability.privileged-container",
+    "ecs.capability.container-health-check",
+    "ecs.capability.container-ordering",
+    "ecs.capability.container-restart-policy",
+    "ecs.capability.docker-plugin.local",
+    "ecs.capability.network.container-port-range",
+    "ecs.capability.pid-ipc-namespace-sharing",
+    "ecs.capability.task-eni",
+];
+
 /// An ACTIVE instance of the cluster `default` with a connected agent and every capability, which serves FARGATE too.
 pub fn instance(id: &str, cpu_units: u32, memory_mib: u32) -> ContainerInstance {
-    let capabilities = [
-        crate::instance::ATTRIBUTE_FARGATE,
-        "ecs.capability.task-eni",
-        "com.amazonaws.ecs.capability.logging-driver.awslogs",
-    ];
     ContainerInstance {
         scope: scope(),
         cluster: "default".into(),
@@ -104,7 +113,7 @@ pub fn instance(id: &str, cpu_units: u32, memory_mib: u32) -> ContainerInstance 
         agent_version: "0.1.0".to_owned(),
         ec2_instance_id: None,
         registered: Resources { cpu_units, memory_mib, ..Resources::default() },
-        attributes: capabilities.map(|name| (name.to_owned(), None)).into(),
+        attributes: CAPABILITIES.map(|name| (name.to_owned(), None)).into(),
         tags: Default::default(),
         registered_at: Timestamp(1),
         runtime_health: None,

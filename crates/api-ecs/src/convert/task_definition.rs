@@ -14,6 +14,7 @@ use wire::ecs::{self, Compatibility, HostVolumeProperties};
 pub(crate) fn task_definition(definition: &TaskDefinition) -> ecs::TaskDefinition {
     let d = definition;
     let requires = &d.requires_compatibilities;
+    let attributes: Vec<_> = core_place::required_attributes(d).into_iter().map(capability).collect();
     ecs::TaskDefinition {
         task_definition_arn: Some(arn::task_definition(&d.scope, &d.family, d.revision)),
         family: Some(d.family.to_string()),
@@ -37,12 +38,18 @@ pub(crate) fn task_definition(definition: &TaskDefinition) -> ecs::TaskDefinitio
         ipc_mode: d.ipc_mode.map(ipc_mode),
         ephemeral_storage: d.ephemeral_storage_gib.and_then(ephemeral_storage),
         placement_constraints: Some(Vec::new()),
+        requires_attributes: Some(attributes).filter(|a| !a.is_empty()),
         registered_at: Some(d.registered_at),
         registered_by: Some(d.registered_by.clone()),
         deregistered_at: d.deregistered_at,
         delete_requested_at: d.delete_requested_at,
         ..ecs::TaskDefinition::default()
     }
+}
+
+/// An attribute without a value.
+fn capability(name: String) -> ecs::Attribute {
+    ecs::Attribute { name, ..ecs::Attribute::default() }
 }
 
 /// A size in GiB, in its structure.

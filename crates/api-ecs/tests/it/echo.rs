@@ -62,6 +62,41 @@ fn defaults_are_those_of_aws() {
     );
 }
 
+/// And an agent that lacks one of them is given no task.
+#[test]
+fn the_attributes_that_a_definition_requires_are_shown() {
+    let required = |definition: Value| {
+        let answer = World::new().ok("RegisterTaskDefinition", definition);
+        let attributes = answer["taskDefinition"]["requiresAttributes"].as_array().cloned();
+        let names = attributes
+            .unwrap_or_default()
+            .into_iter()
+            .map(|a| a["name"].as_str().unwrap_or_default().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(required(ec2(json!({}))), [""; 0]);
+    let log =
+        json!({ "logDriver": "awslogs", "options": { "awslogs-group": "g", "awslogs-region": "us-east-1" } });
+    let rows = [
+        (json!({ "privileged": true }), "com.amazonaws.ecs.capability.privileged-container"),
+        (json!({ "logConfiguration": log }), "com.amazonaws.ecs.capability.logging-driver.awslogs"),
+        (json!({ "healthCheck": { "command": ["CMD", "true"] } }), "ecs.capability.container-health-check"),
+        (json!({ "stopTimeout": 10 }), "ecs.capability.container-ordering"),
+        (json!({ "restartPolicy": { "enabled": true } }), "ecs.capability.container-restart-policy"),
+        (
+            json!({ "portMappings": [{ "containerPortRange": "90-99" }] }),
+            "ecs.capability.network.container-port-range",
+        ),
+    ];
+    for (member, name) in rows {
+        assert_eq!(required(with(member)), [name]);
+    }
+    assert_eq!(required(ec2(json!({ "pidMode": "task" }))), ["ecs.capability.pid-ipc-namespace-sharing"]);
+    assert_eq!(required(fargate("web", json!({}))), ["ecs.capability.task-eni"]);
+    let volumes = json!([{ "name": "v", "dockerVolumeConfiguration": {} }]);
+    assert_eq!(required(ec2(json!({ "volumes": volumes }))), ["ecs.capability.docker-plugin.local"]);
+}
+
 #[test]
 fn a_false_that_was_given_is_shown() {
     let off = json!({

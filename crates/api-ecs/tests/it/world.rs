@@ -2,7 +2,7 @@
 
 use api_ecs::{Ecs, Endpoints, HostPlatform};
 use core_task::report::{apply_placed, apply_released};
-use model::instance::{ATTRIBUTE_FARGATE, ContainerInstance};
+use model::instance::ContainerInstance;
 use model::network::{DefaultVpc, Eni, mac_for};
 use model::task::{Interface, Task, TaskStatus};
 use model::time::{Clock, IdSource};
@@ -75,6 +75,8 @@ impl World {
 
     /// Registers an instance whose agent is connected, and returns its ARN.
     pub fn register_agent(&self, cluster: &str, cpu_units: u32, memory_mib: u32) -> String {
+        let mut attributes = model::fixture::CAPABILITIES.map(|name| json!({ "name": name })).to_vec();
+        attributes.push(json!({ "name": "ecs.cpu-architecture", "value": "x86_64" }));
         let answer = self.ok(
             "RegisterContainerInstance",
             json!({
@@ -84,12 +86,7 @@ impl World {
                     { "name": "MEMORY", "type": "INTEGER", "integerValue": memory_mib },
                     { "name": "PORTS", "type": "STRINGSET", "stringSetValue": ["22"] },
                 ],
-                "attributes": [
-                    { "name": ATTRIBUTE_FARGATE },
-                    { "name": "ecs.capability.task-eni" },
-                    { "name": "com.amazonaws.ecs.capability.logging-driver.awslogs" },
-                    { "name": "ecs.cpu-architecture", "value": "x86_64" },
-                ],
+                "attributes": attributes,
             }),
         );
         let arn = answer["containerInstance"]["containerInstanceArn"].as_str().expect("an ARN").to_owned();
