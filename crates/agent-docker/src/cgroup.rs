@@ -30,7 +30,7 @@ pub(crate) struct TaskGroups {
 
 #[derive(Clone, Debug)]
 enum Maker {
-    /// Version 1: trees by controller.
+    /// Version 1: trees by controller, and the one of version 2 beside them.
     V1(Vec<Tree>),
     /// Version 2: where its tree is mounted.
     V2(PathBuf),
@@ -145,7 +145,11 @@ impl Maker {
         }
         match v2 {
             Some(mount) if v1.is_empty() => Self::V2(mount),
-            _ => Self::V1(v1),
+            v2 => {
+                // The Engine makes groups there too, but no controller is in it.
+                v1.extend(v2.map(|mount| Tree { mount, controllers: Vec::new() }));
+                Self::V1(v1)
+            }
         }
     }
 }
@@ -311,7 +315,7 @@ mod tests {
         let v1 = "31 30 0:31 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n";
         assert!(matches!(Maker::parse(v2), Maker::V2(mount) if mount == Path::new("/sys/fs/cgroup")));
         let Maker::V1(trees) = Maker::parse(&format!("{v1}{v1}{v2}")) else { panic!("hybrid is version 1") };
-        assert_eq!(trees.len(), 1);
+        assert_eq!(trees.len(), 2);
         assert!(trees[0].controllers.contains(&"cpuacct".to_owned()));
     }
 }

@@ -42,7 +42,10 @@ impl From<Error> for EngineError {
             Error::JsonDataError { message, .. } => Self::Here(message),
             Error::HyperLegacyError { err } => Self::Away(root_cause(&err)),
             Error::HyperResponseError { err } => Self::Away(root_cause(&err)),
-            error => Self::Away(error.to_string()),
+            Error::IOError { .. } | Error::RequestTimeoutError | Error::SocketNotFoundError(_) => {
+                Self::Away(error.to_string())
+            }
+            error => Self::Here(error.to_string()),
         }
     }
 }

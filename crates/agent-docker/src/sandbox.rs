@@ -76,8 +76,6 @@ fn body(engine: &Engine, task: &TaskSpec, cgroup: &str) -> ContainerCreateBody {
             readonly_rootfs: Some(true),
             cap_drop: Some(vec!["ALL".to_owned()]),
             security_opt: Some(vec!["no-new-privileges".to_owned()]),
-            // The last one to go when memory is short: with it goes the whole task.
-            oom_score_adj: Some(-998),
             ..Default::default()
         }),
         ..Default::default()

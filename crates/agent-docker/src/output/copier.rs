@@ -16,9 +16,11 @@ use tokio::time::{sleep, timeout};
 
 /// How much of the log is read again: the two streams reach the Engine's log beside each other, not quite in the order
 /// of their times.
-const OVERLAP_NS: i64 = 5_000_000_000;
+const OVERLAP_NS: i64 = 1_000_000_000;
 /// How long a full spool is left alone before it is looked at again. Nothing tells when the shipper has made room.
 const FULL_SPOOL_RECHECK: Duration = Duration::from_millis(100);
+/// The log has ended, because the container has or the Engine: it takes a moment to show.
+const END_RECHECK: Duration = Duration::from_millis(10);
 /// After this many failures in a row the output of a container that has ended is given up on.
 const FAILURES_MAX: u32 = 50;
 
@@ -72,8 +74,10 @@ impl Copier {
             };
             match copied {
                 Ok(()) if !runs => return,
-                // Its end, or the Engine's: both take a moment to show.
-                Ok(()) => failures = 0,
+                Ok(()) => {
+                    failures = 0;
+                    sleep(END_RECHECK).await;
+                }
                 Err(failure) => {
                     failures += 1;
                     failure.tell(&self.name, failures);
@@ -81,9 +85,9 @@ impl Copier {
                         tracing::warn!(name = self.name, "a container's output is given up on");
                         return;
                     }
+                    sleep(PAUSE).await;
                 }
             }
-            sleep(PAUSE).await;
         }
     }
 
@@ -141,7 +145,7 @@ impl Copier {
             line.since_ns = frame.at_ns;
         }
         line.bytes.extend_from_slice(frame.bytes);
-        if frame.bytes.ends_with(b"\n") {
+        if frame.ends_line() {
             self.wait_for_room().await;
             self.append(frame.stream, lines)?;
         }
@@ -150,8 +154,7 @@ impl Copier {
 
     /// Writes what there is of a line.
     fn append(&mut self, stream: Stream, lines: &mut [Unfinished; 2]) -> io::Result<()> {
-        let Unfinished { mut bytes, place, .. } =
-            std::mem::replace(&mut lines[stream as usize], Unfinished::default());
+        let Unfinished { mut bytes, place, .. } = std::mem::take(&mut lines[stream as usize]);
         lines[stream as usize].place = place;
         if bytes.is_empty() {
             return Ok(());

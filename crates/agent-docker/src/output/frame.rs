@@ -1,13 +1,16 @@
-//! The Engine's log as it is sent: pieces of lines, each with the time at which it was read.
+//! The Engine's log as it is sent: pieces of lines, each with the time at which it was read. The driver `local` keeps a
+//! newline with lines of one piece only, so size tells the last piece of a longer one.
 
 use agent_log::spool::Stream;
 use bollard::container::LogOutput;
 use jiff::Timestamp;
 
-/// A line that is longer comes in several pieces, all but the last of this size.
+/// A line that is longer comes in several pieces, all but the last of this size; the last one is smaller.
 const PIECE_BYTES: usize = 16 * 1024;
+/// Of a time: `2006-01-02T15:04:05.000000000Z`.
+const TIME_BYTES: usize = 30;
 
-/// A piece of a line; the last one ends with a newline.
+/// A piece of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Frame<'a> {
     pub(super) stream: Stream,
@@ -27,22 +30,37 @@ impl Frame<'_> {
         };
         let mut frames = Vec::new();
         while let Some((at_ns, text)) = split_time(rest) {
-            // Nothing but their size tells a terminal's pieces apart.
-            let has_next =
-                is_terminal && text.len() > PIECE_BYTES && split_time(&text[PIECE_BYTES..]).is_some();
-            let (bytes, next) = if has_next { text.split_at(PIECE_BYTES) } else { (text, &[][..]) };
+            // A terminal's pieces come with nothing between them.
+            let end = if is_terminal { end_of_piece(text, !frames.is_empty()) } else { text.len() };
+            let (bytes, next) = text.split_at(end);
             frames.push(Frame { stream, at_ns, bytes });
             rest = next;
         }
         frames
     }
+
+    /// Whether the next piece begins a line.
+    pub(super) fn ends_line(&self) -> bool {
+        self.bytes.ends_with(b"\n") || self.bytes.len() < PIECE_BYTES
+    }
 }
 
-/// `2006-01-02T15:04:05.000000000Z `, and what follows it.
+/// Where another time begins: after a full piece, or anywhere in what follows one.
+fn end_of_piece(text: &[u8], follows_another: bool) -> usize {
+    let begins = |at: &usize| text.get(*at..).and_then(split_time).is_some();
+    if begins(&PIECE_BYTES) {
+        return PIECE_BYTES;
+    }
+    let last = if follows_another { text.len().min(PIECE_BYTES) } else { 0 };
+    (0..last).find(begins).unwrap_or(text.len())
+}
+
+/// A time and a space, and what follows them.
 fn split_time(bytes: &[u8]) -> Option<(i64, &[u8])> {
-    let space = bytes.iter().take(40).position(|b| *b == b' ')?;
-    let at: Timestamp = std::str::from_utf8(&bytes[..space]).ok()?.parse().ok()?;
-    Some((i64::try_from(at.as_nanosecond()).ok()?, &bytes[space + 1..]))
+    let (time, text) = bytes.split_at_checked(TIME_BYTES)?;
+    let text = text.strip_prefix(b" ")?;
+    let at: Timestamp = std::str::from_utf8(time).ok()?.parse().ok()?;
+    Some((i64::try_from(at.as_nanosecond()).ok()?, text))
 }
 
 #[cfg(test)]
@@ -62,9 +80,11 @@ mod tests {
     #[test]
     fn a_terminals_long_line_is_put_together() {
         let piece = "x".repeat(PIECE_BYTES);
-        let output = LogOutput::Console { message: format!("{AT}{piece}{AT}{piece}{AT}\r\n").into() };
-        let lengths: Vec<_> = Frame::of(&output).iter().map(|frame| frame.bytes.len()).collect();
-        assert_eq!(lengths, [PIECE_BYTES, PIECE_BYTES, 2]);
+        let message = format!("{AT}{piece}{AT}{piece}{AT}yy\r{AT}next\n");
+        let output = LogOutput::Console { message: message.into() };
+        let frames = Frame::of(&output);
+        let seen: Vec<_> = frames.iter().map(|frame| (frame.bytes.len(), frame.ends_line())).collect();
+        assert_eq!(seen, [(PIECE_BYTES, false), (PIECE_BYTES, false), (3, true), (5, true)]);
         // A program may write what looks like a time.
         let output = LogOutput::Console { message: format!("{AT}short {AT}\n").into() };
         assert_eq!(Frame::of(&output).len(), 1);

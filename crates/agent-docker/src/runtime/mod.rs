@@ -213,12 +213,13 @@ impl Runtime for DockerRuntime {
         if !self.note_restart(id, attempt, &found, state)? {
             return Ok(());
         }
-        // What it wrote before is copied by one that would end now.
+        // Who copies what it wrote before is about to end, and whoever comes too early would end at once.
         self.outputs.drained(id).await;
-        if let Some(spool) = found.config.and_then(|config| spool_of(&config.labels?)) {
-            self.copy_output(id, &LogOutput::Spool(spool))?;
+        self.begin(id).await?;
+        match found.config.and_then(|config| spool_of(&config.labels?)) {
+            Some(spool) => self.copy_output(id, &LogOutput::Spool(spool)),
+            None => Ok(()),
         }
-        self.begin(id).await
     }
 
     async fn exec(&self, id: &RuntimeId, spec: &ExecSpec) -> Result<ExecEnd, RuntimeError> {

@@ -1,8 +1,14 @@
 //! Nothing is lost and nothing comes twice.
 
 use super::stage::{Stage, TASK, eventually, play};
-use agent_driver::{JsonFileSpec, LogOutput, RuntimeId};
+use agent_driver::{
+    AwslogsSpec, JsonFileSpec, LogDestination, LogEvent, LogOutput, LogSink, LogSpec, Logs as _, RuntimeId,
+    SinkError,
+};
+use agent_log::LogShipper;
+use async_trait::async_trait;
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 const LINES: usize = 3000;
 
@@ -46,7 +52,7 @@ fn agents_that_are_killed_lose_and_double_nothing() {
         stage.runtime.wait(&id).await.unwrap();
         let spooled = stage.spooled("0");
         let of = |mark: &str| {
-            let lines = spooled.lines().filter(|line| line.starts_with("! ") == !mark.is_empty());
+            let lines = spooled.lines().filter(|line| line.starts_with("! ") != mark.is_empty());
             lines.map(|line| line.trim_start_matches(mark).to_owned() + "\n").collect::<String>()
         };
         expect_all(&of(""));
@@ -117,6 +123,53 @@ fn docker_keeps_its_own_logs() {
             "{details}"
         );
         assert_eq!(stage.engine.inspect(&name(1), "{{.HostConfig.LogConfig.Type}}"), "none");
+        stage
+    });
+}
+
+/// Keeps what is shipped.
+#[derive(Default)]
+struct Shelf(Mutex<Vec<String>>);
+
+#[async_trait]
+impl LogSink for Shelf {
+    async fn ensure_stream(&self, _: &RuntimeId, _: &AwslogsSpec) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    async fn put(&self, _: &RuntimeId, _: &AwslogsSpec, events: &[LogEvent]) -> Result<(), SinkError> {
+        self.0.lock().unwrap().extend(events.iter().map(|event| event.message.clone()));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_shipper_ships_every_attempt_and_comes_to_an_end() {
+    play("shipper", async |stage| {
+        let spec = stage.shell("0", "echo run; echo x >> /count; sleep 0.3; exit $(wc -l < /count)");
+        let LogOutput::Spool(spool) = spec.log.clone() else { panic!("no spool") };
+        let destination = LogDestination::Awslogs(AwslogsSpec {
+            account: "000000000000".to_owned(),
+            region: "us-east-1".to_owned(),
+            group: "g".to_owned(),
+            stream: "s".to_owned(),
+            create_group: false,
+            multiline: None,
+        });
+        let log = LogSpec { id: spec.id.clone(), spool, destination };
+        let shelf = Arc::new(Shelf::default());
+        let shipper = LogShipper::new(shelf.clone()).unwrap();
+        stage.runtime.start(spec.clone()).await.unwrap();
+        shipper.follow(&log).await.unwrap();
+        for attempt in 1..=2 {
+            assert_eq!(stage.runtime.wait(&spec.id).await.unwrap().code, attempt);
+            stage.runtime.restart(&spec.id, u32::try_from(attempt).unwrap()).await.unwrap();
+            shipper.follow(&log).await.unwrap();
+        }
+        // It is told to finish before the end: it waits for it.
+        shipper.finish(&spec.id).await.unwrap();
+        assert_eq!(*shelf.0.lock().unwrap(), ["run"; 3]);
+        assert_eq!(stage.runtime.wait(&spec.id).await.unwrap().code, 3);
         stage
     });
 }

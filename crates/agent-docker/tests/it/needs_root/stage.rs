@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 pub const TASK: &str = "0123456789abcdef0123456789abcdef";
 const PATIENCE: Duration = Duration::from_secs(60);
 const APPLETS: &str = "cat cut date dd df echo env false grep head hostname id ifconfig kill ls mount nc nproc od ps \
-                       pwd readlink seq setsid sh sleep sort stat sysctl tail test touch true tty ulimit wc yes";
+                       pwd readlink seq setsid sh sleep sort stat sysctl tail test touch true tr tty ulimit wc yes";
 
 pub struct Stage {
     pub host: DockerHost,
@@ -82,10 +82,7 @@ impl Stage {
         let mut left =
             self.engine.docker(&["ps", "--all", "--quiet"]).lines().map(str::to_owned).collect::<Vec<_>>();
         left.extend(self.engine.docker(&["volume", "ls", "--quiet"]).lines().map(str::to_owned));
-        for controller in ["cpu", "memory", "pids", "."] {
-            let group = Path::new("/sys/fs/cgroup").join(controller).join(self.engine.cgroup_parent());
-            left.extend(group.exists().then(|| group.display().to_string()));
-        }
+        left.extend(self.engine.groups().iter().map(|group| group.display().to_string()));
         left.extend(self.engine.root.join("agent").exists().then(|| "the data directory".to_owned()));
         left
     }
@@ -183,6 +180,16 @@ impl Engine {
         format!("wharf-test-{}", self.root.file_name().unwrap().to_str().unwrap().replace('.', ""))
     }
 
+    /// The tasks' parent group, in each tree that has it.
+    fn groups(&self) -> Vec<PathBuf> {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        let trees = mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(Path::new);
+        let groups = trees
+            .filter(|tree| tree.starts_with("/sys/fs/cgroup"))
+            .map(|tree| tree.join(self.cgroup_parent()));
+        groups.filter(|group| group.is_dir()).collect()
+    }
+
     pub fn docker(&self, args: &[&str]) -> String {
         self.try_docker(args).unwrap_or_else(|| panic!("docker {args:?}"))
     }
@@ -241,6 +248,18 @@ impl Drop for Engine {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
         let _ = child.wait();
+        // One that was killed has left its mounts, and a test that failed its groups.
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        for mount in mounts.lines().filter_map(|line| line.split(' ').nth(1)).rev() {
+            if Path::new(mount).starts_with(&self.root) {
+                let _ = nix::mount::umount2(mount, nix::mount::MntFlags::MNT_DETACH);
+            }
+        }
+        for group in self.groups() {
+            for dir in [group.join(TASK), group] {
+                let _ = fs::remove_dir(dir);
+            }
+        }
     }
 }
 
@@ -283,6 +302,6 @@ pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !so() {
         assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::yield_now();
     }
 }
