@@ -387,8 +387,9 @@ def keepers(wharf, task, what):
 
 def remains(wharf, task):
     """What the host has of a task."""
-    roots = [pathlib.Path("/sys/fs/cgroup"), pathlib.Path("/run/wharf") / wharf.name, *(wharf.data / name for name in ("containers", "volumes"))]
-    found = [str(path) for root in roots for path in root.glob(f"**/*{task.id}*")]
+    roots = [*wharf.cgroups(), pathlib.Path("/run/wharf") / wharf.name, *(wharf.data / name for name in ("containers", "volumes"))]
+    # Not `glob`, which fails when something goes while it looks.
+    found = [f"{at}/{name}" for root in roots for at, dirs, files in os.walk(root) for name in dirs + files if task.id in name]
     return found + keepers(wharf, task, "run") + keepers(wharf, task, "hold")
 
 

@@ -6,7 +6,7 @@ import pathlib
 import re
 
 import pytest
-from tasks import Tasks, cgroup_value, container, is_cgroup_v2, processes
+from tasks import Tasks, cgroup_value, container, is_cgroup_v2, processes, runtime
 from wharf import eventually
 
 MIB = 1 << 20
@@ -39,6 +39,13 @@ def has_capability(number, present):
     """A shell test of the bounding set: hexadecimal digits of CapBnd."""
     bit = f"$(( (0x$(grep CapBnd /proc/self/status | cut -f2) >> {number}) & 1 ))"
     return f"test {bit} = {int(present)} && echo as wanted"
+
+
+def has_every_capability():
+    """Whether root has all capabilities here; in some containers and virtual machines it does not."""
+    effective = re.search(r"CapEff:\s*(\w+)", pathlib.Path("/proc/self/status").read_text())[1]
+    last = int(pathlib.Path("/proc/sys/kernel/cap_last_cap").read_text())
+    return int(effective, 16) == (1 << (last + 1)) - 1
 
 
 ROWS = [
@@ -149,6 +156,8 @@ ROWS = [
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_the_container_gets(row, tasks):
+    if row.name == "privileged" and runtime() == "docker" and not has_every_capability():
+        pytest.skip("this root lacks a capability, and the Engine's runtime refuses to give what it does not have")
     seen = tasks.lines(row.script, network_mode=row.mode, task=row.task, **row.members)
     if row.lines is not None:
         assert seen == row.lines

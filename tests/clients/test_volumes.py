@@ -77,7 +77,7 @@ def test_volumes_from(tasks):
     first = mount("/a")
     second = {"volumesFrom": [{"sourceContainer": "first", "readOnly": True}]}
     seen = run_two(tasks, "echo shared > /a/file", "cat /a/file; echo x > /a/x || echo refused", [{"name": "v"}], first, second)
-    assert seen[0] == "shared" and "refused" in seen
+    assert "shared" in seen and "refused" in seen
 
 
 def test_a_shared_docker_volume_outlives_its_task(tasks):

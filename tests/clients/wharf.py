@@ -112,13 +112,18 @@ class Wharf:
         run = pathlib.Path("/run/wharf") / self.name
         mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
         found = [line.split()[4] for line in mounts if str(self.data) in line or str(run) in line]
-        found += [str(path) for path in pathlib.Path("/sys/fs/cgroup").glob(f"**/wharf-{self.name}") if path.is_dir()]
+        found += [str(path) for path in self.cgroups()]
         links = json.loads(_printed("ip", "-j", "link"))
         found += [link["ifname"] for link in links if link["ifname"].startswith("w")]
         found += [line for line in _printed("nft", "list", "tables").splitlines() if line.endswith(" wharf")]
         found += [line for line in _printed("iptables", "-S").splitlines() if line.startswith("-A DOCKER-USER") and " wharf-+ " in line]
         found += [str(run)] if run.exists() else []
         return found + [f"shim {pid}" for pid in self.shims()]
+
+    def cgroups(self):
+        """The groups that hold all tasks of this Wharf, one in each hierarchy."""
+        roots = pathlib.Path("/sys/fs/cgroup")
+        return [path for path in (roots / f"wharf-{self.name}", *roots.glob(f"*/wharf-{self.name}")) if path.is_dir()]
 
     def shims(self):
         """Processes that keep a container of this Wharf, or what the containers of a task share."""
