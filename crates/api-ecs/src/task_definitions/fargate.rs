@@ -6,8 +6,8 @@ use model::fargate;
 use model::task_definition::{NetworkMode, PidMode, TaskDefinition};
 use model::volume::VolumeSource;
 
-/// The longest stop timeout.
-const STOP_TIMEOUT_SECS_MAX: u32 = 120;
+/// The longest start and stop timeout.
+const TIMEOUT_SECS_MAX: u32 = 120;
 /// The only capability that can be added.
 const CAPABILITY: &str = "SYS_PTRACE";
 
@@ -38,8 +38,10 @@ pub(super) fn check(definition: &TaskDefinition) -> Result<(), Invalid> {
 }
 
 fn container(container: &ContainerDefinition) -> Result<(), Invalid> {
-    if container.stop_timeout_secs.is_some_and(|secs| secs > STOP_TIMEOUT_SECS_MAX) {
-        return Err(Invalid::FargateStopTimeout);
+    for (which, secs) in [("start", container.start_timeout_secs), ("stop", container.stop_timeout_secs)] {
+        if secs.is_some_and(|secs| secs > TIMEOUT_SECS_MAX) {
+            return Err(Invalid::FargateTimeout(which));
+        }
     }
     if container.privileged == Some(true) {
         return Err(Invalid::FargatePrivileged);

@@ -49,9 +49,9 @@ pub(crate) enum Invalid {
     )]
     FargateSize { cpu_units: u32, memory_mib: u32 },
     #[error(
-        "Tasks using the Fargate launch type must have a container stop timeout of less than 120 seconds."
+        "Tasks using the Fargate launch type must have a container {0} timeout of less than 120 seconds."
     )]
-    FargateStopTimeout,
+    FargateTimeout(&'static str),
     #[error("Fargate compatible task definitions do not support {0}.")]
     Fargate(&'static str),
     #[error(

@@ -41,6 +41,31 @@ fn deregistering_is_idempotent_and_needs_a_revision() {
 }
 
 #[test]
+fn a_revision_that_is_being_deleted_is_shown_and_runs_no_new_task() {
+    let w = World::new();
+    w.ok("CreateCluster", json!({}));
+    w.register_agent("default", 4096, 8192);
+    w.register("web");
+    let run =
+        json!({ "taskDefinition": "web:1", "launchType": "FARGATE", "networkConfiguration": w.network() });
+    w.ok("RunTask", run.clone());
+    w.ok("DeregisterTaskDefinition", json!({ "taskDefinition": "web:1" }));
+    w.ok("DeleteTaskDefinitions", json!({ "taskDefinitions": ["web:1"] }));
+    assert_eq!(w.err("RunTask", run), "InvalidParameterException: TaskDefinition is inactive");
+    assert_eq!(w.ok("ListTasks", json!({}))["taskArns"].as_array().map(Vec::len), Some(1));
+    w.check(
+        "DescribeTaskDefinition",
+        json!({ "taskDefinition": "web:1" }),
+        json!({ "taskDefinition": { "status": "DELETE_IN_PROGRESS" } }),
+    );
+    for (status, count) in [("ACTIVE", 0), ("INACTIVE", 0), ("DELETE_IN_PROGRESS", 1)] {
+        let listed = w.ok("ListTaskDefinitions", json!({ "status": status }));
+        assert_eq!(listed["taskDefinitionArns"].as_array().map(Vec::len), Some(count), "{status}");
+    }
+    assert!(w.register("web").ends_with("web:2"));
+}
+
+#[test]
 fn only_inactive_revisions_are_deleted() {
     let w = World::new();
     w.register("web");

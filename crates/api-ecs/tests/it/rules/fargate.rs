@@ -8,6 +8,10 @@ fn forbidden() -> Vec<Row<'static>> {
     vec![
         (json!({ "privileged": true }), "Fargate requires that the 'privileged' setting be 'false'."),
         (
+            json!({ "startTimeout": 121 }),
+            "Tasks using the Fargate launch type must have a container start timeout of less than 120 seconds.",
+        ),
+        (
             json!({ "dockerSecurityOptions": ["no-new-privileges"] }),
             "Fargate compatible task definitions do not support dockerSecurityOptions.",
         ),
@@ -48,6 +52,7 @@ fn members_of_containers() {
     fargate_containers(&forbidden());
     fargate_containers(&[
         (json!({ "privileged": false, "interactive": true, "pseudoTerminal": true }), ""),
+        (json!({ "startTimeout": 120, "stopTimeout": 120 }), ""),
         (
             json!({ "linuxParameters": { "initProcessEnabled": true, "capabilities": { "add": ["SYS_PTRACE"] } } }),
             "",
