@@ -52,7 +52,7 @@ pub struct Task {
     /// account setting of the caller when the task was run.
     #[serde(default)]
     pub logs_block_by_default: bool,
-    /// Counts changes that DescribeTasks would show, from 1.
+    /// Counts changes of the record, from 1.
     pub version: u64,
     /// Why it stopped.
     pub stop_code: Option<StopCode>,

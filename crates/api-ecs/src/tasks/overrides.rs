@@ -2,6 +2,7 @@
 
 use crate::Refusal;
 use crate::task_definitions::{Invalid, ephemeral_storage, gpus, size};
+use model::container::ContainerDefinition;
 use model::fargate;
 use model::task::{ContainerOverride, Overrides};
 use model::task_definition::{LaunchType, TaskDefinition};
@@ -36,30 +37,10 @@ pub(super) fn check(
     definition: &TaskDefinition,
     launch_type: LaunchType,
 ) -> Result<(), Refusal> {
+    check_names(overrides, definition)?;
     let task_mib = overrides.memory_mib.or(definition.memory_mib);
-    let mut seen = BTreeSet::new();
-    for over in &overrides.containers {
-        let Some(container) = definition.containers.iter().find(|c| c.name.as_str() == over.name) else {
-            let name = &over.name;
-            let message =
-                format!("Override for container named {name} is not a container in the TaskDefinition.");
-            return Err(Refusal::parameter(message));
-        };
-        if !seen.insert(&over.name) {
-            return Err(Refusal::parameter(format!("Duplicate override for container named {}.", over.name)));
-        }
-        let limit = over.memory_mib.or(container.memory_mib);
-        let reserved = over.memory_mib_reserved.or(container.memory_mib_reserved);
-        for (setting, value) in [("memory", limit), ("memoryReservation", reserved)] {
-            if value.zip(task_mib).is_some_and(|(value, task)| value > task) {
-                let message =
-                    format!("'{setting}' setting for container '{}' is greater than for task.", over.name);
-                return Err(Refusal::parameter(message));
-            }
-        }
-        if limit.zip(reserved).is_some_and(|(limit, reserved)| limit < reserved) {
-            return Err(parameter(Invalid::MemoryBelowReservation(over.name.clone())));
-        }
+    for container in &definition.containers {
+        check_memory(overrides, container, task_mib)?;
     }
     match launch_type {
         LaunchType::Fargate => check_fargate(overrides, definition),
@@ -67,6 +48,46 @@ pub(super) fn check(
             Err(parameter(Invalid::Ec2EphemeralStorage))
         }
         LaunchType::Ec2 | LaunchType::External => Ok(()),
+    }
+}
+
+/// Each override is of a container that is there, and the only one of it.
+fn check_names(overrides: &Overrides, definition: &TaskDefinition) -> Result<(), Refusal> {
+    let mut seen = BTreeSet::new();
+    for ContainerOverride { name, .. } in &overrides.containers {
+        if !definition.containers.iter().any(|c| c.name.as_str() == name) {
+            let message =
+                format!("Override for container named {name} is not a container in the TaskDefinition.");
+            return Err(Refusal::parameter(message));
+        }
+        if !seen.insert(name) {
+            return Err(Refusal::parameter(format!("Duplicate override for container named {name}.")));
+        }
+    }
+    Ok(())
+}
+
+/// A container without an override has to fit an overridden task too.
+fn check_memory(
+    overrides: &Overrides,
+    container: &ContainerDefinition,
+    task_mib: Option<u32>,
+) -> Result<(), Refusal> {
+    let name = container.name.as_str();
+    let over = overrides.containers.iter().find(|over| over.name == name);
+    let limit = over.and_then(|over| over.memory_mib).or(container.memory_mib);
+    let reserved = over.and_then(|over| over.memory_mib_reserved).or(container.memory_mib_reserved);
+    for (setting, value) in [("memory", limit), ("memoryReservation", reserved)] {
+        if value.zip(task_mib).is_some_and(|(value, task)| value > task) {
+            let message = format!("'{setting}' setting for container '{name}' is greater than for task.");
+            return Err(Refusal::parameter(message));
+        }
+    }
+    match limit.zip(reserved) {
+        Some((limit, reserved)) if limit < reserved => {
+            Err(parameter(Invalid::MemoryBelowReservation(name.to_owned())))
+        }
+        _ => Ok(()),
     }
 }
 

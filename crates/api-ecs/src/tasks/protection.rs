@@ -3,6 +3,7 @@
 //! Protection ends by itself: a record says until when it holds, and who looks later sees none.
 
 use crate::{Ecs, Refusal, convert, lookup, names};
+use core_task::report::apply_protection;
 use model::task::{DesiredStatus, Task};
 use model::{ClusterName, Scope, TaskId, Timestamp, arn};
 use store::State;
@@ -52,7 +53,7 @@ impl Ecs {
                     match protectable(tx, &cx.scope, &cluster, id) {
                         Ok(task) => {
                             let mut task = Task::clone(task);
-                            task.protected_until = until;
+                            apply_protection(&mut task, until);
                             protected.push(shown(&task, now));
                             tx.put(task);
                         }

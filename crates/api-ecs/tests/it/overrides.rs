@@ -42,6 +42,20 @@ fn gpus_are_placed_and_shown() {
 }
 
 #[test]
+fn a_container_without_an_override_has_to_fit_an_overridden_task() {
+    let w = World::with_agent();
+    let mut definition = host("big", json!({ "cpu": "256", "memory": "1024" }));
+    crate::world::lay_over(&mut definition["containerDefinitions"][0], json!({ "memory": 1024 }));
+    w.ok("RegisterTaskDefinition", definition);
+    let run = |memory: &str| json!({ "taskDefinition": "big", "overrides": { "memory": memory } });
+    assert_eq!(
+        w.err("RunTask", run("512")),
+        "InvalidParameterException: 'memory' setting for container 'app' is greater than for task."
+    );
+    w.ok("RunTask", run("1024"));
+}
+
+#[test]
 fn ephemeral_storage_replaces_the_definitions() {
     let w = world();
     let overrides = json!({ "ephemeralStorage": { "sizeInGiB": 50 } });

@@ -48,6 +48,21 @@ fn protection_holds_for_two_hours_or_as_long_as_is_said_and_ends_by_itself() {
 }
 
 #[test]
+fn a_change_of_protection_counts_as_a_change_of_the_task() {
+    let (w, arn, _) = world();
+    let id = arn.as_str().and_then(|arn| arn.rsplit('/').next()).expect("an ARN").into();
+    let record = || w.task(&id);
+    for enabled in [true, false, false] {
+        let before = record();
+        w.ok(
+            "UpdateTaskProtection",
+            json!({ "cluster": "default", "tasks": [arn], "protectionEnabled": enabled }),
+        );
+        assert_eq!(invariants::check_task_change(&before, &record()), Ok(()));
+    }
+}
+
+#[test]
 fn only_a_task_that_a_service_runs_can_be_protected() {
     let (w, arn, standalone) = world();
     let nobody = "0".repeat(32);

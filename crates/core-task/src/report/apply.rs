@@ -95,6 +95,11 @@ pub fn apply_released(task: &mut Task, now: Timestamp) -> Outcome {
     })
 }
 
+/// Scale-in and deployments leave it alone until then; `None` takes that back.
+pub fn apply_protection(task: &mut Task, until: Option<Timestamp>) -> Outcome {
+    counted(task, |task| task.protected_until = until)
+}
+
 /// Load balancers learn of the task between ACTIVATING and RUNNING; while there are none, it passes through.
 fn running(task: &mut Task, now: Timestamp) {
     if task.last_status >= TaskStatus::Running {

@@ -38,7 +38,7 @@ impl State {
         moved
     }
 
-    /// A task stops when an essential container has ended, when none is left, or when it failed as a whole.
+    /// A task stops when an essential container has ended, or when it failed as a whole.
     fn follow_essentials(&mut self) {
         let ended = |n: usize| self.observed.containers[n].has_ended();
         let essential_ended =
