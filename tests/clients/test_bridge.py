@@ -101,11 +101,11 @@ def test_udp(tasks):
 
 def test_links_are_names_of_containers(tasks):
     server = container(SERVE, name="server", portMappings=[{"containerPort": 80}])
-    script = "for i in $(seq 50); do wget -q -O - http://web/ && wget -q -O - http://server/ && exit 0; usleep 100000; done; exit 1"
+    script = "for i in $(seq 50); do wget -q -O - http://web/ && exit 0; usleep 100000; done; exit 1"
     task = tasks.run(server, container(script, links=["server:web"]), networkMode="bridge")
     stopped = task.stopped()
     assert task.container()["exitCode"] == 0, stopped
-    assert [line.startswith("hello from") for line in task.lines()] == [True, True]
+    assert task.lines()[-1].startswith("hello from")
 
 
 def test_a_container_reaches_a_published_port_by_the_hosts_address(tasks):

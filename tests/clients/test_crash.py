@@ -20,7 +20,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from tasks import Task, Tasks, container
-from wharf import Wharf, eventually
+from wharf import BIN, Wharf, eventually
 
 ROUNDS = int(os.environ.get("WHARF_CRASH_ROUNDS", "60"))
 SEED = int(os.environ.get("WHARF_CRASH_SEED", str(random.randrange(1 << 32))))
@@ -467,5 +467,113 @@ def test_down_removes_what_was_made_for_containers_that_never_were(tmp_path, ima
         wharf.kill("agent")
         wharf.end("server")
         wharf.cli("down")
+        assert wharf.left_behind() == []
+        assert remains(wharf, task) == []
+
+
+def refused(wharf):
+    """What `wharf up` says that cannot start."""
+    command = [BIN, "up", "--data-dir", str(wharf.data), "--listen", wharf.listen]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "ready" not in done.stdout, done
+    return done.stderr
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own for the data directory."""
+    disk = tmp_path / "data"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_data_directory_that_cannot_be_written_is_refused(tmp_path, small_disk):
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    wharf = Wharf(tmp_path)
+    assert "Read-only file system" in refused(wharf)
+    assert wharf.left_behind() == [str(small_disk)]
+
+
+def test_a_full_disk_refuses_what_is_new_and_keeps_what_runs(tmp_path, small_disk, images):
+    with Wharf(tmp_path, ["server"], ["agent"], listen="127.0.0.1:4580") as wharf:
+        wharf.cli("image", "load", str(images))
+        tasks = tasks_of(wharf)
+        runs, new = Standing(tasks, "terminal"), tasks.define(container("exit 4"))
+        runs.check_described(runs.task.running())
+        runs.check_host()
+        fill(small_disk / "ballast")
+        accepted = run_until_refused(tasks, new)
+        wharf.kill("agent")
+        runs.check_host()
+        (small_disk / "ballast").unlink()
+        wharf.kill("server")
+        wharf.start(["server"])
+        wharf.start(["agent"])
+        runs.check_described(runs.task.describe())
+        runs.check_host()
+        # What was accepted runs, or says what there was no space for; what was refused was not begun.
+        assert tasks.run(definition=new).stopped()["containers"][0]["exitCode"] == 4
+        for described in eventually("all accepted tasks are over", 60, lambda: all_stopped(tasks.ecs, accepted)).values():
+            (main,) = described["containers"]
+            assert main.get("exitCode") == 4 or "No space left" in described["stoppedReason"] + main["reason"], described
+        assert tasks.ecs.list_tasks()["taskArns"] == [runs.task.arn]
+        runs.task.stop()
+        wharf.end("agent")
+        wharf.end("server")
+        wharf.cli("down")
+        assert wharf.left_behind() == [str(small_disk)]
+
+
+def run_until_refused(tasks, definition):
+    """The tasks that were accepted while there was room in the journal itself."""
+    accepted = []
+    for _ in range(100):
+        try:
+            answer = tasks.ecs.run_task(taskDefinition=definition, launchType="EC2", count=10)
+        except ClientError as refused:
+            assert refused.response["Error"]["Code"] == "ServerException", refused
+            return accepted
+        accepted += [task["taskArn"] for task in answer["tasks"]]
+    raise AssertionError("a full disk takes everything")
+
+
+def fill(path):
+    """Takes all the space that there is."""
+    with open(path, "wb", buffering=0) as ballast:
+        for size in (1 << 16, 1 << 9):
+            try:
+                while ballast.write(b"x" * size) == size:
+                    pass
+            except OSError:
+                pass
+
+
+def test_an_address_that_another_agent_has_is_refused(tmp_path):
+    wharf = Wharf(tmp_path)
+    subprocess.run(["ip", "address", "add", "169.254.170.2/32", "dev", "lo"], check=True)
+    try:
+        assert "interface lo has the address 169.254.170.2" in refused(wharf)
+        wharf.cli("down")
+        assert wharf.left_behind() == []
+    finally:
+        subprocess.run(["ip", "address", "del", "169.254.170.2/32", "dev", "lo"], check=True)
+
+
+def test_without_nft_all_but_published_ports_works(tmp_path, images, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with Wharf(tmp_path) as wharf:
+        wharf.cli("image", "load", str(images))
+        tasks = tasks_of(wharf)
+        assert tasks.run(container("exit 4"), networkMode="awsvpc").stopped()["containers"][0]["exitCode"] == 4
+        assert tasks.run(container("exit 4"), networkMode="bridge").stopped()["containers"][0]["exitCode"] == 4
+        task = tasks.run(container("exit 4", portMappings=[{"containerPort": 80}]), networkMode="bridge")
+        stopped = task.stopped()
+        assert stopped["stopCode"] == "TaskFailedToStart"
+        assert stopped["stoppedReason"].startswith("CannotStartContainerError") and "nft" in stopped["stoppedReason"]
+        wharf.end("up")
+        wharf.cli("down")
+        monkeypatch.undo()
         assert wharf.left_behind() == []
         assert remains(wharf, task) == []

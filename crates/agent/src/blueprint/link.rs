@@ -28,11 +28,11 @@ pub(super) fn read(reading: &Reading<'_>, container: &payload::Container) -> Res
 }
 
 impl Link {
-    /// The names that the linked container has in `/etc/hosts`.
+    /// The names that the linked container has in `/etc/hosts`: the alias, its host name and its name in Docker.
     pub(super) fn names(&self, target: &Container) -> String {
         let hostname = target.hostname.as_ref().unwrap_or(&target.derived_hostname);
         let mut names = vec![self.alias.as_str()];
-        for name in [target.name.as_str(), hostname] {
+        for name in [hostname.as_str(), &target.docker_name] {
             if !names.contains(&name) {
                 names.push(name);
             }
