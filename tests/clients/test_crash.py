@@ -514,7 +514,9 @@ def test_a_full_disk_refuses_what_is_new_and_keeps_what_runs(tmp_path, small_dis
         runs.check_described(runs.task.describe())
         runs.check_host()
         # What was accepted runs, or says what there was no space for; what was refused was not begun.
-        assert tasks.run(definition=new).stopped()["containers"][0]["exitCode"] == 4
+        after = tasks.run(definition=new)
+        assert after.stopped()["containers"][0]["exitCode"] == 4
+        accepted.append(after.arn)
         for described in eventually("all accepted tasks are over", 60, lambda: all_stopped(tasks.ecs, accepted)).values():
             (main,) = described["containers"]
             assert main.get("exitCode") == 4 or "No space left" in described["stoppedReason"] + main["reason"], described

@@ -36,7 +36,13 @@ pub fn publish(config: &HostNetworkConfig, ports: &[Publication]) -> io::Result<
         return Ok(());
     }
     let mut netfilter = Nfnl::open()?;
-    netfilter.publish(&config.table, PORTS, ports)?;
+    netfilter.publish(&config.table, PORTS, ports).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => io::Error::other(format!(
+            "there is no nftables table {}; install nft, and start the agent again to have it made",
+            config.table
+        )),
+        _ => error,
+    })?;
     forget(&mut netfilter, ports);
     Ok(())
 }

@@ -379,3 +379,20 @@ fn tasks_pass_where_docker_drops_what_is_forwarded() {
         assert_eq!(iptables("-S"), before);
     });
 }
+
+#[test]
+fn a_port_that_cannot_be_published_without_a_table_is_refused_by_name() {
+    on_own_host(
+        "bridge::a_port_that_cannot_be_published_without_a_table_is_refused_by_name",
+        async |config| {
+            let network = HostNetwork::open(config.clone()).await.unwrap();
+            let table = ["delete", "table", "ip", &config.table];
+            assert!(Command::new("nft").args(table).status().unwrap().success());
+            let error = refused(&network, "task", vec![port(80, Some(8080))]).await.to_string();
+            assert!(error.contains("no nftables table wharf"), "{error}");
+            endpoint(&network, "silent", vec![]).await;
+            drop(network);
+            HostNetwork::teardown(config).await.unwrap();
+        },
+    );
+}
