@@ -56,6 +56,19 @@ impl Task {
     }
 }
 
+/// What those of these tasks that hold anything take together.
+pub fn held<'a>(tasks: impl Iterator<Item = &'a Task>) -> Resources {
+    let mut held = Resources::default();
+    for demand in tasks.filter(|task| task.holds_resources()).map(Task::demand) {
+        held.cpu_units = held.cpu_units.saturating_add(demand.cpu_units);
+        held.memory_mib = held.memory_mib.saturating_add(demand.memory_mib);
+        held.ports_tcp.extend(demand.ports_tcp);
+        held.ports_udp.extend(demand.ports_udp);
+        held.gpus.extend(demand.gpus);
+    }
+    held
+}
+
 fn cpu_units(container: &ContainerDefinition, over: Option<&ContainerOverride>) -> u32 {
     over.and_then(|o| o.cpu_units).unwrap_or(container.cpu_units)
 }

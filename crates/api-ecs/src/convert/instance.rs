@@ -2,6 +2,7 @@
 
 use super::{int, tags};
 use model::arn;
+use model::demand::held;
 use model::instance::{ContainerInstance, InstanceStatus, Resources, RuntimeHealth, RuntimeStatus};
 use model::task::{Task, TaskStatus};
 use model::task_definition::LaunchType;
@@ -82,7 +83,7 @@ pub(crate) fn attribute(instance: &ContainerInstance, name: &str, value: &Option
 }
 
 /// An attribute where it is clear whose it is.
-fn listed(name: &str, value: &Option<String>) -> Attribute {
+pub(super) fn listed(name: &str, value: &Option<String>) -> Attribute {
     Attribute { name: name.to_owned(), value: value.clone(), ..Attribute::default() }
 }
 
@@ -96,18 +97,14 @@ fn status(status: InstanceStatus) -> &'static str {
 
 /// What is left: CPU and memory less what tasks take; ports more (AWS lists the ports that are taken).
 fn remaining<'a>(instance: &ContainerInstance, tasks: impl Iterator<Item = &'a Task>) -> Resources {
-    let mut left = instance.registered.clone();
-    for task in tasks.filter(|t| t.holds_resources()) {
-        let demand = task.demand();
-        left.cpu_units = left.cpu_units.saturating_sub(demand.cpu_units);
-        left.memory_mib = left.memory_mib.saturating_sub(demand.memory_mib);
-        left.ports_tcp.extend(demand.ports_tcp);
-        left.ports_udp.extend(demand.ports_udp);
-        for gpu in task.containers.iter().flat_map(|container| &container.gpu_ids) {
-            left.gpus.remove(gpu);
-        }
+    let (has, held) = (&instance.registered, held(tasks));
+    Resources {
+        cpu_units: has.cpu_units.saturating_sub(held.cpu_units),
+        memory_mib: has.memory_mib.saturating_sub(held.memory_mib),
+        ports_tcp: &has.ports_tcp | &held.ports_tcp,
+        ports_udp: &has.ports_udp | &held.ports_udp,
+        gpus: &has.gpus - &held.gpus,
     }
-    left
 }
 
 /// Instances without GPUs do not show that they have none.

@@ -1,6 +1,7 @@
 //! Task definitions.
 
 use super::container_definition::container_definition;
+use super::instance::listed;
 use super::int;
 use model::arn;
 use model::task_definition::{
@@ -14,7 +15,8 @@ use wire::ecs::{self, Compatibility, HostVolumeProperties};
 pub(crate) fn task_definition(definition: &TaskDefinition) -> ecs::TaskDefinition {
     let d = definition;
     let requires = &d.requires_compatibilities;
-    let attributes: Vec<_> = core_place::required_attributes(d).into_iter().map(capability).collect();
+    let attributes: Vec<_> =
+        core_place::required_attributes(d).iter().map(|name| listed(name, &None)).collect();
     ecs::TaskDefinition {
         task_definition_arn: Some(arn::task_definition(&d.scope, &d.family, d.revision)),
         family: Some(d.family.to_string()),
@@ -45,11 +47,6 @@ pub(crate) fn task_definition(definition: &TaskDefinition) -> ecs::TaskDefinitio
         delete_requested_at: d.delete_requested_at,
         ..ecs::TaskDefinition::default()
     }
-}
-
-/// An attribute without a value.
-fn capability(name: String) -> ecs::Attribute {
-    ecs::Attribute { name, ..ecs::Attribute::default() }
 }
 
 /// A size in GiB, in its structure.

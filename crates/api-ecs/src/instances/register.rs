@@ -1,6 +1,7 @@
 //! RegisterContainerInstance: what an agent calls when it starts.
 
 use crate::{Ecs, Refusal, convert, lookup, names, tags};
+use model::demand::held;
 use model::instance::{ContainerInstance, InstanceStatus, Resources};
 use model::task::Task;
 use model::{ClusterName, InstanceId, Scope, Tags, Timestamp};
@@ -137,15 +138,7 @@ fn check_room<'a>(
     instance: &ContainerInstance,
     tasks: impl Iterator<Item = &'a Arc<Task>>,
 ) -> Result<(), Refusal> {
-    let mut held = Resources::default();
-    for task in tasks.filter(|task| task.holds_resources()) {
-        let demand = task.demand();
-        held.cpu_units = held.cpu_units.saturating_add(demand.cpu_units);
-        held.memory_mib = held.memory_mib.saturating_add(demand.memory_mib);
-        held.ports_tcp.extend(demand.ports_tcp);
-        held.ports_udp.extend(demand.ports_udp);
-        held.gpus.extend(task.containers.iter().flat_map(|container| container.gpu_ids.iter().cloned()));
-    }
+    let held = held(tasks.map(|task| &**task));
     let has = &instance.registered;
     let fits = held.cpu_units <= has.cpu_units
         && held.memory_mib <= has.memory_mib

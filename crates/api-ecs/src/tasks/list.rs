@@ -38,12 +38,15 @@ impl Ecs {
         if input.service_name.is_some_and(|name| !name.is_empty()) {
             return Err(Refusal::ServiceNotFound);
         }
+        let none = ListTasksResponse { task_arns: Some(Vec::new()), next_token: None };
+        // There are no daemons, and there is no error for one that is missing.
+        if input.daemon_name.is_some_and(|name| !name.is_empty()) {
+            return Ok(none);
+        }
         let desired_status = match input.desired_status {
             Some(ecs::DesiredStatus::Running) | None => DesiredStatus::Running,
             Some(ecs::DesiredStatus::Stopped) => DesiredStatus::Stopped,
-            Some(ecs::DesiredStatus::Pending) => {
-                return Ok(ListTasksResponse { task_arns: Some(Vec::new()), next_token: None });
-            }
+            Some(ecs::DesiredStatus::Pending) => return Ok(none),
         };
         let instance = input.container_instance.map(|text| names::instance(&cx.scope, &cluster, &text));
         let filter = Filter {

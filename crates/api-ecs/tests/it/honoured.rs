@@ -221,6 +221,7 @@ fn task_requests(w: &World) -> Vec<(&'static str, Value)> {
     let list = json!({
         "cluster": "default", "containerInstance": instance, "family": "api", "desiredStatus": "RUNNING",
         "startedBy": "me", "serviceName": "", "launchType": "EC2",
+        "daemonName": "",
     });
     vec![
         ("RunTask", run),

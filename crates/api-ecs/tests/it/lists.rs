@@ -125,6 +125,7 @@ fn tasks_are_listed_by_every_filter() {
     assert_eq!(list(json!({ "desiredStatus": "STOPPED", "family": "web" })), [gone]);
     assert_eq!(list(json!({ "desiredStatus": "STOPPED", "family": "api" })), [""; 0]);
     assert_eq!(list(json!({ "desiredStatus": "PENDING" })), [""; 0]);
+    assert_eq!(list(json!({ "daemonName": "logs" })), [""; 0]);
     assert_eq!(list(json!({ "family": "web" })), [web]);
     assert_eq!(list(json!({ "startedBy": "me" })), [api]);
     assert_eq!(list(json!({ "launchType": "FARGATE" })), [web]);

@@ -218,6 +218,8 @@ pub struct ListTasksRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_instance: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub daemon_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub desired_status: Option<DesiredStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,

@@ -511,7 +511,7 @@ pub static LIST_TASKS_REQUEST: Shape = Shape::Structure(Structure {
     members: &[
         Member::optional("cluster", &STRING),
         Member::optional("containerInstance", &STRING),
-        Member::refused("daemonName", &[]),
+        Member::optional("daemonName", &STRING),
         Member::optional("desiredStatus", &DESIRED_STATUS),
         Member::optional("family", &STRING),
         Member::optional("launchType", &LAUNCH_TYPE),
