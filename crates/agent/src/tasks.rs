@@ -78,15 +78,20 @@ impl Tasks {
         for container in &seen {
             by_task.entry(&container.task).or_default().push(container);
         }
+        let mut unreadable = Vec::new();
         for record in self.host.ledger.tasks().await? {
-            let blueprint = Blueprint::read(&record.task, &self.spool_dir())
-                .map_err(|e| AdoptError::Record(e.to_string()))?;
-            let seen = by_task.remove(blueprint.id.as_str()).unwrap_or_default();
-            match record.over_at {
-                Some(at) => {
-                    self.known().insert(blueprint.id.clone(), Known::Over(at));
+            let (_, id) = parse_arn(&record.task.arn).map_err(|e| AdoptError::Record(e.to_string()))?;
+            if let Some(at) = record.over_at {
+                self.known().insert(id, Known::Over(at));
+                continue;
+            }
+            match Blueprint::read(&record.task, &self.spool_dir()) {
+                Ok(blueprint) => {
+                    let seen = by_task.remove(id.as_str()).unwrap_or_default();
+                    self.adopt_one(blueprint, record, &seen);
                 }
-                None => self.adopt_one(blueprint, record, &seen),
+                // What is left of it is removed with what is unknown.
+                Err(error) => unreadable.push((id, record, error)),
             }
         }
         for (task, containers) in by_task {
@@ -98,8 +103,28 @@ impl Tasks {
         }
         self.detach_unknown().await?;
         self.release_unknown().await?;
+        for (id, record, error) in unreadable {
+            runtime.remove_task(&id).await?;
+            self.give_up(id, record, error);
+        }
         self.forget_old().await;
         Ok(())
+    }
+
+    /// An earlier agent took the task on, and this one cannot read it: it is over, and never begun again.
+    fn give_up(&self, id: String, mut record: Record, error: Unacceptable) {
+        tracing::error!(task = id, %error, "a task of an earlier agent cannot be run");
+        self.known().insert(id.clone(), Known::Over(self.host.now()));
+        let report = stopped(&AcceptError::from(error).to_string());
+        let host = self.host.clone();
+        self.shells().spawn(async move {
+            host.submit(&record.task.arn, &report).await;
+            record.over_at = Some(host.now());
+            // Until it is written down, the next agent does all of this again.
+            if let Err(error) = host.ledger.save_task(&id, &record).await {
+                tracing::warn!(task = id, %error, "the ledger cannot be written");
+            }
+        });
     }
 
     fn adopt_one(self: &Arc<Self>, blueprint: Blueprint, mut record: Record, seen: &[&Seen]) {
@@ -206,11 +231,7 @@ impl Tasks {
 
     /// Reports a task STOPPED that is not run here. Takes as long as it takes, in the background.
     pub(crate) fn report_stopped(&self, task_arn: &str, reason: &str) {
-        let report = Report {
-            status: Some(ReportedStatus::Stopped),
-            reason: Some(reason.to_owned()),
-            ..Report::default()
-        };
+        let report = stopped(reason);
         let (host, arn) = (self.host.clone(), task_arn.to_owned());
         self.shells().spawn(async move { host.submit(&arn, &report).await });
     }
@@ -308,6 +329,11 @@ impl Tasks {
     }
 }
 
+/// The end of a task that is not run here.
+fn stopped(reason: &str) -> Report {
+    Report { status: Some(ReportedStatus::Stopped), reason: Some(reason.to_owned()), ..Report::default() }
+}
+
 impl Known {
     fn live(&self) -> Option<LiveTask> {
         match self {
@@ -326,7 +352,7 @@ pub enum AdoptError {
     #[error("the ledger cannot be read: {0}")]
     Ledger(#[from] LedgerError),
     /// A record in it.
-    #[error("the ledger holds a task that this agent cannot run: {0}")]
+    #[error("the ledger holds what is no task: {0}")]
     Record(String),
     /// The runtime.
     #[error("the host's containers cannot be listed: {0}")]

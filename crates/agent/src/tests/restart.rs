@@ -47,6 +47,35 @@ async fn what_nobody_knows_is_removed_from_the_host() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_that_only_an_earlier_agent_could_read_is_ended() {
+    let world = World::new();
+    let agent = world.start();
+    for id in ["t1", "t2"] {
+        world.control.run(task(id, "hello"));
+        world.until("it runs", |w| w.control.status(&arn(id)) == Some(Running)).await;
+    }
+    agent.abort();
+    assert!(agent.await.unwrap_err().is_cancelled());
+    let mut record = world.ledger.tasks().await.unwrap().remove(0);
+    record.task.network_mode = "ipvlan".to_owned();
+    world.ledger.save_task("t1", &record).await.unwrap();
+
+    let agent = world.start();
+    world.until("its end is known", |w| w.control.status(&arn("t1")) == Some(Stopped)).await;
+    let reason = "UnrecogniedTaskError: Error loading task - network mode ipvlan is not supported";
+    assert_eq!(world.story(&arn("t1")).last().unwrap(), &format!("STOPPED {reason}"));
+    assert_eq!(world.host.networks(), ["t2"]);
+    // Neither this agent nor the next begins it again, and the other task goes on.
+    agent.abort();
+    assert!(agent.await.unwrap_err().is_cancelled());
+    let _agent = world.start();
+    world.control.stop(&arn("t2"));
+    world.until("the other stops", |w| w.control.status(&arn("t2")) == Some(Stopped)).await;
+    world.until_host("the host is empty", |host| host.is_empty()).await;
+    assert!(world.host.made().values().all(|&n| n == 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_container_is_reported_without_an_exit_code() {
     let world = World::new();
     let agent = world.start();
