@@ -19,7 +19,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from tasks import Task, Tasks, container
+from tasks import Task, Tasks, container, processes
 from wharf import BIN, Wharf, eventually
 
 ROUNDS = int(os.environ.get("WHARF_CRASH_ROUNDS", "60"))
@@ -121,6 +121,7 @@ COMING = {
     "awsvpc": lambda script: ([container(script)], FARGATE),
     "bridge": lambda script: ([container(script, portMappings=[{"containerPort": 80}])], {"networkMode": "bridge"}),
     "host": lambda script: ([container(script)], {"networkMode": "host"}),
+    "placed": lambda script: ([container(script)], {}),
     "two": lambda script: ([container("true", name="first", essential=False), container(script, **FIRST)], {}),
     "shares": lambda script: (
         [container("sleep 300", name="beside"), container(script, **mount("own", "/v"))],
@@ -137,6 +138,7 @@ class Load(threading.Thread):
         super().__init__(daemon=True)
         self.wharf, self.network, self.rng, self.over = wharf, tasks.network, rng, threading.Event()
         self.ran, self.stopped, self.failure = {}, set(), None
+        self.instances = tasks.ecs.list_container_instances()["containerInstanceArns"]
         codes = [(kind, code) for code in range(2) for kind in COMING]
         self.definitions = [(kind, code, self.define(tasks, kind, code)) for kind, code in codes]
 
@@ -157,8 +159,10 @@ class Load(threading.Thread):
     def one(self):
         ecs = client(self.wharf, "ecs")
         kind, code, definition = self.rng.choice(self.definitions)
-        how = {"launchType": "FARGATE", "networkConfiguration": self.network} if kind == "awsvpc" else {"launchType": "EC2"}
-        for task in ecs.run_task(taskDefinition=definition, **how)["tasks"]:
+        fargate = {"launchType": "FARGATE", "networkConfiguration": self.network}
+        how = {"awsvpc": fargate, "placed": {}}.get(kind, {"launchType": "EC2"})
+        run = (lambda **how: ecs.start_task(containerInstances=self.instances, **how)) if kind == "placed" else ecs.run_task
+        for task in run(taskDefinition=definition, **how)["tasks"]:
             self.ran[task["taskArn"]] = (kind, code)
         if self.ran and self.rng.random() < 0.3:
             arn = self.rng.choice(list(self.ran))
@@ -211,7 +215,7 @@ def marked_processes():
     for pid, (mark, parent, began) in found.items():
         if parent not in found or found[parent][0] != mark:
             firsts.setdefault(mark, []).append((pid, began))
-    assert all(len(processes) == 1 for processes in firsts.values()), f"started twice: {firsts}"
+    assert all(len(those) == 1 for those in firsts.values()), f"started twice: {firsts}"
     return {mark: process for mark, (process,) in firsts.items()}
 
 
@@ -247,11 +251,11 @@ class Standing:
         if self.bindings is None:
             return
         found = marked_processes()
-        processes = {name: found.get(mark_of(self.kind, name)) for name in self.names}
+        now = {name: found.get(mark_of(self.kind, name)) for name in self.names}
         if self.kind != "restarting":
-            assert None not in processes.values(), f"lost: {self.kind} {processes}"
-            self.processes = self.processes or processes
-            assert processes == self.processes, f"{self.kind} was started again"
+            assert None not in now.values(), f"lost: {self.kind} {now}"
+            self.processes = self.processes or now
+            assert now == self.processes, f"{self.kind} was started again"
         for port in self.ports():
             assert answers(port), f"port {port} of {self.kind} does not answer"
 
@@ -305,6 +309,8 @@ def test_crash_at_random_moments(tmp_path, images):
                 wharf.kill(victim)
             check_host(standing, wharf)
             for victim in victims:
+                if rng.random() < 0.3:
+                    kill_while_it_starts(wharf, victim, rng)
                 wharf.start([victim])
             check_described(tasks, standing)
         load.over.set()
@@ -320,6 +326,13 @@ def test_crash_at_random_moments(tmp_path, images):
         assert wharf.left_behind() == []
         assert marked_processes() == {}
         assert (wharf.data / "volumes/shared/files/data/kept").read_text() == "kept\n", "shared volumes stay"
+
+
+def kill_while_it_starts(wharf, victim, rng):
+    """While it opens what it left, and adopts what runs."""
+    wharf.launch([victim])
+    time.sleep(rng.random() * 0.3)
+    wharf.kill(victim)
 
 
 def check_host(standing, wharf):
@@ -400,6 +413,7 @@ class TestKilledFromOutside:
     def kill(self, wharf, agent, pids):
         assert pids
         if agent != "told":
+            pids = [pid for pid in pids if pid != wharf.processes["agent"].pid]
             wharf.kill("agent")
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
@@ -450,6 +464,19 @@ class TestKilledFromOutside:
         _, ends = self.over(apart, task)
         assert ends["main"][0] == 137, ends
 
+    def test_a_check_ends_with_who_asked_for_it(self, apart, agent):
+        sleep = f"9753{os.getpid()}"
+        check = {"healthCheck": {"command": ["CMD", "sleep", sleep], "interval": 5, "timeout": 60}}
+        task = self.run(apart, marked(mark_of("killed", "main"), COUNT, **check))
+        first, checks = marked_processes(), eventually("the check runs", 10, lambda: processes(sleep))
+        # Either the check's own shim or, the agent being dead, nobody is left to wait for it.
+        self.kill(apart, agent, keepers(apart, task, "exec") if agent == "told" else [apart.processes["agent"].pid])
+        # An agent that comes back begins another.
+        eventually("the check is over", 5, lambda: not set(checks) & set(processes(sleep)))
+        assert marked_processes() == first and task.describe()["lastStatus"] == "RUNNING"
+        task.stop()
+        self.over(apart, task)
+
     def test_a_killed_first_process_is_an_exit(self, apart, agent):
         task = self.run(apart, marked(mark_of("killed", "main"), COUNT, **mount("own", "/v")), volumes=[{"name": "own"}])
         self.kill(apart, agent, [marked_processes()[mark_of("killed", "main")][0]])
@@ -486,7 +513,7 @@ def small_disk(tmp_path):
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(disk)], check=True)
     yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def test_a_data_directory_that_cannot_be_written_is_refused(tmp_path, small_disk):

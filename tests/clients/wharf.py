@@ -60,11 +60,7 @@ class Wharf:
     def start(self, part):
         """Starts `wharf up`, `wharf server` or `wharf agent` and waits for its ready line."""
         name = part[0]
-        log = open(self.directory / f"{name}.log", "ab")
-        command = [BIN, *part, "--data-dir", str(self.data), "--listen", self.listen]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | {"RUST_BACKTRACE": "1"}
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)
-        self.processes[name] = process
+        process, environment = self.launch(part)
         ready = process.stdout.readline().decode()
         assert "ready" in ready, f"wharf {name} did not become ready: {self.log(name)}"
         if name != "agent":
@@ -72,6 +68,16 @@ class Wharf:
             self.environment = environment | json.loads(exports) | {"AWS_PAGER": "", "HOME": str(self.directory)}
             # A restart must be found where it was.
             self.listen = self.environment["AWS_ENDPOINT_URL"].removeprefix("http://")
+
+    def launch(self, part):
+        """Starts without waiting; answers the process and its environment."""
+        name = part[0]
+        log = open(self.directory / f"{name}.log", "ab")
+        command = [BIN, *part, "--data-dir", str(self.data), "--listen", self.listen]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | {"RUST_BACKTRACE": "1"}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)
+        self.processes[name] = process
+        return process, environment
 
     def log(self, name):
         """The end of a part's log, for failures."""
