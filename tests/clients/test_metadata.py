@@ -13,7 +13,7 @@ def tasks(client, network):
     return Tasks(client, network)
 
 
-def ask(tasks, *paths, mode="awsvpc", variable="ECS_CONTAINER_METADATA_URI_V4", before="", **members):
+def ask(tasks, *paths, mode="awsvpc", variable="ECS_CONTAINER_METADATA_URI_V4", before="sleep 1; ", **members):
     """What the endpoint answers, one JSON document a path."""
     script = before + "; ".join(f"wget -q -O - ${variable}{path} && echo" for path in paths)
     task = tasks.run(container(script, **members), networkMode=mode, tags=[{"key": "team", "value": "blue"}])
