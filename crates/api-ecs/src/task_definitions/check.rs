@@ -1,6 +1,6 @@
 //! The rules of RegisterTaskDefinition, over the record that it would make.
 
-use super::{Invalid, containers, dependencies, fargate, ports};
+use super::{Invalid, containers, dependencies, fargate, limits, ports};
 use crate::{HostPlatform, names};
 use model::task_definition::{LaunchType, TaskDefinition};
 
@@ -25,6 +25,7 @@ pub(super) fn check(definition: &TaskDefinition, host: &HostPlatform) -> Result<
         return Err(Invalid::Ec2EphemeralStorage);
     }
     check_sums(definition)?;
+    definition.containers.iter().try_for_each(limits::check_swap)?;
     dependencies::check(&definition.containers)?;
     check_platform(definition, host)?;
     let valid = [(LaunchType::Ec2, ec2), (LaunchType::Fargate, fargate.is_ok())];

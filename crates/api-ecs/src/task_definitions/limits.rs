@@ -78,6 +78,15 @@ pub(super) fn check(definition: &TaskDefinition, container: &ContainerDefinition
     Ok(())
 }
 
+/// `maxSwap` is added to the container's hard limit, so it needs one.
+pub(super) fn check_swap(container: &ContainerDefinition) -> Result<(), Invalid> {
+    let has_swap = container.linux.as_ref().is_some_and(|linux| linux.max_swap_mib.is_some());
+    match has_swap && container.memory_mib.is_none() {
+        true => Err(Invalid::setting(container.name.as_str(), "maxSwap", "It needs the setting 'memory'.")),
+        false => Ok(()),
+    }
+}
+
 fn is_net(namespace: &str) -> bool {
     namespace.starts_with("net.")
 }

@@ -27,7 +27,10 @@ fn forbidden() -> Vec<Row<'static>> {
             linux(json!({ "sharedMemorySize": 64 })),
             "Fargate compatible task definitions do not support sharedMemorySize.",
         ),
-        (linux(json!({ "maxSwap": 0 })), "Fargate compatible task definitions do not support maxSwap."),
+        (
+            json!({ "memory": 64, "linuxParameters": { "maxSwap": 0 } }),
+            "Fargate compatible task definitions do not support maxSwap.",
+        ),
         (
             linux(json!({ "swappiness": 60 })),
             "Fargate compatible task definitions do not support swappiness.",

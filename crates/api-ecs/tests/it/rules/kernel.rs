@@ -99,6 +99,10 @@ fn linux_parameters() {
         (of(json!({})), ""),
         (of(json!({ "initProcessEnabled": true, "maxSwap": 0, "swappiness": 0 })), ""),
         (of(json!({ "maxSwap": 64, "swappiness": 100 })), ""),
+        (
+            json!({ "memory": null, "memoryReservation": 64, "linuxParameters": { "maxSwap": 64 } }),
+            "Invalid 'maxSwap' setting for container 'app'. It needs the setting 'memory'.",
+        ),
         (of(json!({ "swappiness": 101 })), swappiness),
         (of(json!({ "swappiness": -1 })), swappiness),
         (of(json!({ "maxSwap": -1 })), "Invalid setting for container 'app'. 'maxSwap' must be at least 0."),
