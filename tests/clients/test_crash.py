@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from tasks import Task, Tasks, container, processes
+from test_logs import Collector
 from wharf import BIN, Wharf, eventually
 
 ROUNDS = int(os.environ.get("WHARF_CRASH_ROUNDS", "60"))
@@ -79,34 +81,38 @@ CACHE = shared_volume("cache", {"type": "tmpfs", "device": "tmpfs", "o": "size=4
 
 # What runs through all crashes: the containers and members of a task.
 STANDING = {
-    "awsvpc": lambda m: (
+    "awsvpc": lambda m, to: (
         [marked(m("main"), f"touch /well; {COUNT}", **HEALTHY), marked(m("after"), COUNT, name="after", **AFTER_HEALTHY)],
         {"networkMode": "awsvpc"},
     ),
-    "bridge": lambda m: (
+    "bridge": lambda m, to: (
         [
             marked(m("main"), SERVE.format(port=80), portMappings=[{"containerPort": 80, "hostPort": STATIC_PORT}, {"containerPort": 81}]),
             marked(m("dynamic"), SERVE.format(port=80), name="dynamic", portMappings=[{"containerPort": 80}], links=["main:web"]),
         ],
         {"networkMode": "bridge"},
     ),
-    "host": lambda m: ([marked(m("main"), SERVE.format(port=HOST_PORT), portMappings=[{"containerPort": HOST_PORT}])], {"networkMode": "host"}),
-    "shares": lambda m: (
+    "host": lambda m, to: ([marked(m("main"), SERVE.format(port=HOST_PORT), portMappings=[{"containerPort": HOST_PORT}])], {"networkMode": "host"}),
+    "shares": lambda m, to: (
         [
             marked(m("main"), f"echo kept > /v/kept; {COUNT}", **mount("own", "/v")),
             marked(m("other"), COUNT, name="other", linuxParameters={"initProcessEnabled": True}, **mount("own", "/v")),
         ],
         {"pidMode": "task", "ipcMode": "task", "volumes": [{"name": "own"}]},
     ),
-    "shared": lambda m: (
+    "shared": lambda m, to: (
         [
             marked(m("main"), f"echo kept > /v/kept; {COUNT}", **mount("cache", "/v")),
             marked(m("file"), f"echo kept > /v/kept; {COUNT}", name="file", **JSON_FILE, **mount("files", "/v")),
         ],
         {"volumes": [CACHE, shared_volume("files", {})]},
     ),
-    "terminal": lambda m: ([marked(m("main"), COUNT, pseudoTerminal=True, interactive=True)], {}),
-    "restarting": lambda m: (
+    "terminal": lambda m, to: ([marked(m("main"), COUNT, pseudoTerminal=True, interactive=True)], {}),
+    "forwarded": lambda m, to: (
+        [marked(m("fluentd"), COUNT, name="fluentd", logConfiguration={"logDriver": "fluentd", "options": {"fluentd-address": to}})],
+        {},
+    ),
+    "restarting": lambda m, to: (
         [marked(m("main"), f"{START}; sleep {RESTARTING_SECONDS}; exit 5", restartPolicy={"enabled": True, "restartAttemptPeriod": 60})],
         {},
     ),
@@ -230,11 +236,11 @@ def answers(port):
 class Standing:
     """A task that is to run on, as it was when it was first seen running."""
 
-    def __init__(self, tasks, kind):
-        containers, members = STANDING[kind](lambda name: mark_of(kind, name))
-        self.kind, self.names = kind, [c["name"] for c in containers]
+    def __init__(self, tasks, kind, collector=None):
+        containers, members = STANDING[kind](lambda name: mark_of(kind, name), collector and collector.address)
+        self.kind, self.names, self.collector = kind, [c["name"] for c in containers], collector
         self.task, self.began = tasks.run(*containers, **members), time.monotonic()
-        self.processes = self.bindings = None
+        self.processes, self.bindings, self.doubled = None, None, 0
 
     def check_described(self, described):
         """RUNNING, with the same ports, and not UNHEALTHY."""
@@ -269,17 +275,22 @@ class Standing:
     def check_lines(self, wharf):
         """Each container started once and lost no line."""
         for name in self.names:
-            lines = file_lines(wharf, self.task, name) if name == "file" else self.task.lines(name)
-            lines = [line.rstrip("\r") for line in lines]
+            lines = [line.rstrip("\r") for line in self.lines(wharf, name)]
             starts = {line for line in lines if "-" in line}
             if self.kind == "restarting":
                 self.check_restarts(starts)
                 continue
             assert len(starts) == 1, f"{self.kind} {name} was started {len(starts)} times"
             numbers = [int(line) for line in lines if "-" not in line]
+            self.doubled += len(numbers) - len(set(numbers))
             assert sorted(set(numbers)) == list(range(1, max(numbers) + 1)), f"{self.kind} {name} lost lines"
             # What was delivered may be delivered again when nobody could remember so; a file has no such excuse.
             assert name != "file" or len(set(numbers)) == len(numbers), f"{self.kind} {name} has lines twice"
+
+    def lines(self, wharf, name):
+        if name == "fluentd":
+            return forwarded_lines(self.collector.received)
+        return file_lines(wharf, self.task, name) if name == "file" else self.task.lines(name)
 
     def check_restarts(self, starts):
         """As many as there was time for, but for one that has only just begun or ended."""
@@ -293,6 +304,13 @@ def file_lines(wharf, task, name):
     return [json.loads(line)["log"].rstrip("\n") for line in path.read_text().splitlines()]
 
 
+def forwarded_lines(received):
+    """What a collector was sent: the member `log` of each record, a short or a longer string of MessagePack."""
+    found = re.finditer(rb"\xa3log(?:([\xa0-\xbf])|\xd9(.))", received, re.DOTALL)
+    sizes = [(one.end(), one[1][0] & 31 if one[1] else one[2][0]) for one in found]
+    return [received[at : at + size].decode() for at, size in sizes]
+
+
 def test_crash_at_random_moments(tmp_path, images):
     print(f"WHARF_CRASH_SEED={SEED} WHARF_CRASH_ROUNDS={ROUNDS}")
     rng = random.Random(SEED)
@@ -300,7 +318,8 @@ def test_crash_at_random_moments(tmp_path, images):
         wharf.cli("image", "load", str(images))
         tasks = tasks_of(wharf)
         load = Load(wharf, tasks, random.Random(rng.random()))
-        standing = [Standing(tasks, kind) for kind in STANDING]
+        collector = Collector()
+        standing = [Standing(tasks, kind, collector) for kind in STANDING]
         load.start()
         for _ in range(ROUNDS):
             time.sleep(rng.random() * 0.8)
@@ -357,6 +376,7 @@ def check_standing(wharf, tasks, standing):
     eventually("health is back", 30, lambda: checked.container()["healthStatus"] == "HEALTHY")
     for one in standing:
         one.check_lines(wharf)
+    print(f"{sum(one.doubled for one in standing)} lines were delivered twice")
 
 
 def stop_some(wharf, tasks, standing):
