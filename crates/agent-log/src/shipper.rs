@@ -15,12 +15,14 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-/// Attempts to make the stream before a container is not started for it.
-const PREPARE_ATTEMPTS_MAX: u32 = 5;
+/// How long CloudWatch Logs may be away before a container is not started for want of its stream: a control plane that
+/// is restarted fails no task.
+const PREPARE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Ships spools to CloudWatch Logs and to Fluentd. Dropping it stops all followers at once; the next one resumes at
 /// their last acknowledged batch. A container's id is never used for another spool.
@@ -83,11 +85,11 @@ impl LogShipper {
     }
 
     async fn make_stream(&self, id: &RuntimeId, spec: &AwslogsSpec) -> Result<(), LogError> {
-        let mut backoff = Backoff::new(&spec.stream);
+        let (mut backoff, begun) = (Backoff::new(&spec.stream), Instant::now());
         loop {
             let Err(error) = self.sink.ensure_stream(id, spec).await else { return Ok(()) };
             let delay = backoff.next_delay();
-            if matches!(error, SinkError::Refused(_)) || backoff.attempts() >= PREPARE_ATTEMPTS_MAX {
+            if matches!(error, SinkError::Refused(_)) || begun.elapsed() >= PREPARE_PATIENCE {
                 return Err(stream_error(backoff.attempts(), &error));
             }
             tokio::time::sleep(delay).await;

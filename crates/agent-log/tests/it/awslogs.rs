@@ -53,15 +53,16 @@ async fn a_failing_sink_is_tried_again_and_a_refused_batch_given_up() {
     assert_eq!(sink.messages(), ["kept", "kept again"]);
 }
 
-#[tokio::test]
-async fn prepare_retries_for_a_while_and_reports_a_refusal_at_once() {
+#[tokio::test(start_paused = true)]
+async fn prepare_outlives_a_control_plane_that_restarts_and_reports_a_refusal_at_once() {
     let tmp = tempfile::tempdir().unwrap();
     let spec = spec(tmp.path(), "a");
     let sink = Sink::new();
     let logs = LogShipper::new(sink.clone()).unwrap();
-    sink.knobs.lock().unwrap().fail = 2;
+    // Away for half a minute or so.
+    sink.knobs.lock().unwrap().fail = 10;
     logs.prepare(&spec).await.unwrap();
-    assert_eq!(sink.calls(), 3);
+    assert_eq!(sink.calls(), 11);
     sink.knobs.lock().unwrap().refuse = 1;
     assert_eq!(
         logs.prepare(&spec).await.unwrap_err().to_string(),
@@ -69,8 +70,9 @@ async fn prepare_retries_for_a_while_and_reports_a_refusal_at_once() {
          failed to create CloudWatch log stream: The specified log group does not exist."
     );
     sink.knobs.lock().unwrap().fail = 100;
+    let begun = tokio::time::Instant::now();
     assert!(logs.prepare(&spec).await.unwrap_err().to_string().ends_with("connection refused"));
-    assert_eq!(sink.calls(), 9);
+    assert_eq!(begun.elapsed().as_secs() / 10, 6, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
