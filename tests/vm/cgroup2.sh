@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 readonly VM="$PWD/target/vm" ROOT="$PWD/target/vm/root" SHIM="$PWD/target/debug/wharf-shim"
-readonly MODULES=(llc stp bridge veth overlay) # in the order of what they need
+readonly MODULES=(llc stp bridge veth overlay loop) # in the order of what they need
 
 [ "$(uname -m)" = x86_64 ] || { echo "SKIPPED: the virtual machine is for x86_64 hosts"; exit 0; }
 

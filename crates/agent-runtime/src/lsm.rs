@@ -47,7 +47,7 @@ pub(crate) fn change_profile_on_exec(profile: &str) -> Result<(), String> {
         Err(e) if e.kind() == ErrorKind::NotFound => write("/proc/thread-self/attr/exec"),
         other => other,
     }
-    .map_err(|e| format!("apply apparmor profile {profile}: {e}"))
+    .map_err(|e| format!("apparmor={profile} cannot be applied: {e}"))
 }
 
 #[cfg(test)]

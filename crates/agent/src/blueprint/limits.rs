@@ -10,10 +10,7 @@ const BYTES_PER_MIB: i64 = 1 << 20;
 const CPU_SHARES_MIN: u32 = 2;
 const CPU_SHARES_MAX: u32 = 262_144;
 
-pub(super) fn read(
-    container: &payload::Container,
-    host: &HostConfig,
-) -> Result<Limits, Unacceptable> {
+pub(super) fn read(container: &payload::Container, host: &HostConfig) -> Result<Limits, Unacceptable> {
     let refused = |member: &str| Unacceptable(format!("{member} is out of range"));
     let reserved = host.memory_reservation.map(|bytes| u32::try_from(bytes / BYTES_PER_MIB)).transpose();
     let swappiness = host.memory_swappiness.map(u8::try_from).transpose().ok();

@@ -90,7 +90,7 @@ mod tests {
         // The same Engine may have moved.
         assert_eq!(RuntimeChoice::settle(&data, Some(docker("unix:///b"))).unwrap(), docker("unix:///b"));
         let refused =
-            RuntimeChoice::settle(&data, Some(RuntimeChoice::Embedded)).err().expect("another").to_string();
+            RuntimeChoice::settle(&data, Some(RuntimeChoice::Embedded)).expect_err("another").to_string();
         assert!(refused.contains("the Docker Engine at unix:///b, not on the embedded runtime"), "{refused}");
     }
 }
