@@ -177,6 +177,27 @@ fn encoded_paths_and_queries_as_botocore_signs_them() {
     assert!(matches!(verify(&replaced, "ecs", AT, &OneKey), Err(Rejection::Mismatch { .. })));
 }
 
+/// Go's URL library writes a space as `+` and AWS's signers for Go sign it as `%20`, so that an ECS agent's link with
+/// `dockerVersion=DockerVersion%3A+20.10` verifies. An encoded plus stays one.
+#[test]
+fn a_plus_in_a_query_is_a_space() {
+    let authority = headers(&[("host", "example.amazonaws.com")]);
+    let body_sha256 = sha256_hex(b"");
+    let signed = Request {
+        method: "GET",
+        path: "/acs/ws",
+        query: "dockerVersion=DockerVersion%3A%2020.10.24%2Bdfsg1",
+        headers: &authority,
+        authority: None,
+        body_sha256: &body_sha256,
+    };
+    let mut all = authority.clone();
+    all.extend(sign(&signed, &credentials(None), "us-east-1", "service", AT));
+    let sent = |query| verify(&Request { query, headers: &all, ..signed }, "service", AT, &OneKey);
+    assert!(sent("dockerVersion=DockerVersion%3A+20.10.24%2Bdfsg1").is_ok());
+    assert!(matches!(sent("dockerVersion=DockerVersion%3A+20.10.24+dfsg1"), Err(Rejection::Mismatch { .. })));
+}
+
 fn presigned(query: &str, now: Timestamp) -> Result<(), Rejection> {
     let headers = headers(&[("x-k8s-aws-id", "a b")]);
     let body_sha256 = sha256_hex(b"");

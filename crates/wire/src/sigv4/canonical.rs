@@ -59,13 +59,20 @@ fn path(raw: &str) -> String {
     utf8_percent_encode(&path, PATH).to_string()
 }
 
-/// The query's pairs, decoded.
+/// The query's pairs, decoded. A `+` is a space, which the client then signed as `%20`.
 pub fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    let decode = |text| percent_decode_str(text).decode_utf8_lossy();
     query.split('&').filter(|pair| !pair.is_empty()).map(move |pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decode(name), decode(value))
     })
+}
+
+fn decode(text: &str) -> Cow<'_, str> {
+    if text.contains('+') {
+        Cow::Owned(percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned())
+    } else {
+        percent_decode_str(text).decode_utf8_lossy()
+    }
 }
 
 /// The query sorted and encoded, without the pair called `except`.
