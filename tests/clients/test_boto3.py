@@ -110,8 +110,8 @@ def test_an_image_that_is_nowhere_fails_the_task_in_ecs_words(ecs, network):
 
 def test_what_is_not_honoured_is_refused_by_name(ecs):
     with pytest.raises(ClientError) as refusal:
-        ecs.register_task_definition(**definition("checked", ["true"], healthCheck={"command": ["CMD", "true"]}))
-    assert "containerDefinitions[0].healthCheck" in str(refusal.value)
+        ecs.register_task_definition(**definition("checked", ["true"], secrets=[{"name": "A", "valueFrom": "a"}]))
+    assert "containerDefinitions[0].secrets" in str(refusal.value)
     with pytest.raises(ClientError) as refusal:
         ecs.create_service(cluster="boto3", serviceName="web", taskDefinition="sleeper", desiredCount=1)
     assert "CreateService" in str(refusal.value)
