@@ -34,8 +34,9 @@ impl Sink {
         committer: Committer,
         journal: Box<dyn Journal>,
         durable: Arc<watch::Sender<Snapshot>>,
+        failure: Arc<watch::Sender<Option<StoreError>>>,
     ) -> Result<Self, StoreError> {
-        let mut writer = Writer { journal, durable, failure: None };
+        let mut writer = Writer { journal, durable, failure };
         if committer == Committer::Inline {
             return Ok(Self::Inline(writer));
         }
@@ -82,7 +83,7 @@ impl Drop for Sink {
 pub(crate) struct Writer {
     journal: Box<dyn Journal>,
     durable: Arc<watch::Sender<Snapshot>>,
-    failure: Option<StoreError>,
+    failure: Arc<watch::Sender<Option<StoreError>>>,
 }
 
 impl Writer {
@@ -109,15 +110,15 @@ impl Writer {
         mut writes: Vec<Write>,
         newest: Option<Snapshot>,
     ) -> Result<(), StoreError> {
-        if let Some(failure) = &self.failure {
-            return Err(failure.clone());
+        if let Some(failure) = self.failure.borrow().clone() {
+            return Err(failure);
         }
         let Some(newest) = newest else { return Ok(()) };
         writes.push(format::revision_write(newest.revision()));
         if let Err(error) = self.journal.append(&writes) {
             tracing::error!(%error, "the journal of the store failed; no more writes are taken");
             let failure = StoreError::Failed(error.to_string());
-            self.failure = Some(failure.clone());
+            self.failure.send_replace(Some(failure.clone()));
             return Err(failure);
         }
         self.durable.send_replace(newest);

@@ -13,6 +13,7 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     durable: Arc<watch::Sender<Snapshot>>,
+    failure: Arc<watch::Sender<Option<StoreError>>>,
     head: Mutex<Head>,
 }
 
@@ -43,8 +44,9 @@ impl Store {
     pub fn open(mut journal: Box<dyn Journal>, committer: Committer) -> Result<Self, StoreError> {
         let latest = Snapshot(Arc::new(format::open(journal.as_mut())?));
         let durable = Arc::new(watch::Sender::new(latest.clone()));
-        let sink = Sink::new(committer, journal, durable.clone())?;
-        Ok(Self(Arc::new(Inner { durable, head: Mutex::new(Head { latest, sink }) })))
+        let failure = Arc::new(watch::Sender::new(None));
+        let sink = Sink::new(committer, journal, durable.clone(), failure.clone())?;
+        Ok(Self(Arc::new(Inner { durable, failure, head: Mutex::new(Head { latest, sink }) })))
     }
 
     /// The latest durable state; O(1), and never waits for a writer.
@@ -57,6 +59,14 @@ impl Store {
         let mut receiver = self.0.durable.subscribe();
         receiver.mark_changed();
         Watch(receiver)
+    }
+
+    /// Resolves once the journal has failed: from then on the store can be read, and refuses every commit.
+    pub async fn failed(&self) -> StoreError {
+        let mut failure = self.0.failure.subscribe();
+        // The sender lives as long as `self`.
+        let found = failure.wait_for(Option::is_some).await.ok().and_then(|failure| failure.clone());
+        found.unwrap_or_else(|| StoreError::Failed("the store is gone".to_owned()))
     }
 
     /// Runs `change` on the latest state and makes what it wrote durable and visible, whole or not at all.

@@ -166,6 +166,7 @@ async fn a_failed_append_poisons_the_store_and_readers_keep_the_last_durable_sta
             let read = store.commit(|tx| Ok::<_, StoreError>(tx.all_clusters().count()));
             assert!(matches!(read.await, Err(StoreError::Failed(_))));
             assert!(has(&store.snapshot(), "durable"));
+            assert!(matches!(store.failed().await, StoreError::Failed(_)));
             let reopened = open(&journal, committer).snapshot();
             assert!(has(&reopened, "durable") && !has(&reopened, "after"));
             assert_eq!(has(&reopened, "broken"), kept, "either is allowed; the journal decides");

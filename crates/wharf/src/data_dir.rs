@@ -57,7 +57,8 @@ impl DataDir {
         let root = path.map_or_else(default_root, Path::to_owned);
         std::fs::create_dir_all(&root)
             .with_context(|| format!("creating the data directory {}", root.display()))?;
-        std::fs::set_permissions(&root, Permissions::from_mode(0o711))?;
+        std::fs::set_permissions(&root, Permissions::from_mode(0o711))
+            .with_context(|| format!("setting the permissions of {}", root.display()))?;
         Ok(Self { root: root.canonicalize()? })
     }
 
@@ -129,7 +130,8 @@ impl DataDir {
     /// Takes the lock of `part`, or says who has it.
     pub fn lock(&self, part: Part) -> Result<PartLock> {
         let path = self.root.join(part.file_name());
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
+        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
+        let file = file.with_context(|| format!("opening {}", path.display()))?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(mut lock) => {
                 lock.set_len(0)?;

@@ -82,9 +82,11 @@ async fn serve(data: &DataDir, options: &super::Up, parts: Parts) -> Result<()> 
     let _agent_lock = parts.agent.then(|| data.lock(Part::Agent)).transpose()?;
     let (stop, stopping) = watch::channel(false);
     let server = match parts.server {
-        true => Some(tokio::spawn(open_server(data, options).await?.run(stopping.clone()))),
+        true => Some(open_server(data, options).await?),
         false => None,
     };
+    let failed = server.as_ref().map(Server::failed);
+    let server = server.map(|server| tokio::spawn(server.run(stopping.clone())));
     let endpoint = data.endpoint()?;
     let runtime = options.runtime.map(|name| RuntimeChoice::of(name, &options.docker_host));
     let agent = match parts.agent {
@@ -99,6 +101,10 @@ async fn serve(data: &DataDir, options: &super::Up, parts: Parts) -> Result<()> 
         agent.clone().map(|agent| tokio::spawn(async move { agent.run(until(stopping)).await }));
     let how = tokio::select! {
         how = announce_and_wait(agent.as_deref(), &endpoint, data, &mut ending) => how?,
+        error = async { failed.expect("there is a server").await }, if failed.is_some() => {
+            // Not a service that refuses everything and looks alive: whoever supervises it starts it anew.
+            bail!("{error}; check the disk of {}, then start again. Tasks run on", data.root().display());
+        }
         ended = async { agent_run.as_mut().expect("there is an agent").await }, if agent.is_some() => {
             ended??;
             bail!("the agent ended by itself");

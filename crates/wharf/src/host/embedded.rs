@@ -8,7 +8,6 @@ use agent_net::HostNetwork;
 use agent_runtime::{OciRuntime, OciRuntimeConfig, ShimCommand};
 use agent_volume::HostVolumes;
 use anyhow::{Context, Result};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Makes the network and the built-in image when they are missing.
@@ -35,9 +34,6 @@ pub async fn sweep(data: &DataDir) -> Result<usize> {
             runtime.stop(&container.id, StopSignal::Kill).await?;
         }
         runtime.remove(&container.id).await?;
-    }
-    for task in seen.iter().map(|c| c.task.as_str()).collect::<BTreeSet<_>>() {
-        runtime.remove_task(task).await?;
     }
     runtime.teardown().await?;
     HostVolumes::open(&data.volumes())?.teardown().await?;

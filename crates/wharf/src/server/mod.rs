@@ -89,6 +89,12 @@ impl Server {
         Ok(Self { endpoint, store, control, ecs, logs, routes, listener })
     }
 
+    /// Resolves with the reason once nothing more can be saved: the disk is full, say. Only a new start helps.
+    pub fn failed(&self) -> impl Future<Output = StoreError> + use<> {
+        let store = self.store.clone();
+        async move { store.failed().await }
+    }
+
     /// The default cluster of the first account; AWS makes it on first use of the console.
     pub async fn ensure_default_cluster(&self) -> Result<()> {
         use wire::ecs::Api;
