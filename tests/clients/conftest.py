@@ -75,6 +75,7 @@ def wharf(tmp_path_factory, images, more_images, docker):
             for archive in [images, *more_images]:
                 wharf.cli("image", "load", str(archive))
         yield wharf
+    assert wharf.left_behind() == []
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,10 @@ class Docker:
             self.call("rm", "--force", "--volumes", *left)
         self.process.terminate()
         self.process.wait(timeout=60)
+        # The Engine leaves its own network namespace bound.
+        mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
+        for mount in reversed([path for path in mounts if path.startswith(str(self.where))]):
+            subprocess.run(["umount", "--lazy", mount], check=True)
 
     def call(self, *args, check=True):
         return subprocess.run(["docker", "--host", self.address, *args], capture_output=True, text=True, check=check, timeout=60)
