@@ -156,6 +156,6 @@ fn target(scope: &Scope, cluster: &ClusterName, attribute: &Attribute) -> Result
     Ok(Target { instance, name: name.clone(), value: attribute.value.clone() })
 }
 
-fn is_built_in(name: &str) -> bool {
+pub(super) fn is_built_in(name: &str) -> bool {
     BUILT_IN.iter().any(|prefix| name.starts_with(prefix))
 }

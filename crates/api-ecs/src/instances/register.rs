@@ -1,5 +1,6 @@
 //! RegisterContainerInstance: what an agent calls when it starts.
 
+use super::attributes::is_built_in;
 use crate::{Ecs, Refusal, convert, lookup, names, tags};
 use model::demand::held;
 use model::instance::{ContainerInstance, InstanceStatus, Resources};
@@ -118,9 +119,11 @@ impl Registration {
         }
     }
 
-    /// Agents send their own attributes at their first registration only, so known ones stay.
+    /// Agents send custom attributes at their first registration only, so known ones stay. Built-in ones they send each
+    /// time: one that is absent is a capability that is gone, and would bring tasks that the agent cannot run.
     fn renew(self, known: &ContainerInstance) -> ContainerInstance {
         let mut attributes = known.attributes.clone();
+        attributes.retain(|name, _| !is_built_in(name));
         attributes.extend(self.attributes);
         ContainerInstance {
             registered: self.resources,

@@ -71,6 +71,24 @@ fn a_registration_is_echoed_and_stays_the_same_by_its_arn() {
     assert_eq!((&gpus["type"], &gpus["stringSetValue"]), (&json!("STRINGSET"), &json!(["GPU-1", "GPU-2"])));
 }
 
+/// As an agent does whose pause image or log driver is gone: it says all that it can do at each start.
+#[test]
+fn what_an_agent_can_no_longer_do_is_forgotten() {
+    let (w, arn) = world();
+    w.ok(
+        "PutAttributes",
+        json!({ "attributes": [{ "name": "rack", "value": "7", "targetType": "container-instance", "targetId": arn }] }),
+    );
+    let again = json!({
+        "containerInstanceArn": arn, "totalResources": registration()["totalResources"],
+        "attributes": [{ "name": "ecs.capability.external" }],
+    });
+    let instance = w.ok("RegisterContainerInstance", again)["containerInstance"].clone();
+    let attributes = instance["attributes"].as_array().expect("attributes");
+    let names: Vec<_> = attributes.iter().map(|a| a["name"].as_str().expect("a name")).collect();
+    assert_eq!(names, ["ecs.availability-zone", "ecs.capability.external", "rack", "stack"]);
+}
+
 #[test]
 fn a_registration_fails_with_what_makes_the_agent_end_or_try_again() {
     let (w, arn) = world();

@@ -13,7 +13,10 @@ fn world() -> World {
     let w = World::with_agent();
     let arn = w.ok("ListContainerInstances", json!({}))["containerInstanceArns"][0].clone();
     let gpu = |id: &str| json!({ "id": id, "type": "GPU" });
+    let mut attributes = model::fixture::CAPABILITIES.map(|name| json!({ "name": name })).to_vec();
+    attributes.push(json!({ "name": "ecs.cpu-architecture", "value": "x86_64" }));
     let instance = json!({
+        "attributes": attributes,
         "containerInstanceArn": arn, "platformDevices": [gpu("g1"), gpu("g2")],
         "totalResources": [
             { "name": "CPU", "type": "INTEGER", "integerValue": 2048 },
