@@ -237,7 +237,14 @@ impl Agent {
             attributes: self.host.config.registered_attributes(),
             resources: self.offered(),
         };
-        let arn = self.register_until_answered(&registration).await?;
+        let arn = match self.register_until_answered(&registration).await {
+            // Deregistered is final for the instance, not for the host.
+            Err(AgentError::Refused(error)) if known.is_some() && error.is_inactive_instance() => {
+                let anew = Registration { instance_arn: None, ..registration };
+                self.register_until_answered(&anew).await?
+            }
+            answer => answer?,
+        };
         let timeline = known.filter(|known| known.arn == arn).map_or(0, |known| known.timeline);
         let instance = Instance { cluster: configured.clone(), arn, timeline };
         self.host.ledger.save_instance(&instance).await?;

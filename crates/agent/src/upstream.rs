@@ -119,4 +119,11 @@ impl UpstreamError {
             _ => None,
         }
     }
+
+    /// Whether a registration was refused because the instance that it names was deregistered. The code is shared with
+    /// other refusals; the words are AWS's.
+    pub fn is_inactive_instance(&self) -> bool {
+        matches!(self, Self::Service { code, message, .. }
+            if code == "ClientException" && message.contains("is inactive"))
+    }
 }

@@ -116,6 +116,8 @@ pub(crate) enum Refusal {
         "Container instance type changes are not supported. The tasks on container instance {0} hold more than it registers now."
     )]
     InstanceTooSmall(InstanceId),
+    #[error("Container instance {0} is inactive.")]
+    InstanceInactive(InstanceId),
 
     #[error("The specified target was not found.")]
     TargetNotFound,
@@ -189,7 +191,8 @@ impl From<Refusal> for ApiError {
             | Refusal::DefinitionBeingDeleted
             | Refusal::DefinitionNotFound
             | Refusal::InstancesEmpty
-            | Refusal::InstanceTooSmall(_) => error::client_exception(message),
+            | Refusal::InstanceTooSmall(_)
+            | Refusal::InstanceInactive(_) => error::client_exception(message),
             Refusal::ClusterNotFound | Refusal::ClusterInactive => {
                 error::cluster_not_found_exception(message)
             }

@@ -34,6 +34,8 @@ struct State {
     reports: Vec<(String, Report)>,
     link: Option<mpsc::UnboundedSender<String>>,
     registrations: Vec<Registration>,
+    /// The instance is INACTIVE and cannot be registered again.
+    deregistered: bool,
     telemetry: Vec<TelemetryMessage>,
     /// Of links so far: the manifests' timeline.
     count: i64,
@@ -103,6 +105,11 @@ impl FakeControl {
     /// Every telemetry frame, in order.
     pub fn telemetry(&self) -> Vec<TelemetryMessage> {
         self.lock().telemetry.clone()
+    }
+
+    /// DeregisterContainerInstance.
+    pub fn deregister(&self) {
+        self.change(|state| state.deregistered = true);
     }
 
     /// Every registration.
@@ -255,6 +262,13 @@ impl Upstream for Arc<FakeControl> {
     async fn register(&self, registration: &Registration) -> Result<String, UpstreamError> {
         self.reachable()?;
         self.change(|state| state.registrations.push(registration.clone()));
+        if self.lock().deregistered && registration.instance_arn.is_some() {
+            return Err(UpstreamError::Service {
+                code: "ClientException".to_owned(),
+                message: "Container instance i1 is inactive.".to_owned(),
+                status: 400,
+            });
+        }
         Ok(INSTANCE.to_owned())
     }
 

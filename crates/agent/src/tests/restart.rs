@@ -35,6 +35,19 @@ async fn an_exit_while_no_agent_runs_is_not_missed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_host_that_was_deregistered_comes_back_as_a_new_instance() {
+    let world = World::new();
+    let agent = world.start();
+    world.until("it connects", |w| w.control.is_connected()).await;
+    agent.abort();
+    world.control.deregister();
+    let _agent = world.start();
+    world.until("it registers anew", |w| w.control.registrations().len() == 3).await;
+    let named: Vec<_> = world.control.registrations().iter().map(|r| r.instance_arn.is_some()).collect();
+    assert_eq!(named, [false, true, false]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_nobody_knows_is_removed_from_the_host() {
     let world = World::new();
     let agent = world.start();

@@ -28,7 +28,8 @@ struct Registration {
 
 impl Ecs {
     /// RegisterContainerInstance. An agent that names its instance gets it back, with what it says now; an agent that
-    /// names none, or one that is no more, gets a new one. AWS refuses another instance type; here the host may change
+    /// names none, or one that is not known, gets a new one. One that was deregistered is refused, which ends Amazon's
+    /// agent: it would go on under the old name, and a new instance would stay without an agent. AWS refuses another instance type; here the host may change
     /// as long as what its tasks hold is there (INV-PLACE-1).
     pub(crate) async fn register_container_instance(
         &self,
@@ -41,7 +42,7 @@ impl Ecs {
         self.store
             .commit(|tx| {
                 lookup::active_cluster(tx, &cx.scope, &cluster)?;
-                let known = registration.known(tx, &cx.scope, &cluster).cloned();
+                let known = registration.known(tx, &cx.scope, &cluster)?.cloned();
                 let before = known.as_deref();
                 let after = match before {
                     Some(before) => registration.renew(before),
@@ -84,15 +85,20 @@ impl Registration {
         })
     }
 
-    /// The instance that the agent names, when it still is one.
+    /// The instance that the agent names, when there is one.
     fn known<'a>(
         &self,
         state: &'a State,
         scope: &Scope,
         cluster: &ClusterName,
-    ) -> Option<&'a Arc<ContainerInstance>> {
-        let instance = state.instance(scope, self.instance.as_ref()?)?;
-        (instance.cluster == *cluster && instance.status != InstanceStatus::Inactive).then_some(instance)
+    ) -> Result<Option<&'a Arc<ContainerInstance>>, Refusal> {
+        let named = self.instance.as_ref().and_then(|id| state.instance(scope, id));
+        match named.filter(|instance| instance.cluster == *cluster) {
+            Some(known) if known.status == InstanceStatus::Inactive => {
+                Err(Refusal::InstanceInactive(known.id.clone()))
+            }
+            known => Ok(known),
+        }
     }
 
     fn create(

@@ -70,8 +70,13 @@ fn an_instance_that_names_itself_stays_the_same() {
     );
 
     w.ok("DeregisterContainerInstance", json!({ "containerInstance": arn }));
-    let fresh = again(json!({}));
-    assert_ne!(fresh["containerInstanceArn"], json!(arn), "what is INACTIVE does not come back");
+    let id = arn.rsplit('/').next().expect("an id");
+    assert_eq!(
+        w.err("RegisterContainerInstance", json!({ "containerInstanceArn": arn })),
+        format!("ClientException: Container instance {id} is inactive."),
+        "or its agent would go on under a name that is gone"
+    );
+    assert_eq!(w.ok("ListContainerInstances", json!({}))["containerInstanceArns"], json!([]));
 }
 
 #[test]
