@@ -22,7 +22,7 @@ def kept(wharf):
     cgroups = [path for root in pathlib.Path("/sys/fs/cgroup").glob(f"**/wharf-{wharf.name}") for path in root.glob("**/") if path.is_dir()]
     return {
         "shims": sorted(wharf.shims()),
-        "container mounts": [path for path in mounts if "/containers/" in path],
+        "container mounts": [path for path in mounts if path.startswith((f"{wharf.data}/", f"/run/wharf/{wharf.name}/containers/"))],
         "cgroups": len(cgroups),
         "container directories": len(list(wharf.data.glob("containers/*"))) + len(list(wharf.data.glob("spool/*"))),
         "volumes": len(list(wharf.data.glob("volumes/task/*"))),
