@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::controller::Controller;
 use crate::plan::{Change, Plan, instance_key};
 use crate::session::{Link, Links, SessionEnd};
+use acs::link::{AcsQuery, DOCKER_VERSION_NONE};
 use model::Timestamp;
 use model::instance::{ContainerInstance, InstanceStatus};
 use std::sync::Arc;
@@ -48,7 +49,7 @@ pub(crate) async fn connect(
     context: &Context,
     link: &Link,
     key: &InstanceKey,
-    agent_version: &str,
+    query: &AcsQuery,
 ) -> Result<u64, SessionEnd> {
     context
         .store
@@ -65,8 +66,14 @@ pub(crate) async fn connect(
             let mut after = ContainerInstance::clone(instance);
             after.agent_connected = true;
             after.version += 1;
-            if !agent_version.is_empty() {
-                after.agent_version = agent_version.to_owned();
+            for (known, said) in [
+                (&mut after.agent_version, &query.agent_version),
+                (&mut after.agent_hash, &query.agent_hash),
+                (&mut after.docker_version, &query.docker_version),
+            ] {
+                if !said.is_empty() && said != DOCKER_VERSION_NONE {
+                    known.clone_from(said);
+                }
             }
             debug_assert_eq!(instance_key(&after), *key, "a session never moves an instance");
             let timeline = after.version;

@@ -111,6 +111,8 @@ pub fn instance(id: &str, cpu_units: u32, memory_mib: u32) -> ContainerInstance 
         status: InstanceStatus::Active,
         agent_connected: true,
         agent_version: "0.1.0".to_owned(),
+        agent_hash: String::new(),
+        docker_version: String::new(),
         ec2_instance_id: None,
         registered: Resources { cpu_units, memory_mib, ..Resources::default() },
         attributes: CAPABILITIES.map(|name| (name.to_owned(), None)).into(),

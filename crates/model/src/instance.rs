@@ -19,6 +19,12 @@ pub struct ContainerInstance {
     pub agent_connected: bool,
     /// The agent's version, from its session.
     pub agent_version: String,
+    /// The agent's commit, from its session.
+    #[serde(default)]
+    pub agent_hash: String,
+    /// `DockerVersion: …` of an agent that runs its containers with Docker, from its session.
+    #[serde(default)]
+    pub docker_version: String,
     /// `ec2InstanceId`, when the identity document named one.
     pub ec2_instance_id: Option<String>,
     /// What the host has (`registeredResources`).

@@ -58,6 +58,8 @@ fn instance(host: u8) -> ContainerInstance {
         status: InstanceStatus::Active,
         agent_connected: false,
         agent_version: String::new(),
+        agent_hash: String::new(),
+        docker_version: String::new(),
         ec2_instance_id: None,
         registered: Resources::default(),
         attributes: BTreeMap::new(),

@@ -22,6 +22,7 @@ pub(crate) fn instance(
     instance: &ContainerInstance,
     with_tags: bool,
 ) -> ecs::ContainerInstance {
+    let said = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     let tasks = || state.active_tasks_on(&instance.id).map(|task| &**task);
     let count = |of: fn(&Task) -> bool| tasks().filter(|t| t.launch_type == LaunchType::Ec2 && of(t)).count();
     let has_gpus = !instance.registered.gpus.is_empty();
@@ -36,7 +37,9 @@ pub(crate) fn instance(
         agent_connected: Some(instance.agent_connected),
         version: Some(instance.version.try_into().unwrap_or(i64::MAX)),
         version_info: Some(VersionInfo {
-            agent_version: Some(instance.agent_version.clone()).filter(|v| !v.is_empty()),
+            agent_version: said(&instance.agent_version),
+            agent_hash: said(&instance.agent_hash),
+            docker_version: said(&instance.docker_version),
         }),
         registered_resources: Some(resources(&instance.registered, has_gpus)),
         remaining_resources: Some(resources(&remaining(instance, tasks()), has_gpus)),

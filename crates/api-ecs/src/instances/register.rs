@@ -12,6 +12,7 @@ use store::State;
 use wire::Cx;
 use wire::ecs::{
     Attribute, PlatformDevice, RegisterContainerInstanceRequest, RegisterContainerInstanceResponse, Resource,
+    VersionInfo,
 };
 
 const AVAILABILITY_ZONE: &str = "ecs.availability-zone";
@@ -20,7 +21,7 @@ const AVAILABILITY_ZONE: &str = "ecs.availability-zone";
 struct Registration {
     instance: Option<InstanceId>,
     ec2_instance_id: Option<String>,
-    agent_version: Option<String>,
+    version: VersionInfo,
     resources: Resources,
     attributes: BTreeMap<String, Option<String>>,
     tags: Option<Tags>,
@@ -75,7 +76,7 @@ impl Registration {
         Ok(Registration {
             instance: arn.map(|arn| names::instance(scope, cluster, &arn)).transpose()?,
             ec2_instance_id: document.instance_id,
-            agent_version: input.version_info.and_then(|v| v.agent_version),
+            version: input.version_info.unwrap_or_default(),
             resources: Resources {
                 gpus: gpus(input.platform_devices.unwrap_or_default()),
                 ..resources(&input.total_resources.unwrap_or_default())?
@@ -114,7 +115,9 @@ impl Registration {
             id,
             status: InstanceStatus::Active,
             agent_connected: false,
-            agent_version: self.agent_version.unwrap_or_default(),
+            agent_version: self.version.agent_version.unwrap_or_default(),
+            agent_hash: self.version.agent_hash.unwrap_or_default(),
+            docker_version: self.version.docker_version.unwrap_or_default(),
             ec2_instance_id: self.ec2_instance_id,
             registered: self.resources,
             attributes: self.attributes,
@@ -135,7 +138,9 @@ impl Registration {
             registered: self.resources,
             attributes,
             ec2_instance_id: self.ec2_instance_id.or_else(|| known.ec2_instance_id.clone()),
-            agent_version: self.agent_version.unwrap_or_else(|| known.agent_version.clone()),
+            agent_version: self.version.agent_version.unwrap_or_else(|| known.agent_version.clone()),
+            agent_hash: self.version.agent_hash.unwrap_or_else(|| known.agent_hash.clone()),
+            docker_version: self.version.docker_version.unwrap_or_else(|| known.docker_version.clone()),
             tags: self.tags.unwrap_or_else(|| known.tags.clone()),
             ..known.clone()
         }

@@ -312,7 +312,7 @@ fn instance_requests(w: &World) -> Vec<(&'static str, Value)> {
         json!({
             "cluster": "default", "containerInstanceArn": arn, "totalResources": resources,
             "instanceIdentityDocument": "{\"instanceId\":\"i-1\"}", "instanceIdentityDocumentSignature": "s",
-            "versionInfo": { "agentVersion": "1" }, "attributes": [{ "name": "a", "value": "1" }],
+            "versionInfo": { "agentVersion": "1", "agentHash": "h", "dockerVersion": "d" }, "attributes": [{ "name": "a", "value": "1" }],
             "platformDevices": [{ "id": "g", "type": "GPU" }],
             "tags": [{ "key": "c", "value": "d" }],
         })

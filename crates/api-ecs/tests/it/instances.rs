@@ -20,7 +20,7 @@ fn every_valued_attribute_is_echoed() {
             "instanceIdentityDocument": "{\"instanceId\":\"i-1\",\"availabilityZone\":\"us-east-1c\"}",
             "totalResources": [{ "name": "CPU", "integerValue": 2048 }, { "name": "PORTS_UDP", "stringSetValue": ["53"] }],
             "attributes": [{ "name": "a", "value": "1" }, { "name": "ecs.capability.x" }],
-            "versionInfo": { "agentVersion": "1.2.3" },
+            "versionInfo": { "agentVersion": "1.2.3", "agentHash": "abc", "dockerVersion": "DockerVersion: 20" },
             "tags": [{ "key": "k", "value": "v" }],
         }),
     );
@@ -36,7 +36,9 @@ fn every_valued_attribute_is_echoed() {
     assert_eq!(instance["ec2InstanceId"], "i-1");
     assert_eq!(instance["status"], "ACTIVE");
     assert_eq!(instance["agentConnected"], false);
-    assert_eq!(instance["versionInfo"]["agentVersion"], "1.2.3");
+    let version =
+        json!({ "agentVersion": "1.2.3", "agentHash": "abc", "dockerVersion": "DockerVersion: 20" });
+    assert_eq!(instance["versionInfo"], version);
     assert_eq!(instance["tags"], json!([{ "key": "k", "value": "v" }]));
     assert_eq!(resource(instance, "registeredResources", "CPU"), 2048);
     assert_eq!(resource(instance, "registeredResources", "PORTS_UDP"), json!(["53"]));

@@ -79,7 +79,7 @@ impl<'a> Session<'a> {
         key: InstanceKey,
         query: &AcsQuery,
     ) -> Result<Self, SessionEnd> {
-        let timeline = presence::connect(context, link, &key, &query.agent_version).await?;
+        let timeline = presence::connect(context, link, &key, query).await?;
         let snapshot = context.store.snapshot();
         let instance = snapshot.get::<ContainerInstance>(&key).ok_or(SessionEnd::Deregistered)?.clone();
         Ok(Self {

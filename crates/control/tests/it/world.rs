@@ -212,6 +212,8 @@ pub fn instance(id: &str) -> ContainerInstance {
         status: InstanceStatus::Active,
         agent_connected: false,
         agent_version: String::new(),
+        agent_hash: String::new(),
+        docker_version: String::new(),
         ec2_instance_id: None,
         registered: Resources { cpu_units: 1 << 20, memory_mib: 1 << 20, ..Resources::default() },
         attributes: BTreeMap::new(),

@@ -7,6 +7,16 @@ use testkit::strict::ServerMessage;
 use testkit::{Agent, Arrival, Reconnect};
 
 #[tokio::test(start_paused = true)]
+async fn an_instance_shows_what_its_agent_says_of_itself() {
+    let world = world().await;
+    let _link = connect(&world, &mut Agent::default()).await;
+    let snapshot = world.store.snapshot();
+    let instance = snapshot.instance(&crate::world::scope(), &"i1".into()).expect("a known instance");
+    let said = [&instance.agent_version, &instance.agent_hash, &instance.docker_version];
+    assert_eq!(said, ["1.105.1", "a8b3e7d3", "DockerVersion: 20.10.24+dfsg1"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_agent_that_ends_its_link_after_half_an_hour_comes_again() {
     let world = world().await;
     let mut agent = Agent::default();

@@ -1066,9 +1066,9 @@ pub static VERSION_CONSISTENCY: Shape = Shape::Text(Text {
 pub static VERSION_INFO: Shape = Shape::Structure(Structure {
     name: "VersionInfo",
     members: &[
-        Member::refused("agentHash", &[]),
+        Member::optional("agentHash", &STRING),
         Member::optional("agentVersion", &STRING),
-        Member::refused("dockerVersion", &[]),
+        Member::optional("dockerVersion", &STRING),
     ],
 });
 

@@ -894,7 +894,11 @@ pub struct Ulimit {
 #[serde(rename_all = "camelCase")]
 pub struct VersionInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docker_version: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
