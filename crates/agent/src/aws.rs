@@ -81,7 +81,10 @@ impl Upstream for AwsUpstream {
             attributes: Some(attributes.collect()),
             platform_devices: platform_devices(&registration.resources),
             total_resources: Some(total_resources(&registration.resources)),
-            version_info: Some(VersionInfo { agent_version: Some(crate::VERSION.to_owned()), ..VersionInfo::default() }),
+            version_info: Some(VersionInfo {
+                agent_version: Some(crate::VERSION.to_owned()),
+                ..VersionInfo::default()
+            }),
             ..RegisterContainerInstanceRequest::default()
         };
         let answer = self.client.ecs().register_container_instance(&request).await?;
