@@ -300,7 +300,7 @@ class Standing:
 
 def file_lines(wharf, task, name):
     """What a container's json-file holds."""
-    (path,) = wharf.data.glob(f"**/{task.id}-*-json.log")
+    (path,) = wharf.find(f"{task.id}-*-json.log")
     return [json.loads(line)["log"].rstrip("\n") for line in path.read_text().splitlines()]
 
 

@@ -19,7 +19,8 @@ def tasks(client, network):
 def kept(wharf):
     """What the host has of this Wharf, by kind."""
     mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
-    cgroups = [path for root in pathlib.Path("/sys/fs/cgroup").glob(f"**/wharf-{wharf.name}") for path in root.glob("**/") if path.is_dir()]
+    # os.walk passes over what goes away while it looks.
+    cgroups = [path for path, _, _ in os.walk("/sys/fs/cgroup") if f"/wharf-{wharf.name}" in path]
     return {
         "shims": sorted(wharf.shims()),
         "container mounts": [path for path in mounts if path.startswith((f"{wharf.data}/", f"/run/wharf/{wharf.name}/containers/"))],

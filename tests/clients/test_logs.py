@@ -57,7 +57,7 @@ def test_json_file_is_dockers_and_rotates(tasks, wharf):
     task.running()
 
     def kept():
-        files = sorted(wharf.data.glob(f"**/{task.id}-0-json.log*"))
+        files = wharf.find(f"{task.id}-0-json.log*")
         lines = [json.loads(line) for path in reversed(files) for line in path.read_text().splitlines()]
         return (files, lines) if lines and lines[-1]["log"] == "100\n" else None
 
@@ -65,7 +65,7 @@ def test_json_file_is_dockers_and_rotates(tasks, wharf):
     assert len(files) == 2 and all(path.stat().st_size <= 2048 + 100 for path in files)
     assert set(lines[-1]) == {"log", "stream", "time"} and lines[-1]["stream"] == "stdout"
     task.stop()
-    eventually("the files go with the container", 10, lambda: not list(wharf.data.glob(f"**/{task.id}-0-json.log*")))
+    eventually("the files go with the container", 10, lambda: not wharf.find(f"{task.id}-0-json.log*"))
 
 
 class Collector:

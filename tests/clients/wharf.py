@@ -1,5 +1,6 @@
 """Starting, killing and inspecting a Wharf process; and the images that tests load."""
 
+import fnmatch
 import hashlib
 import io
 import json
@@ -56,6 +57,11 @@ class Wharf:
         for byte in str(self.data.resolve()).encode():
             value = (value ^ byte) * 0x01000193 % (1 << 32)
         return f"{value:08x}"
+
+    def find(self, pattern):
+        """Files of the data directory by their name; what goes away meanwhile is passed over."""
+        walked = [pathlib.Path(directory) / file for directory, _, files in os.walk(self.data) for file in files]
+        return sorted(path for path in walked if fnmatch.fnmatch(path.name, pattern))
 
     def start(self, part):
         """Starts `wharf up`, `wharf server` or `wharf agent` and waits for its ready line."""
