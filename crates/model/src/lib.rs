@@ -18,6 +18,7 @@ pub mod id;
 pub mod identity;
 pub mod instance;
 pub mod logs;
+pub mod metrics;
 pub mod network;
 pub mod reason;
 pub mod scope;
