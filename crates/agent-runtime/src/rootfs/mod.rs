@@ -7,6 +7,7 @@
 mod copy_up;
 mod dev;
 pub(crate) mod inside;
+mod scratch;
 mod volume;
 
 pub(crate) use volume::check as check_mounts;
@@ -19,10 +20,11 @@ use inside::Kind;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{chdir, pivot_root};
+use scratch::{Scratch, mount_empty};
 use std::ffi::CString;
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -89,9 +91,10 @@ pub(crate) fn enter(dir: &ContainerDir, launch: &Launch, shm: Option<OwnedFd>) -
     mount_overlay(dir, launch)?;
     change_root(&dir.rootfs()).map_err(|e| format!("change root: {e}"))?;
 
-    mount_kernel_filesystems(spec, shm)?;
+    let scratch = Scratch::make(etc)?;
+    mount_kernel_filesystems(spec, &scratch.dev, shm)?;
     dev::fill().map_err(|e| format!("fill /dev: {e}"))?;
-    mount_groups(launch, groups)?;
+    mount_groups(launch, &scratch.groups, groups)?;
     if spec.network.namespace != Namespace::Host {
         for (path, value) in NETWORK_SYSCTLS {
             // Missing on kernels without IPv4's ping sockets, and read-only in nested containers.
@@ -100,9 +103,13 @@ pub(crate) fn enter(dir: &ContainerDir, launch: &Launch, shm: Option<OwnedFd>) -
     }
     sysctl::apply(spec)?;
     volume::mount_all(&spec.storage, volumes)?;
-    for (name, contents) in etc {
-        if !volume::covers(&spec.storage, &format!("/etc/{name}")) {
-            place_etc_file(name, &contents)?;
+    for (name, file) in scratch.etc {
+        let target = format!("/etc/{name}");
+        if !volume::covers(&spec.storage, &target) {
+            let place = inside::find_or_make(Path::new(&target), Kind::File);
+            place
+                .and_then(|place| sys::move_mount(file.as_fd(), place.as_fd()))
+                .map_err(|e| format!("{target}: {e}"))?;
         }
     }
     dev::add(&launch.devices)?;
@@ -110,7 +117,7 @@ pub(crate) fn enter(dir: &ContainerDir, launch: &Launch, shm: Option<OwnedFd>) -
         for path in READ_ONLY {
             bind_read_only(path)?;
         }
-        mask()?;
+        mask(&scratch.empty)?;
     }
     umask(Mode::from_bits_truncate(0o022));
     Ok(())
@@ -118,7 +125,7 @@ pub(crate) fn enter(dir: &ContainerDir, launch: &Launch, shm: Option<OwnedFd>) -
 
 /// Makes the root file system read-only when it shall be; the mounts in it stay as they are.
 pub(crate) fn seal(launch: &Launch) -> Result<(), String> {
-    if launch.spec.storage.readonly_rootfs { remount_read_only("/", MsFlags::empty()) } else { Ok(()) }
+    if launch.spec.storage.readonly_rootfs { remount("/", MsFlags::MS_RDONLY) } else { Ok(()) }
 }
 
 /// The container's own groups, for version 1 with the names that their trees have on the host.
@@ -164,11 +171,10 @@ pub(crate) fn change_root(root: &Path) -> nix::Result<()> {
     chdir("/")
 }
 
-fn mount_kernel_filesystems(spec: &ContainerSpec, shm: Option<OwnedFd>) -> Result<(), String> {
+fn mount_kernel_filesystems(spec: &ContainerSpec, dev: &OwnedFd, shm: Option<OwnedFd>) -> Result<(), String> {
     let nosuid_noexec = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
     mount_new("/proc", "proc", NOSUID_NODEV_NOEXEC, "")?;
-    let dev = MsFlags::MS_NOSUID | MsFlags::MS_STRICTATIME;
-    mount_new("/dev", "tmpfs", dev, "mode=755,size=65536k")?;
+    move_mount(dev, "/dev")?;
     mount_new("/dev/pts", "devpts", nosuid_noexec, "newinstance,ptmxmode=0666,mode=0620,gid=5")?;
     match shm {
         Some(shm) => {
@@ -202,18 +208,16 @@ fn make_mount_point(target: &str) -> io::Result<()> {
 
 /// `/sys/fs/cgroup`, read-only unless the container is privileged: its group on version 2, a directory of its groups on
 /// version 1.
-fn mount_groups(launch: &Launch, groups: Vec<(PathBuf, OwnedFd)>) -> Result<(), String> {
+fn mount_groups(launch: &Launch, dir: &OwnedFd, groups: Vec<(PathBuf, OwnedFd)>) -> Result<(), String> {
     let hierarchies = &launch.hierarchies;
-    let protect = |path: &str| {
-        if launch.spec.security.privileged { Ok(()) } else { remount_read_only(path, NOSUID_NODEV_NOEXEC) }
-    };
+    let read_only = if launch.spec.security.privileged { MsFlags::empty() } else { MsFlags::MS_RDONLY };
+    let protect = |path: &str| remount(path, NOSUID_NODEV_NOEXEC | read_only);
     const TARGET: &str = "/sys/fs/cgroup";
     if let (Hierarchies::V2(_), [(_, group)]) = (hierarchies, groups.as_slice()) {
         move_mount(group, TARGET)?;
         return protect(TARGET);
     }
-    mount(Some("tmpfs"), TARGET, Some("tmpfs"), NOSUID_NODEV_NOEXEC, Some("mode=755"))
-        .map_err(|e| format!("mount {TARGET}: {e}"))?;
+    move_mount(dir, TARGET)?;
     for (host_mount, group) in groups {
         let Some(name) = host_mount.file_name().and_then(|name| name.to_str()) else { continue };
         let target = format!("{TARGET}/{name}");
@@ -228,20 +232,6 @@ fn mount_groups(launch: &Launch, groups: Vec<(PathBuf, OwnedFd)>) -> Result<(), 
     protect(TARGET)
 }
 
-/// Puts a file over the image's own, which is made when missing. The file is one of `/dev`'s file system: its size is
-/// bounded, and it costs no disk.
-fn place_etc_file(name: &str, contents: &[u8]) -> Result<(), String> {
-    let (source, target) = (format!("/dev/.{name}"), format!("/etc/{name}"));
-    let fail = |e: io::Error| format!("{target}: {e}");
-    let mut file = OpenOptions::new();
-    file.write(true).create(true).mode(0o644);
-    file.open(&source).and_then(|mut file| file.write_all(contents)).map_err(fail)?;
-    let place = inside::find_or_make(Path::new(&target), Kind::File).map_err(fail)?;
-    mount(Some(&*source), &inside::name_of(&place), None::<&str>, MsFlags::MS_BIND, None::<&str>)
-        .map_err(|e| fail(e.into()))?;
-    fs::remove_file(&source).map_err(fail)
-}
-
 fn move_mount(mount: &OwnedFd, target: &str) -> Result<(), String> {
     let fail = |e: io::Error| format!("mount {target}: {e}");
     let place = inside::find(Path::new(target)).map_err(fail)?;
@@ -252,18 +242,18 @@ fn bind_read_only(path: &str) -> Result<(), String> {
     match mount(Some(path), path, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>) {
         Err(nix::errno::Errno::ENOENT) => Ok(()),
         Err(e) => Err(format!("bind {path}: {e}")),
-        Ok(()) => remount_read_only(path, NOSUID_NODEV_NOEXEC),
+        Ok(()) => remount(path, NOSUID_NODEV_NOEXEC | MsFlags::MS_RDONLY),
     }
 }
 
-fn remount_read_only(path: &str, flags: MsFlags) -> Result<(), String> {
-    let flags = flags | MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
-    mount(None::<&str>, path, None::<&str>, flags, None::<&str>)
-        .map_err(|e| format!("remount {path} read-only: {e}"))
+/// Gives a mount other flags.
+fn remount(path: &str, flags: MsFlags) -> Result<(), String> {
+    let flags = flags | MsFlags::MS_BIND | MsFlags::MS_REMOUNT;
+    mount(None::<&str>, path, None::<&str>, flags, None::<&str>).map_err(|e| format!("remount {path}: {e}"))
 }
 
 /// Hides files behind `/dev/null` and directories behind an empty one.
-fn mask() -> Result<(), String> {
+fn mask(empty: &OwnedFd) -> Result<(), String> {
     let mut empty_dir: Option<&str> = None;
     for path in MASKED.into_iter().chain([MASKED_POWERCAP]) {
         let fail = |e: nix::errno::Errno| format!("mask {path}: {e}");
@@ -274,11 +264,10 @@ fn mask() -> Result<(), String> {
                 mount(Some("/dev/null"), path, None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(fail)?;
             }
             Ok(_) => {
-                if let Some(empty) = empty_dir {
-                    mount(Some(empty), path, None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(fail)?;
+                if let Some(other) = empty_dir {
+                    mount(Some(other), path, None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(fail)?;
                 } else {
-                    let flags = NOSUID_NODEV_NOEXEC | MsFlags::MS_RDONLY;
-                    mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some("nr_inodes=1")).map_err(fail)?;
+                    mount_empty(empty, path)?;
                     empty_dir = Some(path);
                 }
             }
