@@ -3,7 +3,7 @@
 use http::request::Parts;
 use model::{Scope, Timestamp};
 
-use crate::service::{Protocol, Service};
+use crate::service::Service;
 use crate::sigv4::{self, Keys, Rejection, Request};
 use crate::{ApiError, Cx};
 
@@ -25,7 +25,7 @@ pub fn authenticate(
         body_sha256,
     };
     let verified = sigv4::verify(&request, service.signing_name, now, keys)
-        .map_err(|rejection| error(&rejection, &service.protocol))?;
+        .map_err(|rejection| error(&rejection, service))?;
     let agent = parts.headers.get(http::header::USER_AGENT);
     Ok(Cx {
         caller_arn: format!("arn:aws:iam::{}:root", verified.account),
@@ -37,7 +37,7 @@ pub fn authenticate(
 }
 
 /// The same refusal has another code and another status in each family of protocols.
-fn error(rejection: &Rejection, protocol: &Protocol) -> ApiError {
+fn error(rejection: &Rejection, service: &Service) -> ApiError {
     let (json, query) = match rejection {
         Rejection::Missing => ("MissingAuthenticationTokenException", ("MissingAuthenticationToken", 403)),
         Rejection::Incomplete(_) => ("IncompleteSignatureException", ("IncompleteSignature", 400)),
@@ -46,10 +46,7 @@ fn error(rejection: &Rejection, protocol: &Protocol) -> ApiError {
             ("InvalidSignatureException", ("SignatureDoesNotMatch", 403))
         }
     };
-    let (code, status) = match protocol {
-        Protocol::Json { .. } => (json, 400),
-        Protocol::Query { .. } => query,
-    };
+    let (code, status) = if service.has_query_codes() { query } else { (json, 400) };
     let error = ApiError::new(code, status, rejection.to_string());
     match rejection {
         Rejection::Mismatch { canonical_request } => error.with_internal(canonical_request),

@@ -168,7 +168,7 @@ fn encode<I: Serialize>(
 ) -> Result<(HeaderMap, Bytes), ClientError> {
     let unreadable = |error: serde_json::Error| ClientError::Unreadable(error.to_string());
     let mut headers = HeaderMap::new();
-    let (content_type, body) = match service.protocol {
+    let (content_type, body) = match protocol(service) {
         Protocol::Json { version, target_prefix } => {
             let target = format!("{target_prefix}.{}", operation.name);
             if let Ok(target) = HeaderValue::from_str(&target) {
@@ -188,8 +188,13 @@ fn encode<I: Serialize>(
     Ok((headers, Bytes::from(body)))
 }
 
+/// The protocol that this client speaks to a service: the first of the service's own.
+fn protocol(service: &Service) -> &'static Protocol {
+    service.protocols.first().expect("every service has a protocol")
+}
+
 fn decode(service: &Service, operation: &Operation, body: &[u8]) -> Result<Value, String> {
-    match service.protocol {
+    match protocol(service) {
         _ if body.is_empty() => Ok(Value::Object(serde_json::Map::new())),
         Protocol::Json { .. } => serde_json::from_slice(body).map_err(|error| error.to_string()),
         Protocol::Query { .. } => xml::parse(operation, body),
@@ -197,7 +202,7 @@ fn decode(service: &Service, operation: &Operation, body: &[u8]) -> Result<Value
 }
 
 fn service_error(service: &Service, status: u16, body: &[u8]) -> ClientError {
-    let (code, message) = match service.protocol {
+    let (code, message) = match protocol(service) {
         Protocol::Json { .. } => {
             let body: Value = serde_json::from_slice(body).unwrap_or_default();
             let field = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);

@@ -59,17 +59,17 @@ impl Door {
         };
         match self.answer(&parts, &body, &route, &request_id).await {
             Ok(Reply::Whole(output)) => {
-                respond(Some(route.service), StatusCode::OK, output, &request_id).map(Body::from)
+                respond(Some(route.protocol), StatusCode::OK, output, &request_id).map(Body::from)
             }
             Ok(Reply::Events(messages)) => {
-                let mut response = respond(Some(route.service), StatusCode::OK, Bytes::new(), &request_id);
+                let mut response = respond(Some(route.protocol), StatusCode::OK, Bytes::new(), &request_id);
                 let content_type = HeaderValue::from_static(event_stream::CONTENT_TYPE);
                 response.headers_mut().insert(CONTENT_TYPE, content_type);
                 response.map(|_| Body::from(messages))
             }
             Err(error) => {
                 log(&route, &error, &request_id);
-                refuse(Some(route.service), &error, &request_id).map(Body::from)
+                refuse(Some(route.protocol), &error, &request_id).map(Body::from)
             }
         }
     }
@@ -86,7 +86,7 @@ impl Door {
         let now = self.clock.now();
         let cx = auth::authenticate(parts, &body_sha256, service, now, &*self.keys, request_id)?;
         let operation = route.operation()?;
-        let (mut input, encoding) = match (&service.protocol, &route.form) {
+        let (mut input, encoding) = match (route.protocol, &route.form) {
             (Protocol::Query { namespace }, Some(form)) => {
                 (form.input(operation.input), Encoding::Query { namespace, request_id })
             }
@@ -105,7 +105,7 @@ impl Door {
 
     /// An error as a response of `service`, for requests that do not go through [`Door::handle`].
     pub fn refuse(&self, service: &Service, error: &ApiError) -> Response<Bytes> {
-        refuse(Some(service), error, &self.ids.uuid())
+        refuse(service.protocols.first(), error, &self.ids.uuid())
     }
 }
 
@@ -141,13 +141,13 @@ impl Builder {
     }
 }
 
-fn refuse(service: Option<&Service>, error: &ApiError, request_id: &str) -> Response<Bytes> {
+fn refuse(protocol: Option<&Protocol>, error: &ApiError, request_id: &str) -> Response<Bytes> {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let body = match service.map(|service| &service.protocol) {
+    let body = match protocol {
         Some(Protocol::Query { namespace }) => xml::error(error, namespace, request_id),
         _ => json::error(error),
     };
-    respond(service, status, body, request_id)
+    respond(protocol, status, body, request_id)
 }
 
 /// A request that names no service of ours.
@@ -159,8 +159,13 @@ fn refuse_stranger(parts: &Parts, error: &ApiError, request_id: &str) -> Respons
     response
 }
 
-fn respond(service: Option<&Service>, status: StatusCode, body: Bytes, request_id: &str) -> Response<Bytes> {
-    let content_type = match service.map(|service| &service.protocol) {
+fn respond(
+    protocol: Option<&Protocol>,
+    status: StatusCode,
+    body: Bytes,
+    request_id: &str,
+) -> Response<Bytes> {
+    let content_type = match protocol {
         Some(Protocol::Query { .. }) => "text/xml",
         Some(Protocol::Json { version: "1.0", .. }) => "application/x-amz-json-1.0",
         _ => "application/x-amz-json-1.1",

@@ -13,6 +13,8 @@ use crate::{ApiError, SERVICES, stranger};
 pub struct Route {
     /// The service.
     pub service: &'static Service,
+    /// Which of the service's protocols the request is written in.
+    pub protocol: &'static Protocol,
     /// The operation as the request names it.
     pub operation: String,
     /// The form of a query request.
@@ -25,19 +27,24 @@ impl Route {
         if let Some(target) = parts.headers.get("x-amz-target") {
             let target = target.to_str().unwrap_or_default();
             let (prefix, operation) = target.rsplit_once('.').unwrap_or(("", target));
-            let service = SERVICES.iter().find(|service| service.target_prefix() == Some(prefix));
-            let service = service.ok_or_else(|| unknown(parts, target))?;
-            return Ok(Self { service, operation: operation.to_owned(), form: None });
+            let is_target = |protocol: &Protocol| match protocol {
+                Protocol::Json { target_prefix, .. } => *target_prefix == prefix,
+                Protocol::Query { .. } => false,
+            };
+            let (service, protocol) = find(|_| true, is_target).ok_or_else(|| unknown(parts, target))?;
+            return Ok(Self { service, protocol, operation: operation.to_owned(), form: None });
         }
         let form = Self::form(parts, body)?;
         let (action, version) =
             (form.get("Action").unwrap_or_default(), form.get("Version").unwrap_or_default());
         let named = stranger::signing_name(parts);
-        let queries = SERVICES.iter().filter(|service| matches!(service.protocol, Protocol::Query { .. }));
-        let mut services = queries.filter(|service| named.is_none_or(|name| name == service.signing_name));
-        let service = services.find(|service| service.api_version == version);
-        let service = service.filter(|_| !action.is_empty()).ok_or_else(|| unknown(parts, action))?;
-        Ok(Self { service, operation: action.to_owned(), form: Some(form) })
+        let is_meant = |service: &Service| {
+            named.is_none_or(|name| name == service.signing_name) && service.api_version == version
+        };
+        let found = find(is_meant, |protocol| matches!(protocol, Protocol::Query { .. }));
+        let (service, protocol) =
+            found.filter(|_| !action.is_empty()).ok_or_else(|| unknown(parts, action))?;
+        Ok(Self { service, protocol, operation: action.to_owned(), form: Some(form) })
     }
 
     fn form(parts: &Parts, body: &[u8]) -> Result<Form, ApiError> {
@@ -57,15 +64,23 @@ impl Route {
         if service.missing.contains(&name.as_str()) {
             return Err(service.unsupported_operation(name));
         }
-        Err(match service.protocol {
-            Protocol::Json { .. } => unknown_operation(name),
-            Protocol::Query { .. } => ApiError::new(
-                "InvalidAction",
-                400,
-                format!("Could not find operation {name} for version {}", service.api_version),
-            ),
-        })
+        if !service.has_query_codes() {
+            return Err(unknown_operation(name));
+        }
+        let message = format!("Could not find operation {name} for version {}", service.api_version);
+        Err(ApiError::new("InvalidAction", 400, message))
     }
+}
+
+/// The first service, with its protocol, for which both hold.
+fn find(
+    is_service: impl Fn(&Service) -> bool,
+    is_protocol: impl Fn(&Protocol) -> bool,
+) -> Option<(&'static Service, &'static Protocol)> {
+    SERVICES.iter().filter(|service| is_service(service)).find_map(|service| {
+        let protocol = service.protocols.iter().find(|protocol| is_protocol(protocol))?;
+        Some((*service, protocol))
+    })
 }
 
 /// A service that is not served, or an operation that none has.

@@ -19,8 +19,8 @@ pub struct Service {
     pub signing_name: &'static str,
     /// The version of the API: `2014-11-13`.
     pub api_version: &'static str,
-    /// How requests and answers are written.
-    pub protocol: Protocol,
+    /// How requests and answers are written; the first is the one that the service prefers.
+    pub protocols: &'static [Protocol],
     /// The error code for a value that breaks a constraint of the model.
     pub invalid: &'static str,
     /// The error code for a member that is not honoured.
@@ -33,7 +33,7 @@ pub struct Service {
     pub reasons: &'static [(&'static str, &'static str)],
 }
 
-/// How a service writes requests and answers. EC2 query, REST-JSON and CBOR will be further variants.
+/// One way to write requests and answers. EC2 query, REST-JSON and CBOR will be further variants.
 #[derive(Debug)]
 pub enum Protocol {
     /// JSON over POST, the operation in `X-Amz-Target: <prefix>.<operation>`.
@@ -104,18 +104,21 @@ pub fn decode<T: DeserializeOwned>(input: Value) -> Result<T, ApiError> {
 impl Service {
     /// What precedes the operation in `X-Amz-Target`.
     pub fn target_prefix(&self) -> Option<&'static str> {
-        match self.protocol {
-            Protocol::Json { target_prefix, .. } => Some(target_prefix),
+        self.protocols.iter().find_map(|protocol| match protocol {
+            Protocol::Json { target_prefix, .. } => Some(*target_prefix),
             Protocol::Query { .. } => None,
-        }
+        })
+    }
+
+    /// Whether its errors have the codes of the query protocol: it speaks it, or once spoke nothing else.
+    pub fn has_query_codes(&self) -> bool {
+        self.protocols.iter().any(|protocol| matches!(protocol, Protocol::Query { .. }))
     }
 
     /// The error for an operation that AWS has and Wharf does not.
     pub fn unsupported_operation(&self, operation: &str) -> ApiError {
-        let code = match self.protocol {
-            Protocol::Json { .. } => "UnsupportedOperationException",
-            Protocol::Query { .. } => "UnsupportedOperation",
-        };
+        let code =
+            if self.has_query_codes() { "UnsupportedOperation" } else { "UnsupportedOperationException" };
         let name = self.name;
         let message = match self.reasons.iter().find(|(of, _)| *of == operation) {
             Some((_, reason)) => format!("Wharf does not implement {name}:{operation}: {reason}."),

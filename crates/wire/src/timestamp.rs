@@ -28,6 +28,26 @@ pub mod option {
     }
 }
 
+/// Serde for lists.
+pub mod list {
+    /// Serde for a list that may be left out.
+    pub mod option {
+        use super::super::*;
+
+        /// Writes seconds.
+        pub fn serialize<S: Serializer>(list: &Option<Vec<Timestamp>>, to: S) -> Result<S::Ok, S::Error> {
+            let list = list.as_ref();
+            list.map(|list| list.iter().map(|at| at.as_secs_f64()).collect::<Vec<f64>>()).serialize(to)
+        }
+
+        /// Reads seconds.
+        pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Timestamp>>, D::Error> {
+            let list = Option::<Vec<f64>>::deserialize(from)?;
+            Ok(list.map(|list| list.into_iter().map(Timestamp::from_secs_f64).collect()))
+        }
+    }
+}
+
 /// `2015-08-30T12:36:00Z`, with milliseconds when there are any. Times outside of the years -9999 to 9999 saturate.
 pub fn to_iso8601(at: Timestamp) -> String {
     instant(at).to_string()

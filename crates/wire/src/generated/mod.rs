@@ -9,16 +9,18 @@ use crate::{ApiError, Cx};
 
 pub mod ecs;
 pub mod logs;
+pub mod metrics;
 pub mod sts;
 
 /// Every service that has a model.
-pub static SERVICES: &[&Service] = &[&ecs::SERVICE, &logs::SERVICE, &sts::SERVICE];
+pub static SERVICES: &[&Service] = &[&ecs::SERVICE, &logs::SERVICE, &metrics::SERVICE, &sts::SERVICE];
 
 /// The implementations of the services.
 #[derive(Clone, Default)]
 pub struct Backends {
     ecs: Option<Arc<dyn ecs::Api>>,
     logs: Option<Arc<dyn logs::Api>>,
+    metrics: Option<Arc<dyn metrics::Api>>,
     sts: Option<Arc<dyn sts::Api>>,
 }
 
@@ -34,6 +36,9 @@ impl Backends {
         match service.name {
             "ecs" if let Some(api) = &self.ecs => ecs::call(&**api, cx, operation, input, encoding).await,
             "logs" if let Some(api) = &self.logs => logs::call(&**api, cx, operation, input, encoding).await,
+            "metrics" if let Some(api) = &self.metrics => {
+                metrics::call(&**api, cx, operation, input, encoding).await
+            }
             "sts" if let Some(api) = &self.sts => sts::call(&**api, cx, operation, input, encoding).await,
             _ => Err(service.unsupported_operation(operation.name)),
         }
@@ -55,6 +60,13 @@ impl crate::Builder {
         self
     }
 
+    /// Who answers for metrics.
+    #[must_use]
+    pub fn metrics(mut self, api: Arc<dyn metrics::Api>) -> Self {
+        self.backends.metrics = Some(api);
+        self
+    }
+
     /// Who answers for sts.
     #[must_use]
     pub fn sts(mut self, api: Arc<dyn sts::Api>) -> Self {
@@ -72,6 +84,11 @@ impl crate::client::Client {
     /// The operations of logs.
     pub fn logs(&self) -> logs::Client<'_> {
         logs::Client(self)
+    }
+
+    /// The operations of metrics.
+    pub fn metrics(&self) -> metrics::Client<'_> {
+        metrics::Client(self)
     }
 
     /// The operations of sts.

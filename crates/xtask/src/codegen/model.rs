@@ -22,6 +22,9 @@ pub struct Metadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json_version: Option<String>,
     pub protocol: String,
+    /// All that the service speaks, the preferred one first; left out where it is one.
+    #[serde(default, skip_serializing_if = "is_lone")]
+    protocols: Vec<String>,
     pub service_full_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_name: Option<String>,
@@ -102,8 +105,22 @@ fn whole<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Er
     Ok(Option::<f64>::deserialize(from)?.map(|bound| bound as i64))
 }
 
+fn is_lone(protocols: &[String]) -> bool {
+    protocols.len() < 2
+}
+
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+impl Metadata {
+    /// The protocols that the service speaks, the preferred one first.
+    pub fn protocols(&self) -> Vec<&str> {
+        match self.protocols.as_slice() {
+            [] => vec![&self.protocol],
+            several => several.iter().map(String::as_str).collect(),
+        }
+    }
 }
 
 impl Model {

@@ -207,6 +207,11 @@ impl<'a> Plan<'a> {
         )
     }
 
+    /// Whether outputs are written by their shapes: every protocol but JSON needs that.
+    pub fn has_output_tables(&self) -> bool {
+        self.model.metadata.protocols().iter().any(|protocol| *protocol != "json")
+    }
+
     /// The Rust type of an operation's input.
     pub fn input_type(&self, name: &str) -> String {
         let input = self.operations.get(name).and_then(|operation| operation.input.as_ref());

@@ -279,7 +279,7 @@ pub static SERVICE: Service = Service {
     name: "ecs",
     signing_name: "ecs",
     api_version: "2014-11-13",
-    protocol: Protocol::Json { version: "1.1", target_prefix: "AmazonEC2ContainerServiceV20141113" },
+    protocols: &[Protocol::Json { version: "1.1", target_prefix: "AmazonEC2ContainerServiceV20141113" }],
     invalid: "InvalidParameterException",
     unsupported: "InvalidParameterException",
     operations: &[

@@ -188,7 +188,7 @@ pub static SERVICE: Service = Service {
     name: "logs",
     signing_name: "logs",
     api_version: "2014-03-28",
-    protocol: Protocol::Json { version: "1.1", target_prefix: "Logs_20140328" },
+    protocols: &[Protocol::Json { version: "1.1", target_prefix: "Logs_20140328" }],
     invalid: "InvalidParameterException",
     unsupported: "InvalidParameterException",
     operations: &[

@@ -23,7 +23,7 @@ pub static SERVICE: Service = Service {
     name: "sts",
     signing_name: "sts",
     api_version: "2011-06-15",
-    protocol: Protocol::Query { namespace: "https://sts.amazonaws.com/doc/2011-06-15/" },
+    protocols: &[Protocol::Query { namespace: "https://sts.amazonaws.com/doc/2011-06-15/" }],
     invalid: "ValidationError",
     unsupported: "InvalidParameterValue",
     operations: &[Operation {

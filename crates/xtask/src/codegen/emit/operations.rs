@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use anyhow::Result;
 
+use crate::codegen::model::Metadata;
 use crate::codegen::names;
 use crate::codegen::plan::Plan;
 
@@ -50,21 +51,17 @@ fn api(plan: &Plan<'_>, out: &mut String) -> Result<()> {
 
 fn service(plan: &Plan<'_>, out: &mut String) {
     let meta = &plan.model.metadata;
-    let protocol = match meta.protocol.as_str() {
-        "query" => format!(
-            "Protocol::Query {{ namespace: {:?} }}",
-            meta.xml_namespace.as_deref().unwrap_or_default()
-        ),
-        _ => format!(
-            "Protocol::Json {{ version: {:?}, target_prefix: {:?} }}",
-            meta.json_version.as_deref().unwrap_or("1.0"),
-            meta.target_prefix.as_deref().unwrap_or_default()
-        ),
-    };
+    let protocols: Vec<String> = meta
+        .protocols()
+        .into_iter()
+        .filter(|p| *p != "smithy-rpc-v2-cbor")
+        .map(|name| protocol(meta, name))
+        .collect();
+    let protocols = protocols.join(", ");
     let _ = writeln!(
         out,
         "/// What the door needs to know of {}.\npub static SERVICE: Service = Service {{\n\
-         name: {:?}, signing_name: {:?}, api_version: {:?}, protocol: {protocol}, invalid: {:?}, unsupported: {:?},\n\
+         name: {:?}, signing_name: {:?}, api_version: {:?}, protocols: &[{protocols}], invalid: {:?}, unsupported: {:?},\n\
          operations: &[",
         meta.service_full_name,
         plan.name,
@@ -77,7 +74,7 @@ fn service(plan: &Plan<'_>, out: &mut String) {
         let input =
             operation.input.as_ref().map_or("EMPTY".to_owned(), |input| names::screaming(&input.shape));
         let output = match &operation.output {
-            Some(output) if meta.protocol == "query" => {
+            Some(output) if plan.has_output_tables() => {
                 format!("schema::{}", names::screaming(&output.shape))
             }
             _ => "crate::schema::EMPTY".to_owned(),
@@ -95,6 +92,20 @@ fn service(plan: &Plan<'_>, out: &mut String) {
         let _ = writeln!(out, "({name:?}, {reason:?}),");
     }
     let _ = writeln!(out, "],\n}};\n");
+}
+
+fn protocol(meta: &Metadata, name: &str) -> String {
+    match name {
+        "query" => format!(
+            "Protocol::Query {{ namespace: {:?} }}",
+            meta.xml_namespace.as_deref().unwrap_or_default()
+        ),
+        _ => format!(
+            "Protocol::Json {{ version: {:?}, target_prefix: {:?} }}",
+            meta.json_version.as_deref().unwrap_or("1.0"),
+            meta.target_prefix.as_deref().unwrap_or_default()
+        ),
+    }
 }
 
 fn call(plan: &Plan<'_>, out: &mut String) -> Result<()> {

@@ -11,8 +11,7 @@ use crate::codegen::plan::{Plan, Treatment};
 /// One static for each shape that an input reaches; for XML protocols also for the outputs.
 pub fn file(plan: &Plan<'_>) -> Result<String> {
     let mut body = String::new();
-    let with_outputs = plan.model.metadata.protocol == "query";
-    for (name, shape) in plan.shapes(|name, _| with_outputs || plan.inputs.contains(name)) {
+    for (name, shape) in plan.shapes(|name, _| plan.has_output_tables() || plan.inputs.contains(name)) {
         let _ = writeln!(
             body,
             "pub static {}: Shape = {};\n",

@@ -73,6 +73,15 @@ fn file(plan: &Plan<'_>, keep: impl Fn(&str) -> bool, empty: &[String]) -> Resul
     Ok(format!("{head}\n{body}"))
 }
 
+/// The module with the serde functions of what holds timestamps.
+fn timestamp_module(kind: &str) -> Option<&'static str> {
+    match kind {
+        "Timestamp" => Some("timestamp"),
+        "Vec<Timestamp>" => Some("timestamp::list"),
+        _ => None,
+    }
+}
+
 fn mentions(body: &str, name: &str) -> bool {
     [format!(": {name},"), format!("<{name}>"), format!(", {name}>")].iter().any(|use_| body.contains(use_))
 }
@@ -96,12 +105,12 @@ fn structure(plan: &Plan<'_>, name: &str, shape: &Shape, out: &mut String) -> Re
         if names::serde_case(&field, pascal) != *member {
             serde.push(format!("rename = \"{member}\""));
         }
-        if kind == "Timestamp" {
-            let with = if required { "timestamp" } else { "timestamp::option" };
+        if let Some(module) = timestamp_module(&kind) {
+            let with = if required { module.to_owned() } else { format!("{module}::option") };
             serde.push(format!("with = \"crate::{with}\""));
         }
         if !required {
-            if kind == "Timestamp" {
+            if timestamp_module(&kind).is_some() {
                 serde.push("default".to_owned());
             }
             serde.push("skip_serializing_if = \"Option::is_none\"".to_owned());
