@@ -66,6 +66,10 @@ impl Number {
         Some(Self { exact: text.parse().ok(), float })
     }
 
+    pub(crate) fn to_f64(self) -> f64 {
+        self.float
+    }
+
     fn cmp(self, other: Self) -> Option<std::cmp::Ordering> {
         match (self.exact, other.exact) {
             (Some(a), Some(b)) => Some(a.cmp(&b)),
@@ -110,6 +114,14 @@ impl Condition {
         let word = bare(cursor, ends);
         let number = Number::parse(word);
         Ok(Self::Ordered(order, number.ok_or_else(|| at.error("expected a number after this operator"))?))
+    }
+
+    /// How many regular expressions it has.
+    pub(crate) fn regexes(&self) -> usize {
+        match self {
+            Self::Equal(Operand::Regex(_)) | Self::NotEqual(Operand::Regex(_)) => 1,
+            _ => 0,
+        }
     }
 
     pub(crate) fn holds(&self, value: &Scalar<'_>) -> bool {

@@ -75,6 +75,26 @@ impl DelimitedPattern {
         Some(unnamed.chain(named).collect())
     }
 
+    /// Whether [`extract`](Self::extract) may find a value of this name.
+    pub(crate) fn has_field(&self, name: &str) -> bool {
+        let Some(name) = name.strip_prefix('$') else { return false };
+        let is_number = || name.parse::<usize>().is_ok_and(|n| n > self.head.len());
+        self.all().any(|field| field.name == name) || (self.tail.is_some() && is_number())
+    }
+
+    /// How many regular expressions it has.
+    pub(crate) fn regexes(&self) -> usize {
+        let mut count = 0;
+        for test in self.all().filter_map(|field| field.test.as_ref()) {
+            test.each(&mut |condition| count += condition.regexes());
+        }
+        count
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Field> {
+        self.head.iter().chain(self.tail.iter().flatten())
+    }
+
     /// The message's fields, as many as this pattern can tell apart.
     fn fields<'m>(&self, message: &'m str) -> Vec<&'m str> {
         let most = if self.tail.is_some() { usize::MAX } else { self.head.len() };

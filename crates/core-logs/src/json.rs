@@ -74,6 +74,24 @@ impl JsonPattern {
         Some(values)
     }
 
+    /// Whether [`extract`](Self::extract) may find a value of this name.
+    pub(crate) fn has_field(&self, name: &str) -> bool {
+        let mut found = false;
+        self.0.each(&mut |test| found |= test.selector.source == name);
+        found
+    }
+
+    /// How many regular expressions it has.
+    pub(crate) fn regexes(&self) -> usize {
+        let mut count = 0;
+        self.0.each(&mut |test| {
+            if let Kind::Compare(condition) = &test.kind {
+                count += condition.regexes();
+            }
+        });
+        count
+    }
+
     fn holds(&self, event: &Value) -> bool {
         self.0.holds(&|test: &Test| test.holds(event))
     }

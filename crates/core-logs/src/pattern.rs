@@ -60,6 +60,30 @@ impl Pattern {
             Kind::Terms(_) | Kind::Regex(_) => self.matches(message).then(BTreeMap::new),
         }
     }
+
+    /// Whether it is of a kind that takes something out of a message.
+    pub fn has_fields(&self) -> bool {
+        matches!(self.0, Kind::Json(_) | Kind::Delimited(_))
+    }
+
+    /// Whether [`extract`](Self::extract) may find a value of this name.
+    pub fn has_field(&self, name: &str) -> bool {
+        match &self.0 {
+            Kind::Json(json) => json.has_field(name),
+            Kind::Delimited(delimited) => delimited.has_field(name),
+            Kind::Terms(_) | Kind::Regex(_) => false,
+        }
+    }
+
+    /// How many regular expressions it has; log groups have a quota of them.
+    pub fn regexes(&self) -> usize {
+        match &self.0 {
+            Kind::Json(json) => json.regexes(),
+            Kind::Delimited(delimited) => delimited.regexes(),
+            Kind::Regex(_) => 1,
+            Kind::Terms(_) => 0,
+        }
+    }
 }
 
 /// A pattern that is one regular expression and nothing else.

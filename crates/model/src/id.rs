@@ -64,4 +64,6 @@ text_id! {
     LogGroupName,
     /// A CloudWatch Logs stream's name.
     LogStreamName,
+    /// A metric filter's name in its log group.
+    MetricFilterName,
 }

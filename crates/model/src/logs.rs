@@ -1,7 +1,8 @@
-//! CloudWatch Logs groups and streams. Their events live in segments of their own, not in the store.
+//! CloudWatch Logs groups, streams and metric filters. Events live in segments of their own, not in the store.
 
-use crate::{LogGroupName, LogStreamName, Scope, Tags, Timestamp};
+use crate::{LogGroupName, LogStreamName, MetricFilterName, Scope, Tags, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A log group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,4 +41,38 @@ pub struct LogStream {
     pub name: LogStreamName,
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+/// A metric filter: what log events of a group count into which metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricFilter {
+    /// Owner.
+    pub scope: Scope,
+    /// The group whose events it counts.
+    pub group: LogGroupName,
+    /// Unique in its group.
+    pub name: MetricFilterName,
+    /// The filter pattern as it was given; it parses.
+    pub pattern: String,
+    /// What a matching event counts as. AWS's list of these has exactly one.
+    pub transformation: MetricTransformation,
+    /// When it was first put; putting it again changes the rest.
+    pub created_at: Timestamp,
+}
+
+/// What a matching event counts as (`MetricTransformation` in the Amazon CloudWatch Logs API reference).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricTransformation {
+    /// The metric's name.
+    pub name: String,
+    /// The metric's namespace.
+    pub namespace: String,
+    /// A number, or what the pattern calls the event's field that holds one: `$.latency`, `$bytes`.
+    pub value: String,
+    /// What is reported for a minute whose events did not match.
+    pub default: Option<f64>,
+    /// By name, what the pattern calls the field that holds the dimension's value.
+    pub dimensions: BTreeMap<String, String>,
+    /// AWS's name of the unit; `None` was not given, which is the unit of that name.
+    pub unit: Option<String>,
 }

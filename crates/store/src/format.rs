@@ -7,7 +7,7 @@ use model::account_setting::AccountSetting;
 use model::cluster::Cluster;
 use model::identity::AccessKey;
 use model::instance::ContainerInstance;
-use model::logs::{LogGroup, LogStream};
+use model::logs::{LogGroup, LogStream, MetricFilter};
 use model::network::Eni;
 use model::task::Task;
 use model::task_definition::TaskDefinition;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// The version that this release writes. It goes up with every change that an older release would misread, a new
 /// table among them: an older release would lose its rows.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// One step from the version before `to`. The plan and the new version number are written in one append.
 struct Migration {
@@ -27,6 +27,8 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     // Account settings, a new table; volumes, health and more in rows that have serde defaults for them.
     Migration { to: 2, plan: |_| Ok(Vec::new()) },
+    // Metric filters, a new table.
+    Migration { to: 3, plan: |_| Ok(Vec::new()) },
 ];
 
 const META: &str = "meta";
@@ -46,6 +48,7 @@ pub(crate) fn open(journal: &mut dyn Journal) -> Result<State, StoreError> {
     load::<Eni>(journal, &mut state)?;
     load::<LogGroup>(journal, &mut state)?;
     load::<LogStream>(journal, &mut state)?;
+    load::<MetricFilter>(journal, &mut state)?;
     load::<AccessKey>(journal, &mut state)?;
     load::<AccountSetting>(journal, &mut state)?;
     load::<Setting>(journal, &mut state)?;
@@ -158,6 +161,24 @@ mod tests {
             migrate(&mut journal, 4, &migrations).expect("migrates");
             assert_eq!((versions(&journal), journal.appends()), (Some(4), 3));
         }
+    }
+
+    #[test]
+    fn a_journal_from_before_metric_filters_opens_without_any() {
+        let group = LogGroup {
+            scope: model::Scope::new("000000000000", "us-east-1"),
+            name: "g".into(),
+            created_at: model::Timestamp(1),
+            tags: model::Tags::new(),
+            retention_days: None,
+        };
+        let row = record::write(&group.key(), Some(&group));
+        let mut journal = MemoryJournal::new();
+        journal.append(&[meta_write(VERSION, 2), row]).expect("appends");
+        let state = open(&mut journal).expect("opens");
+        assert_eq!(state.log_group(&group.scope, &group.name).map(|found| &**found), Some(&group));
+        assert_eq!(state.all_metric_filters(&group.scope).count(), 0);
+        assert_eq!(versions(&journal), Some(FORMAT_VERSION.into()));
     }
 
     #[test]

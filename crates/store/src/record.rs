@@ -4,7 +4,7 @@
 //! A change that this does not cover is a new format version with a migration (`format.rs`).
 
 use crate::index::Table;
-use crate::state::{InstanceKey, State};
+use crate::state::{InstanceKey, MetricFilterKey, State};
 use crate::task_index::TaskKey;
 use crate::task_record::StoredTask;
 use crate::{StoreError, Write};
@@ -12,7 +12,7 @@ use model::account_setting::AccountSetting;
 use model::cluster::Cluster;
 use model::identity::AccessKey;
 use model::instance::ContainerInstance;
-use model::logs::{LogGroup, LogStream};
+use model::logs::{LogGroup, LogStream, MetricFilter};
 use model::network::Eni;
 use model::task::Task;
 use model::task_definition::TaskDefinition;
@@ -233,6 +233,16 @@ impl Record for LogGroup {
 impl Record for LogStream {
     type Key = (Scope, LogGroupName, LogStreamName);
     table!("log_streams", log_streams);
+    bytes!();
+
+    fn key(&self) -> Self::Key {
+        (self.scope.clone(), self.group.clone(), self.name.clone())
+    }
+}
+
+impl Record for MetricFilter {
+    type Key = MetricFilterKey;
+    table!("metric_filters", metric_filters);
     bytes!();
 
     fn key(&self) -> Self::Key {

@@ -8,16 +8,22 @@ use model::account_setting::AccountSetting;
 use model::cluster::Cluster;
 use model::identity::AccessKey;
 use model::instance::ContainerInstance;
-use model::logs::{LogGroup, LogStream};
+use model::logs::{LogGroup, LogStream, MetricFilter};
 use model::network::Eni;
 use model::task::{DesiredStatus, Task, TaskStatus};
 use model::task_definition::TaskDefinition;
-use model::{AccessKeyId, ClusterName, Family, InstanceId, LogGroupName, LogStreamName, Scope, TaskId};
+use model::{
+    AccessKeyId, ClusterName, Family, InstanceId, LogGroupName, LogStreamName, MetricFilterName, Scope,
+    TaskId,
+};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 /// What identifies a container instance. Its id alone does as well: [`State::instance_by_id`].
 pub type InstanceKey = (Scope, InstanceId);
+
+/// What identifies a metric filter.
+pub type MetricFilterKey = (Scope, LogGroupName, MetricFilterName);
 
 /// The tables and their indexes. A clone is O(1). Iterators go in the order of their keys unless they say otherwise.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +37,7 @@ pub struct State {
     pub(crate) enis: Table<Ipv4Addr, Eni>,
     pub(crate) log_groups: Table<(Scope, LogGroupName), LogGroup>,
     pub(crate) log_streams: Table<(Scope, LogGroupName, LogStreamName), LogStream>,
+    pub(crate) metric_filters: Table<MetricFilterKey, MetricFilter>,
     pub(crate) access_keys: Table<AccessKeyId, AccessKey>,
     pub(crate) account_settings: Table<(Scope, String, String), AccountSetting>,
     pub(crate) settings: Table<String, Setting>,
@@ -376,6 +383,39 @@ impl State {
     /// The streams of every group and scope.
     pub fn all_log_streams(&self) -> impl Iterator<Item = &Arc<LogStream>> {
         self.log_streams.rows()
+    }
+
+    /// A metric filter.
+    pub fn metric_filter(
+        &self,
+        scope: &Scope,
+        group: &LogGroupName,
+        name: &MetricFilterName,
+    ) -> Option<&Arc<MetricFilter>> {
+        self.metric_filters.get(&(scope.clone(), group.clone(), name.clone()))
+    }
+
+    /// The metric filters of a group, by name.
+    pub fn metric_filters<'a>(
+        &'a self,
+        scope: &Scope,
+        group: &LogGroupName,
+    ) -> impl Iterator<Item = &'a Arc<MetricFilter>> + use<'a> {
+        let from = (scope.clone(), group.clone(), MetricFilterName::default());
+        let group = group.clone();
+        self.metric_filters
+            .rows_from(&from)
+            .take_while(in_scope(scope, |f: &MetricFilter| &f.scope))
+            .take_while(move |filter| filter.group == group)
+    }
+
+    /// The metric filters of every group of a scope, by group and name.
+    pub fn all_metric_filters<'a>(
+        &'a self,
+        scope: &Scope,
+    ) -> impl Iterator<Item = &'a Arc<MetricFilter>> + use<'a> {
+        let from = (scope.clone(), LogGroupName::default(), MetricFilterName::default());
+        self.metric_filters.rows_from(&from).take_while(in_scope(scope, |f: &MetricFilter| &f.scope))
     }
 
     // ---- identity and settings
