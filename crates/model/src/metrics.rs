@@ -1,10 +1,11 @@
 //! CloudWatch metrics: what is reported of them. Their values live in a store of their own, not in the tables.
 
 use crate::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What one time series is called ("Concepts" in the Amazon CloudWatch user guide).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Metric {
     /// Keeps metrics of different programs apart: `AWS/ECS`.
     pub namespace: String,
