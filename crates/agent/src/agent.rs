@@ -93,7 +93,8 @@ impl Agent {
         self.live.subscribe()
     }
 
-    /// Whether a link to the control plane is open.
+    /// Whether a link to the control plane is open on which it has spoken: Wharf's first word is a manifest, sent when
+    /// `agentConnected` is true.
     pub fn connected(&self) -> watch::Receiver<bool> {
         self.connected.subscribe()
     }
@@ -212,9 +213,9 @@ impl Agent {
             tasks,
             status: None,
         };
-        self.connected.send_replace(true);
         let opened_at = Instant::now();
-        let session = Session { host: &self.host, tasks, instance, heartbeats, link };
+        let session =
+            Session { host: &self.host, tasks, instance, heartbeats, connected: &self.connected, link };
         let end = tokio::select! {
             end = session.serve() => end,
             never = telemetry.run() => match never {},

@@ -29,6 +29,8 @@ pub(crate) struct Session<'a> {
     pub(crate) instance: &'a mut Instance,
     /// Told of each heartbeat: the telemetry link reports the instance's health after each.
     pub(crate) heartbeats: &'a watch::Sender<u64>,
+    /// Set with the first message: before it the control plane need not have noted that we are here.
+    pub(crate) connected: &'a watch::Sender<bool>,
     pub(crate) link: Box<dyn Link>,
 }
 
@@ -53,7 +55,10 @@ impl Session<'_> {
                 Err(end) => Err(end),
             };
             match handled {
-                Ok(true) => silent_at = self.next_silence(),
+                Ok(true) => {
+                    silent_at = self.next_silence();
+                    self.connected.send_if_modified(|connected| !std::mem::replace(connected, true));
+                }
                 Ok(false) => {}
                 Err(end) => return end,
             }

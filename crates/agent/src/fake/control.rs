@@ -27,6 +27,8 @@ pub struct FakeControl {
 #[derive(Default)]
 struct State {
     offline: bool,
+    /// Opens links, and says nothing on them.
+    silent: bool,
     wanted: BTreeMap<String, Task>,
     stopping: BTreeSet<String>,
     acknowledged: BTreeSet<String>,
@@ -77,6 +79,16 @@ impl FakeControl {
             state.offline = offline;
             if offline {
                 state.link = None;
+            }
+        });
+    }
+
+    /// Says nothing on links that agents open, or begins to speak.
+    pub fn set_silent(&self, silent: bool) {
+        self.change(|state| {
+            state.silent = silent;
+            if !silent && state.link.is_some() {
+                state.connected();
             }
         });
     }
@@ -294,7 +306,9 @@ impl Upstream for Arc<FakeControl> {
         let (sender, frames) = mpsc::unbounded_channel();
         self.change(|state| {
             state.link = Some(sender);
-            state.connected();
+            if !state.silent {
+                state.connected();
+            }
         });
         Ok(Box::new(FakeLink { control: self.clone(), frames }))
     }

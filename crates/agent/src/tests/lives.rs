@@ -177,3 +177,17 @@ async fn a_redelivered_task_is_not_run_again() {
     world.until("the other stops", |w| w.control.status(&arn("t2")) == Some(Stopped)).await;
     assert_eq!(world.host.made()["t1-0"], 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_is_connected_once_the_control_plane_has_spoken() {
+    let world = World::new();
+    world.control.set_silent(true);
+    let agent = world.agent();
+    let mut connected = agent.connected();
+    let _agent = tokio::spawn(async move { agent.run(std::future::pending()).await });
+    world.until("it opens a link", |w| w.control.is_connected()).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(!*connected.borrow(), "nobody said that the link is known");
+    world.control.set_silent(false);
+    assert!(*connected.wait_for(|connected| *connected).await.unwrap());
+}

@@ -43,6 +43,14 @@ impl World {
 
     /// As [`start`](Self::start), with what its HTTP endpoints answer from.
     fn start_with_metadata(&self) -> (JoinHandle<()>, Arc<dyn agent_metadata::Source>) {
+        let agent = self.agent();
+        let metadata = agent.metadata();
+        let run = async move { agent.run(std::future::pending()).await.expect("the agent goes on") };
+        (tokio::spawn(run), metadata)
+    }
+
+    /// An agent that has not started.
+    fn agent(&self) -> Agent {
         let config = AgentConfig {
             cluster: "default".to_owned(),
             data_dir: "/var/lib/wharf".into(),
@@ -52,7 +60,7 @@ impl World {
             serves_fargate: true,
             attributes: BTreeMap::new(),
         };
-        let agent = Agent::new(
+        Agent::new(
             config,
             self.host.drivers(),
             Arc::new(self.control.clone()),
@@ -60,10 +68,7 @@ impl World {
             Vault::default(),
             self.clock.clone(),
             self.ids.clone(),
-        );
-        let metadata = agent.metadata();
-        let run = async move { agent.run(std::future::pending()).await.expect("the agent goes on") };
-        (tokio::spawn(run), metadata)
+        )
     }
 
     /// Waits for something that changes with a message to the control plane, for a day at most.
