@@ -24,15 +24,16 @@ const REASON_LEN_MAX: usize = 1024;
 const ID_LEN_MAX: usize = 255;
 
 impl Ecs {
-    /// DiscoverPollEndpoint.
+    /// DiscoverPollEndpoint: at the address at which the agent asks. It reaches that one, and the control plane, which
+    /// may listen on all of a host's addresses, knows of no better one.
     pub(crate) async fn discover_poll_endpoint(
         &self,
-        _: &Cx,
+        cx: &Cx,
         _: DiscoverPollEndpointRequest,
     ) -> Result<DiscoverPollEndpointResponse, Refusal> {
         Ok(DiscoverPollEndpointResponse {
-            endpoint: Some(self.endpoints.acs.clone()),
-            telemetry_endpoint: Some(self.endpoints.tcs.clone()),
+            endpoint: Some(format!("{}{}", cx.origin, self.endpoints.acs)),
+            telemetry_endpoint: Some(format!("{}{}", cx.origin, self.endpoints.tcs)),
             service_connect_endpoint: None,
         })
     }

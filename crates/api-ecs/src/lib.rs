@@ -38,17 +38,17 @@ pub struct Ecs {
     store: Store,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
-    endpoints: Endpoints,
+    endpoints: EndpointPaths,
     host: HostPlatform,
 }
 
-/// Where agents connect to: the answer of DiscoverPollEndpoint.
+/// Where agents connect to: what DiscoverPollEndpoint adds to the address at which it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoints {
-    /// Base URL of the agent communication service; agents add `/ws`.
-    pub acs: String,
-    /// Base URL of the telemetry service; agents add `/ws`.
-    pub tcs: String,
+pub struct EndpointPaths {
+    /// Path of the agent communication service; agents add `/ws`.
+    pub acs: &'static str,
+    /// Path of the telemetry service; agents add `/ws`.
+    pub tcs: &'static str,
 }
 
 /// The platform that containers run on.
@@ -64,7 +64,7 @@ impl Ecs {
         store: Store,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
-        endpoints: Endpoints,
+        endpoints: EndpointPaths,
         host: HostPlatform,
     ) -> Ecs {
         Ecs { store, clock, ids, endpoints, host }

@@ -43,6 +43,7 @@ mod tests {
             caller_arn: "arn:aws:iam::123456789012:root".to_owned(),
             access_key: "123456789012".to_owned(),
             request_id: "r".to_owned(),
+            origin: String::new(),
             user_agent: String::new(),
         };
         let answer = pin!(Sts.get_caller_identity(&cx, GetCallerIdentityRequest {}));

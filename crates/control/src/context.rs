@@ -20,9 +20,6 @@ pub struct ControlConfig {
     pub stopped_task_retention: Duration,
     /// How often records are looked through for those to forget.
     pub reap_interval: Duration,
-    /// The CloudWatch Logs API's URL, for agents below which a Docker daemon ships the logs of the awslogs driver. `None`
-    /// lets such a daemon ship them to AWS, with keys that AWS does not know.
-    pub logs_endpoint: Option<String>,
 }
 
 impl Default for ControlConfig {
@@ -32,7 +29,6 @@ impl Default for ControlConfig {
             heartbeat_timeout: Duration::from_secs(3),
             stopped_task_retention: Duration::from_secs(3600),
             reap_interval: Duration::from_secs(60),
-            logs_endpoint: None,
         }
     }
 }

@@ -10,7 +10,6 @@ use crate::session::{Links, SessionEnd, acs, tcs, upgrade};
 use crate::stopper::Stopper;
 use ::acs::link::AcsQuery;
 use http::{Request, Response};
-use model::Scope;
 use model::time::{Clock, IdSource};
 use std::future::Future;
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use store::{InstanceKey, Store, StoreError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use wire::Keys;
+use wire::{Cx, Keys};
 
 /// How long a shutdown waits for sessions to say goodbye.
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
@@ -70,19 +69,26 @@ impl Control {
         Ok(())
     }
 
-    /// Answers an agent's request to open a link, of which [`is_agent_path`](crate::is_agent_path) was true, in the
-    /// name of `caller`, whose signature was verified. The connection must be served with upgrades; the session runs as
+    /// Answers a request of `caller`, an agent, to open a link, of which [`is_agent_path`](crate::is_agent_path) was
+    /// true. The connection must be served with upgrades; the session runs as
     /// a task of its own. A refusal has the status and the body that agents know.
-    pub fn upgrade<B>(&self, request: &mut Request<B>, caller: &Scope) -> Response<String> {
+    pub fn upgrade<B>(&self, request: &mut Request<B>, caller: &Cx) -> Response<String> {
         upgrade::upgrade(&self.0, request, caller)
     }
 
-    /// Serves an instance's ACS link over a stream on which the upgrade is done, to its end.
-    pub async fn serve_acs<S>(&self, stream: S, instance: InstanceKey, query: AcsQuery) -> SessionEnd
+    /// Serves an instance's ACS link over a stream on which the upgrade is done, to its end. `origin` is the URL by which
+    /// the agent reached this control plane.
+    pub async fn serve_acs<S>(
+        &self,
+        stream: S,
+        instance: InstanceKey,
+        query: AcsQuery,
+        origin: String,
+    ) -> SessionEnd
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        acs::serve(self.0.clone(), stream, instance, query).await
+        acs::serve(self.0.clone(), stream, instance, query, origin).await
     }
 
     /// Serves an instance's TCS link over a stream on which the upgrade is done, to its end. `path` and `query` are

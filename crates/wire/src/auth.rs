@@ -26,14 +26,25 @@ pub fn authenticate(
     };
     let verified = sigv4::verify(&request, service.signing_name, now, keys)
         .map_err(|rejection| error(&rejection, service))?;
-    let agent = parts.headers.get(http::header::USER_AGENT);
     Ok(Cx {
         caller_arn: format!("arn:aws:iam::{}:root", verified.account),
         scope: Scope { account: verified.account, region: model::Region(verified.region) },
         access_key: verified.access_key,
         request_id: request_id.to_owned(),
-        user_agent: agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default().to_owned(),
+        origin: origin(parts),
+        user_agent: header(parts, "user-agent").unwrap_or_default().to_owned(),
     })
+}
+
+/// The signature covers the host, so a proxy that kept it valid kept the name that the caller used.
+fn origin(parts: &Parts) -> String {
+    let scheme = if header(parts, "x-forwarded-proto") == Some("https") { "https" } else { "http" };
+    let authority = parts.uri.authority().map(|authority| authority.as_str());
+    format!("{scheme}://{}", header(parts, "host").or(authority).unwrap_or_default())
+}
+
+fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    parts.headers.get(name)?.to_str().ok()
 }
 
 /// The same refusal has another code and another status in each family of protocols.

@@ -13,6 +13,9 @@ pub struct Cx {
     pub access_key: String,
     /// The id that the answer carries as `x-amzn-RequestId`.
     pub request_id: String,
+    /// The URL by which the caller reached the service, without a path: `http://` and the host that it signed, so that an
+    /// answer can name an address that the caller can reach. `https` when a proxy in front says `X-Forwarded-Proto: https`.
+    pub origin: String,
     /// The header `User-Agent`, empty when there is none.
     pub user_agent: String,
 }

@@ -230,6 +230,4 @@ fn what_is_not_there_is_said() {
             "arn": format!("arn:aws:ecs:us-east-1:000000000000:container-instance/default/{unknown}"), "reason": "MISSING",
         }] }),
     );
-    let answer = json!({ "endpoint": "http://acs", "telemetryEndpoint": "http://tcs" });
-    w.check("DiscoverPollEndpoint", json!({ "zoneId": "", "cluster": "default" }), answer);
 }

@@ -138,9 +138,12 @@ fn the_gpus_that_tasks_hold_stay_registered() {
 #[test]
 fn it_finds_its_endpoints_and_its_tags() {
     let (w, arn) = world();
-    let poll =
-        w.ok("DiscoverPollEndpoint", json!({ "cluster": "default", "containerInstance": arn, "zoneId": "" }));
-    assert!(poll["endpoint"].is_string() && poll["telemetryEndpoint"].is_string(), "{poll}");
+    w.check(
+        "DiscoverPollEndpoint",
+        json!({ "cluster": "default", "containerInstance": arn, "zoneId": "" }),
+        // Where it has just called, which it reaches from where it is.
+        json!({ "endpoint": "http://10.0.0.5:4566/acs", "telemetryEndpoint": "http://10.0.0.5:4566/tcs" }),
+    );
     let task = run(&w, host("web", json!({})));
     w.check(
         "ListTagsForResource",

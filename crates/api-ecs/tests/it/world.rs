@@ -1,6 +1,6 @@
 //! The API over a store in memory, with a clock that tests move and ids that count up.
 
-use api_ecs::{Ecs, Endpoints, HostPlatform};
+use api_ecs::{Ecs, EndpointPaths, HostPlatform};
 use core_task::report::{apply_placed, apply_released};
 use model::instance::ContainerInstance;
 use model::network::{DefaultVpc, Eni, mac_for};
@@ -58,7 +58,7 @@ impl World {
             Store::open(Box::new(MemoryJournal::new()), Committer::Inline).expect("an empty journal opens");
         let clock = Arc::new(TestClock(AtomicI64::new(1_700_000_000_000)));
         let ids = Arc::new(CountingIds(AtomicU64::new(1)));
-        let endpoints = Endpoints { acs: "http://acs".to_owned(), tcs: "http://tcs".to_owned() };
+        let endpoints = EndpointPaths { acs: "/acs", tcs: "/tcs" };
         let host = HostPlatform { architecture: "X86_64".to_owned() };
         let ecs = Ecs::new(store.clone(), clock.clone(), ids, endpoints, host);
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -222,6 +222,7 @@ impl World {
             caller_arn: format!("arn:aws:iam::{}:root", scope.account),
             access_key: "AKIA".to_owned(),
             request_id: "1".to_owned(),
+            origin: "http://10.0.0.5:4566".to_owned(),
             user_agent: String::new(),
         };
         dispatch! { self, cx, operation, input;

@@ -62,6 +62,7 @@ pub fn cx() -> Cx {
         caller_arn: "arn:aws:iam::000000000000:root".to_owned(),
         access_key: "000000000000".to_owned(),
         request_id: "r".to_owned(),
+        origin: String::new(),
         user_agent: String::new(),
     }
 }

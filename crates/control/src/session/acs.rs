@@ -32,13 +32,14 @@ pub(crate) async fn serve<S>(
     stream: S,
     key: InstanceKey,
     query: AcsQuery,
+    origin: String,
 ) -> SessionEnd
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut link = context.links.open(&key.1);
     let mut socket = Socket::server(stream, context.config.heartbeat_timeout).await;
-    let mut session = match Session::begin(&context, &link, key, &query).await {
+    let mut session = match Session::begin(&context, &link, key, &query, origin).await {
         Ok(session) => session,
         Err(end) => {
             drop(link);
@@ -64,7 +65,8 @@ struct Session<'a> {
     instance_arn: String,
     cluster_arn: String,
     timeline: i64,
-    /// Where a Docker daemon below the agent ships logs to.
+    /// Where a Docker daemon below the agent ships logs to: it reaches what its agent reaches. Without one it would ship
+    /// them to AWS, with keys that AWS does not know.
     logs_endpoint: Option<String>,
     told: Told,
     seen_revision: Option<u64>,
@@ -78,6 +80,7 @@ impl<'a> Session<'a> {
         link: &Link,
         key: InstanceKey,
         query: &AcsQuery,
+        origin: String,
     ) -> Result<Self, SessionEnd> {
         let timeline = presence::connect(context, link, &key, query).await?;
         let snapshot = context.store.snapshot();
@@ -88,7 +91,7 @@ impl<'a> Session<'a> {
             cluster_arn: arn::cluster(&instance.scope, &instance.cluster),
             instance,
             timeline: i64::try_from(timeline).unwrap_or(i64::MAX),
-            logs_endpoint: context.config.logs_endpoint.clone().filter(|_| has_docker(query)),
+            logs_endpoint: has_docker(query).then_some(origin),
             told: Told::default(),
             seen_revision: None,
             answer_by: None,

@@ -12,6 +12,7 @@ use model::instance::{ContainerInstance, InstanceStatus};
 use model::{InstanceId, Scope};
 use std::sync::Arc;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use wire::Cx;
 
 /// What DiscoverPollEndpoint puts after the origin for `endpoint`.
 pub const ACS_ENDPOINT_PATH: &str = "/acs";
@@ -40,11 +41,7 @@ impl Endpoint {
 }
 
 /// Answers an upgrade. The session runs as a task of its own once the answer is out.
-pub(crate) fn upgrade<B>(
-    context: &Arc<Context>,
-    request: &mut Request<B>,
-    caller: &Scope,
-) -> Response<String> {
+pub(crate) fn upgrade<B>(context: &Arc<Context>, request: &mut Request<B>, caller: &Cx) -> Response<String> {
     match accept(context, request, caller) {
         Ok(response) => response,
         Err(refusal) => {
@@ -57,7 +54,7 @@ pub(crate) fn upgrade<B>(
 fn accept<B>(
     context: &Arc<Context>,
     request: &mut Request<B>,
-    caller: &Scope,
+    caller: &Cx,
 ) -> Result<Response<String>, Refusal> {
     let bad = |text: &str| refusal(RefusalKind::BadRequestException, text);
     let endpoint = Endpoint::of(request.uri().path()).ok_or_else(|| bad("There is no such endpoint."))?;
@@ -68,16 +65,17 @@ fn accept<B>(
     match endpoint {
         Endpoint::Acs => {
             let query = AcsQuery::decode(&query);
-            let instance = find(&context, caller, &query.container_instance_arn, &query.cluster)?;
+            let instance = find(&context, &caller.scope, &query.container_instance_arn, &query.cluster)?;
             let key = (instance.scope.clone(), instance.id.clone());
+            let origin = caller.origin.clone();
             tokio::spawn(async move {
                 let Some(stream) = switched(upgraded).await else { return };
-                acs_session::serve(context, stream, key, query).await;
+                acs_session::serve(context, stream, key, query, origin).await;
             });
         }
         Endpoint::Tcs => {
             let asked = TcsQuery::decode(&query);
-            let instance = find(&context, caller, &asked.container_instance, &asked.cluster)?;
+            let instance = find(&context, &caller.scope, &asked.container_instance, &asked.cluster)?;
             let key = (instance.scope.clone(), instance.id.clone());
             let path = request.uri().path().to_owned();
             tokio::spawn(async move {

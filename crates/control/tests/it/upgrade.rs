@@ -1,6 +1,7 @@
 //! The HTTP side: a real upgrade through hyper, and every refusal.
 
-use crate::agent::Agent;
+use crate::agent::{Agent, ORIGIN};
+use crate::conformance::acs::put_logging_task;
 use crate::world::{World, instance, scope};
 use acs::link::AcsQuery;
 use acs::{Refusal, RefusalKind, ServerMessage};
@@ -14,6 +15,7 @@ use model::time::Clock;
 use std::convert::Infallible;
 use testkit::{Link, Reconnect, Refused};
 use tokio::io::DuplexStream;
+use wire::Cx;
 
 const ARN: &str = "arn:aws:ecs:us-east-1:000000000000:container-instance/default/i1";
 
@@ -22,10 +24,22 @@ fn query(cluster: &str, container_instance_arn: &str) -> String {
     AcsQuery { cluster: cluster.into(), container_instance_arn, ..AcsQuery::default() }.encode()
 }
 
+/// As the door leaves a caller.
+fn cx(scope: Scope) -> Cx {
+    Cx {
+        caller_arn: format!("arn:aws:iam::{}:root", scope.account),
+        scope,
+        access_key: "AKIDEXAMPLE".into(),
+        request_id: "r".into(),
+        origin: ORIGIN.into(),
+        user_agent: String::new(),
+    }
+}
+
 /// A connection of `caller` to a listener as the binary has it.
 async fn connect(world: &World, caller: Scope, path_and_query: &str) -> Result<Link<DuplexStream>, Refused> {
     let (here, there) = tokio::io::duplex(1 << 16);
-    let control = world.control.clone();
+    let (control, caller) = (world.control.clone(), cx(caller));
     let service = service_fn(move |mut request| {
         let response = control.upgrade(&mut request, &caller);
         async move { Ok::<_, Infallible>(response) }
@@ -55,6 +69,25 @@ async fn an_agent_is_let_in_with_its_clusters_name_or_arn() {
         let mut socket = connect(&world, scope(), &path).await.expect("an open door");
         assert!(matches!(socket.next().await, ServerMessage::TaskManifest(_)));
     }
+}
+
+/// The agent's way to the control plane is its Docker daemon's too.
+#[tokio::test]
+async fn a_docker_daemon_ships_logs_to_where_its_agent_called() {
+    let world = world().await;
+    put_logging_task(&world).await;
+    let docker = AcsQuery {
+        container_instance_arn: ARN.into(),
+        docker_version: "DockerVersion: 20.10.24".into(),
+        ..AcsQuery::default()
+    };
+    let path = format!("{ACS_ENDPOINT_PATH}/ws?{}", docker.encode());
+    let mut socket = connect(&world, scope(), &path).await.expect("an open door");
+    socket.next().await;
+    let payload = socket.next_payload().await;
+    let host = payload.tasks[0].containers[0].docker_config.host_config().expect("a document");
+    let log = host.log_config.expect("a driver");
+    assert_eq!(log.config.get("awslogs-endpoint").map(String::as_str), Some(ORIGIN));
 }
 
 #[tokio::test]
@@ -99,7 +132,7 @@ async fn everybody_else_is_refused_in_words_that_agents_know() {
 async fn a_plain_request_is_no_upgrade() {
     let world = world().await;
     let mut request = Request::get(format!("/acs/ws?{}", query("default", ARN))).body(()).expect("a request");
-    let response = world.control.upgrade(&mut request, &scope());
+    let response = world.control.upgrade(&mut request, &cx(scope()));
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     let paths = ["/acs/ws", "/tcs/ws", "/acs", "/ws", "/acs/ws/", "/"];
     assert_eq!(paths.map(is_agent_path), [true, true, false, false, false, false]);

@@ -87,8 +87,7 @@ impl World {
     fn open(journal: MemoryJournal, clock: Arc<VirtualClock>, committer: Committer) -> Self {
         let store = Store::open(Box::new(journal.clone()), committer).expect("an intact journal");
         let ids = Arc::new(Counter::default());
-        let config =
-            ControlConfig { logs_endpoint: Some("http://127.0.0.1:4566".into()), ..ControlConfig::default() };
+        let config = ControlConfig::default();
         let control = Control::new(store.clone(), clock.clone(), ids, Arc::new(TwoKeys), config);
         Self { journal, store, control, clock }
     }

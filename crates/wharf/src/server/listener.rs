@@ -116,7 +116,7 @@ impl Routes {
         match self.door.authenticate(&parts, &wire::sigv4::sha256_hex(b""), &wire::ecs::SERVICE) {
             Ok(caller) => {
                 let mut request = Request::from_parts(parts, body);
-                self.control.upgrade(&mut request, &caller.scope).map(Bytes::from)
+                self.control.upgrade(&mut request, &caller).map(Bytes::from)
             }
             Err(error) => self.door.refuse(&wire::ecs::SERVICE, &error),
         }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use control::{Control, ControlConfig};
 use keys::{StoreKeys, ensure_first_key};
 use listener::{Listener, Routes};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use store::redb::RedbJournal;
 use store::{Committer, Store, StoreError};
@@ -58,24 +58,21 @@ impl Server {
         let region = ensure_region(&store, config.region).await?;
         let listener = Listener::bind(config.listen).await?;
         let endpoint = Endpoint {
-            url: format!("http://{}", listener.address),
+            url: format!("http://{}", reachable(listener.address)),
             access_key_id: key.id.to_string(),
             secret_access_key: key.secret,
             region,
         };
         let keys = Arc::new(StoreKeys { store: store.clone(), trust_local_keys: config.trust_local_keys });
-        let control = ControlConfig { logs_endpoint: Some(endpoint.url.clone()), ..ControlConfig::default() };
-        let control = Control::new(store.clone(), clock.clone(), ids.clone(), keys.clone(), control);
+        let config = ControlConfig::default();
+        let control = Control::new(store.clone(), clock.clone(), ids.clone(), keys.clone(), config);
         let logs = api_logs::Logs::open(store.clone(), data.logs(), clock.clone())
             .context("opening the log segments")?;
         let ecs = Arc::new(api_ecs::Ecs::new(
             store.clone(),
             clock.clone(),
             ids,
-            api_ecs::Endpoints {
-                acs: format!("{}{}", endpoint.url, control::ACS_ENDPOINT_PATH),
-                tcs: format!("{}{}", endpoint.url, control::TCS_ENDPOINT_PATH),
-            },
+            api_ecs::EndpointPaths { acs: control::ACS_ENDPOINT_PATH, tcs: control::TCS_ENDPOINT_PATH },
             api_ecs::HostPlatform { architecture: architecture().to_owned() },
         ));
         let door = Door::builder()
@@ -103,6 +100,7 @@ impl Server {
             caller_arn: format!("arn:aws:iam::{ACCOUNT}:root"),
             access_key: self.endpoint.access_key_id.clone(),
             request_id: String::new(),
+            origin: self.endpoint.url.clone(),
             user_agent: String::new(),
         };
         let created = self.ecs.create_cluster(&cx, wire::ecs::CreateClusterRequest::default()).await;
@@ -126,6 +124,16 @@ impl Server {
     pub async fn run_apis(self, shutdown: watch::Receiver<bool>) {
         self.listener.serve(self.routes, until(shutdown)).await;
     }
+}
+
+/// The address at which clients on this host find a listener; one on all addresses is on loopback too.
+fn reachable(listening: SocketAddr) -> SocketAddr {
+    let ip = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listening.port())
 }
 
 /// The region of the first start; asking for another one later is an error.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use model::Timestamp;
 use wire::logs;
+use wire::sigv4;
 use wire::sts;
 
 use crate::fakes::*;
@@ -33,6 +34,26 @@ async fn a_good_signature_names_account_and_region() {
         body.contains("<Account>000000000000</Account>") && body.contains("<UserId>eu-west-1</UserId>"),
         "{body}"
     );
+}
+
+#[tokio::test]
+async fn a_caller_is_told_the_address_that_it_used() {
+    let origin = |host: &str, proxy: Option<&str>| {
+        let mut request = Request::get("/acs/ws").header("host", host);
+        if let Some(scheme) = proxy {
+            request = request.header("x-forwarded-proto", scheme);
+        }
+        let (parts, body) = signed(request.body(Bytes::new()).unwrap(), "logs").into_parts();
+        door_at(NOW).authenticate(&parts, &sigv4::sha256_hex(&body), &logs::SERVICE).map(|cx| cx.origin)
+    };
+    for (host, proxy, expected) in [
+        ("10.0.0.5:4566", None, "http://10.0.0.5:4566"),
+        ("[fd00::5]:4566", None, "http://[fd00::5]:4566"),
+        ("wharf.example", Some("https"), "https://wharf.example"),
+        ("wharf.example", Some("gopher"), "http://wharf.example"),
+    ] {
+        assert_eq!(origin(host, proxy), Ok(expected.to_owned()), "{host}");
+    }
 }
 
 #[tokio::test]

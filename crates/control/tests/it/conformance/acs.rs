@@ -2,7 +2,7 @@
 
 use super::{CLUSTER_ARN, accepted, connect, open, payload, query, task_arn, world};
 use crate::agent::Agent as Session;
-use crate::world::{arn, task};
+use crate::world::{World, arn, task};
 use model::task_definition::NetworkMode;
 use serde_json::json;
 use std::time::Duration;
@@ -202,10 +202,8 @@ async fn an_acknowledgement_that_comes_after_the_report_or_twice_changes_nothing
     assert_eq!(world.task("t1"), before);
 }
 
-/// Docker's own driver ships the logs of an official agent: to us, not to AWS.
-#[tokio::test(start_paused = true)]
-async fn only_a_docker_daemon_is_told_where_the_logs_go() {
-    let world = world().await;
+/// A task with the log driver awslogs, placed on `i1`.
+pub(crate) async fn put_logging_task(world: &World) {
     let mut definition = crate::world::definition(NetworkMode::Host);
     let options = [("awslogs-group".to_owned(), "g".to_owned())].into();
     definition.containers[0].log =
@@ -213,10 +211,15 @@ async fn only_a_docker_daemon_is_told_where_the_logs_go() {
     let mut task = crate::world::task_of("t1", definition);
     core_task::report::apply_placed(&mut task, "i1".into(), None);
     world.put_task(task).await;
-    let rows = [
-        ("DockerVersion: 20.10.24", Some("http://127.0.0.1:4566")),
-        (::acs::link::DOCKER_VERSION_NONE, None),
-    ];
+}
+
+/// Docker's own driver ships the logs of an official agent: to us, not to AWS.
+#[tokio::test(start_paused = true)]
+async fn only_a_docker_daemon_is_told_where_the_logs_go() {
+    let world = world().await;
+    put_logging_task(&world).await;
+    let rows =
+        [("DockerVersion: 20.10.24", Some(crate::agent::ORIGIN)), (::acs::link::DOCKER_VERSION_NONE, None)];
     for (docker_version, expected) in rows {
         let query = ::acs::link::AcsQuery { docker_version: docker_version.into(), ..query(false) };
         let mut link = Session::open(&world, "i1", query).await;

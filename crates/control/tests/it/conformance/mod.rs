@@ -1,6 +1,6 @@
 //! The server's side of the protocol against an agent that behaves as the official one, message by message.
 
-mod acs;
+pub(crate) mod acs;
 mod malformed;
 mod reports;
 mod telemetry;
