@@ -2,11 +2,12 @@
 
 use crate::engine::{Engine, EngineError, present};
 use crate::name;
-use agent_driver::{DockerVolume, MountSource, VolumeError, VolumeSource, VolumeSpec, Volumes};
+use agent_driver::{DockerVolume, MountSource, VolumeError, VolumeScope, VolumeSource, VolumeSpec, Volumes};
+use agent_host::{ensure_host_path, free_bytes};
 use async_trait::async_trait;
 use bollard::models::{Volume, VolumeCreateRequest};
 use bollard::query_parameters::{ListVolumesOptions, RemoveVolumeOptions};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,14 +20,16 @@ pub(crate) struct DockerVolumes {
 impl Volumes for DockerVolumes {
     async fn ensure(&self, spec: &VolumeSpec) -> Result<MountSource, VolumeError> {
         match &spec.source {
-            VolumeSource::Host(path) => ensure_host(path).map(|()| MountSource::Path(path.clone())),
+            VolumeSource::Host(path) => {
+                ensure_host_path(path).map_err(VolumeError).map(|()| MountSource::Path(path.clone()))
+            }
             VolumeSource::Task => self.ensure_own(spec, &DockerVolume::default()).await,
-            VolumeSource::Docker(docker) if docker.shared => self.ensure_shared(&spec.name, docker).await,
-            VolumeSource::Docker(docker) if docker.autoprovision => Err(VolumeError(format!(
-                "volume '{}': a task scoped volume cannot be autoprovisioned",
-                spec.name
-            ))),
-            VolumeSource::Docker(docker) => self.ensure_own(spec, docker).await,
+            VolumeSource::Docker(docker) => match docker.scope {
+                VolumeScope::Task => self.ensure_own(spec, docker).await,
+                VolumeScope::Shared { autoprovision } => {
+                    self.ensure_shared(&spec.name, docker, autoprovision).await
+                }
+            },
         }
     }
 
@@ -52,9 +55,7 @@ impl Volumes for DockerVolumes {
         let info = self.engine.ask(|| self.engine.docker.info()).await.map_err(volume_error)?;
         let root =
             info.docker_root_dir.ok_or_else(|| VolumeError("the Engine has no root directory".to_owned()))?;
-        let found =
-            nix::sys::statvfs::statvfs(root.as_str()).map_err(|e| VolumeError(format!("{root}: {e}")))?;
-        Ok(found.blocks_available().saturating_mul(found.fragment_size()))
+        free_bytes(Path::new(&root)).map_err(|error| VolumeError(format!("{root}: {error}")))
     }
 }
 
@@ -70,7 +71,12 @@ impl DockerVolumes {
         self.create(name, docker, labels).await
     }
 
-    async fn ensure_shared(&self, name: &str, docker: &DockerVolume) -> Result<MountSource, VolumeError> {
+    async fn ensure_shared(
+        &self,
+        name: &str,
+        docker: &DockerVolume,
+        autoprovision: bool,
+    ) -> Result<MountSource, VolumeError> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
         if name.is_empty() || !name.bytes().all(plain) {
             return Err(VolumeError(format!("{name:?} includes invalid characters for a local volume name")));
@@ -78,19 +84,14 @@ impl DockerVolumes {
         let found = self.engine.ask(|| self.engine.docker.inspect_volume(name));
         match present(found.await).map_err(volume_error)? {
             Some(existing) => {
-                if docker.autoprovision || !docker.driver_opts.is_empty() {
-                    expect_options(&existing, &docker.driver_opts)?;
-                }
+                docker.check_shared(&existing.options.into_iter().collect())?;
                 Ok(MountSource::Named(name.to_owned()))
             }
-            None if docker.autoprovision => {
+            None if autoprovision => {
                 let labels = docker.labels.clone().into_iter().collect();
                 self.create(name.to_owned(), docker, labels).await
             }
-            None => Err(VolumeError(format!(
-                "initialize volume: volume detection failed, volume '{name}' does not exist and autoprovision is set \
-                 to false: get {name}: no such volume"
-            ))),
+            None => Err(VolumeError::missing(name)),
         }
     }
 
@@ -118,38 +119,6 @@ impl DockerVolumes {
         let found = self.engine.ask(|| self.engine.docker.list_volumes(Some(options.clone())));
         Ok(found.await.map_err(volume_error)?.volumes.unwrap_or_default())
     }
-}
-
-/// A path of the host; as Docker does for `-v`, a missing one is made as a directory.
-fn ensure_host(path: &Path) -> Result<(), VolumeError> {
-    let shown = path.display();
-    if !path.is_absolute() {
-        return Err(VolumeError(format!("invalid mount path: '{shown}' mount path must be absolute")));
-    }
-    if path.exists() {
-        return Ok(());
-    }
-    std::fs::create_dir_all(path).map_err(|error| {
-        VolumeError(format!("error while creating mount source path '{shown}': mkdir {shown}: {error}"))
-    })
-}
-
-/// In the words of the ECS agent.
-fn expect_options(existing: &Volume, expected: &BTreeMap<String, String>) -> Result<(), VolumeError> {
-    let existing: BTreeMap<String, String> = existing.options.clone().into_iter().collect();
-    if existing == *expected {
-        return Ok(());
-    }
-    let shown = |options: &BTreeMap<String, String>| {
-        let entries: Vec<_> = options.iter().map(|(name, value)| format!("{name}:{value}")).collect();
-        format!("map[{}]", entries.join(" "))
-    };
-    Err(VolumeError(format!(
-        "initialize volume: non-autoprovisioned volume does not match existing volume options: existing: {}, \
-         expected: {}",
-        shown(&existing),
-        shown(expected)
-    )))
 }
 
 fn volume_error(error: EngineError) -> VolumeError {

@@ -28,4 +28,4 @@ pub use runtime::{
     NetworkStats, Networking, Runtime, RuntimeError, RuntimeId, RuntimeState, Sandbox, Security, Seen,
     Sharing, Stats, StopSignal, Storage, TaskSpec, Tmpfs, Ulimit,
 };
-pub use volume::{DockerVolume, MountSource, VolumeError, VolumeSource, VolumeSpec, Volumes};
+pub use volume::{DockerVolume, MountSource, VolumeError, VolumeScope, VolumeSource, VolumeSpec, Volumes};

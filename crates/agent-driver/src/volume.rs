@@ -30,16 +30,59 @@ pub enum VolumeSource {
 /// `dockerVolumeConfiguration`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DockerVolume {
-    /// It outlives the task and is known by its name on the whole host.
-    pub shared: bool,
-    /// Make a shared one that is missing.
-    pub autoprovision: bool,
+    /// Whose it is.
+    pub scope: VolumeScope,
     /// `local` when empty.
     pub driver: String,
     /// The driver's options: `type`, `device`, `o` of `local`.
     pub driver_opts: BTreeMap<String, String>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
+}
+
+/// Whose a Docker volume is. Only a shared one can be autoprovisioned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VolumeScope {
+    /// Made for the task, gone with it.
+    #[default]
+    Task,
+    /// It outlives the task and is known by its name on the whole host.
+    Shared {
+        /// Make it when it is missing.
+        autoprovision: bool,
+    },
+}
+
+impl DockerVolume {
+    /// Whether a shared volume that is there has the options that are asked for. The Amazon ECS agent asks whenever it would
+    /// have made the volume, and otherwise when options were given.
+    ///
+    /// # Errors
+    /// In the words of that agent.
+    pub fn check_shared(&self, existing: &BTreeMap<String, String>) -> Result<(), VolumeError> {
+        let would_make = self.scope == VolumeScope::Shared { autoprovision: true };
+        if would_make || !self.driver_opts.is_empty() { self.check_options(existing) } else { Ok(()) }
+    }
+
+    /// Whether a volume that is there has the options that are asked for.
+    ///
+    /// # Errors
+    /// In the words of the Amazon ECS agent.
+    pub fn check_options(&self, existing: &BTreeMap<String, String>) -> Result<(), VolumeError> {
+        if *existing == self.driver_opts {
+            return Ok(());
+        }
+        let shown = |options: &BTreeMap<String, String>| {
+            let entries: Vec<_> = options.iter().map(|(name, value)| format!("{name}:{value}")).collect();
+            format!("map[{}]", entries.join(" "))
+        };
+        Err(VolumeError(format!(
+            "initialize volume: non-autoprovisioned volume does not match existing volume options: existing: {}, \
+             expected: {}",
+            shown(existing),
+            shown(&self.driver_opts)
+        )))
+    }
 }
 
 /// What a runtime mounts.
@@ -55,6 +98,16 @@ pub enum MountSource {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct VolumeError(pub String);
+
+impl VolumeError {
+    /// A shared volume is missing and must not be made, in the words of the Amazon ECS agent.
+    pub fn missing(name: &str) -> Self {
+        Self(format!(
+            "initialize volume: volume detection failed, volume '{name}' does not exist and autoprovision is set to false: \
+             get {name}: no such volume"
+        ))
+    }
+}
 
 /// Keeps volumes.
 #[async_trait]

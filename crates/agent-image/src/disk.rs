@@ -11,7 +11,7 @@
 
 use crate::digest::Digest;
 use crate::error::StoreError;
-use crate::remove_tree::remove_tree;
+use agent_host::remove_tree;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;

@@ -31,7 +31,6 @@ mod pull;
 mod reference;
 mod refs;
 mod registry;
-mod remove_tree;
 mod store;
 mod tarball;
 mod unpack;

@@ -34,7 +34,6 @@ mod exec;
 mod holder;
 mod init;
 mod lsm;
-mod network;
 mod rlimit;
 mod rootfs;
 mod runtime;

@@ -1,6 +1,7 @@
 //! Options of a memory file system, as Docker's `--tmpfs` takes them.
 //! <https://docs.docker.com/engine/storage/tmpfs/#options-for---tmpfs>
 
+use agent_host::mount_flag;
 use nix::mount::MsFlags;
 
 /// What `mount` takes.
@@ -42,31 +43,11 @@ impl Options {
 }
 
 fn flag(option: &str) -> Option<(MsFlags, bool)> {
-    Some(match option {
-        "defaults" | "rprivate" | "private" => (MsFlags::empty(), true),
-        "ro" => (MsFlags::MS_RDONLY, true),
-        "rw" => (MsFlags::MS_RDONLY, false),
-        "noexec" => (MsFlags::MS_NOEXEC, true),
-        "exec" => (MsFlags::MS_NOEXEC, false),
-        "nosuid" => (MsFlags::MS_NOSUID, true),
-        "suid" => (MsFlags::MS_NOSUID, false),
-        "nodev" => (MsFlags::MS_NODEV, true),
-        "dev" => (MsFlags::MS_NODEV, false),
-        "sync" => (MsFlags::MS_SYNCHRONOUS, true),
-        "async" => (MsFlags::MS_SYNCHRONOUS, false),
-        "dirsync" => (MsFlags::MS_DIRSYNC, true),
-        "mand" => (MsFlags::MS_MANDLOCK, true),
-        "nomand" => (MsFlags::MS_MANDLOCK, false),
-        "noatime" => (MsFlags::MS_NOATIME, true),
-        "atime" => (MsFlags::MS_NOATIME, false),
-        "nodiratime" => (MsFlags::MS_NODIRATIME, true),
-        "diratime" => (MsFlags::MS_NODIRATIME, false),
-        "relatime" => (MsFlags::MS_RELATIME, true),
-        "norelatime" => (MsFlags::MS_RELATIME, false),
-        "strictatime" => (MsFlags::MS_STRICTATIME, true),
-        "nostrictatime" => (MsFlags::MS_STRICTATIME, false),
-        _ => return None,
-    })
+    match option {
+        // It is the container's alone in any case.
+        "rprivate" | "private" => Some((MsFlags::empty(), true)),
+        _ => mount_flag(option),
+    }
 }
 
 fn is_valid(name: &str, value: &str) -> bool {

@@ -4,12 +4,12 @@ use crate::layout::{Layout, VolumeDir, decode};
 use crate::mount::{mount, unmount};
 use crate::options;
 use crate::record::Record;
-use crate::remove::{present, remove_tree};
-use agent_driver::{DockerVolume, MountSource, VolumeError, VolumeSource, VolumeSpec, Volumes};
+use agent_driver::{DockerVolume, MountSource, VolumeError, VolumeScope, VolumeSource, VolumeSpec, Volumes};
+use agent_host::{ensure_host_path, free_bytes, remove_tree};
 use async_trait::async_trait;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, Permissions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,7 +96,7 @@ impl HostVolumes {
 
     fn ensure_blocking(&self, spec: &VolumeSpec) -> Result<PathBuf, VolumeError> {
         match &spec.source {
-            VolumeSource::Host(path) => ensure_host(path),
+            VolumeSource::Host(path) => ensure_host_path(path).map(|()| path.clone()).map_err(VolumeError),
             VolumeSource::Task => self.ensure_own(spec, &DockerVolume::default()),
             VolumeSource::Docker(docker) if !matches!(docker.driver.as_str(), "" | "local") => {
                 let driver = &docker.driver;
@@ -104,12 +104,10 @@ impl HostVolumes {
                     "error looking up volume plugin {driver}: plugin {driver:?} not found"
                 )))
             }
-            VolumeSource::Docker(docker) if docker.shared => self.ensure_shared(spec, docker),
-            VolumeSource::Docker(docker) if docker.autoprovision => Err(VolumeError(format!(
-                "volume '{}': a task scoped volume cannot be autoprovisioned",
-                spec.name
-            ))),
-            VolumeSource::Docker(docker) => self.ensure_own(spec, docker),
+            VolumeSource::Docker(docker) => match docker.scope {
+                VolumeScope::Task => self.ensure_own(spec, docker),
+                VolumeScope::Shared { autoprovision } => self.ensure_shared(spec, docker, autoprovision),
+            },
         }
     }
 
@@ -119,7 +117,7 @@ impl HostVolumes {
         let dir = self.layout.of_task(&spec.task, &spec.name);
         let existing = Record::read(&dir).map_err(at("read", &dir.record()))?;
         match &existing {
-            Some(existing) => expect_options(existing, &docker.driver_opts)?,
+            Some(existing) => docker.check_options(&existing.driver_opts)?,
             None => make(&dir, &spec.name, docker, Record::write)?,
         }
         let data = dir.data();
@@ -135,28 +133,26 @@ impl HostVolumes {
         mounted.map(|()| data)
     }
 
-    fn ensure_shared(&self, spec: &VolumeSpec, docker: &DockerVolume) -> Result<PathBuf, VolumeError> {
+    fn ensure_shared(
+        &self,
+        spec: &VolumeSpec,
+        docker: &DockerVolume,
+        autoprovision: bool,
+    ) -> Result<PathBuf, VolumeError> {
         let _alone = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         options::parse(&docker.driver_opts).map_err(VolumeError)?;
         let name = &spec.name;
         let dir = self.layout.shared(name);
         let opts = match Record::read(&dir).map_err(at("read", &dir.record()))? {
             Some(existing) => {
-                if docker.autoprovision || !docker.driver_opts.is_empty() {
-                    expect_options(&existing, &docker.driver_opts)?;
-                }
+                docker.check_shared(&existing.driver_opts)?;
                 existing.driver_opts
             }
-            None if docker.autoprovision => {
+            None if autoprovision => {
                 make(&dir, name, docker, Record::write_durably)?;
                 docker.driver_opts.clone()
             }
-            None => {
-                return Err(VolumeError(format!(
-                    "initialize volume: volume detection failed, volume '{name}' does not exist and autoprovision is \
-                     set to false: get {name}: no such volume"
-                )));
-            }
+            None => return Err(VolumeError::missing(name)),
         };
         let user = dir.user(&spec.task);
         make_private(&dir.users()).and_then(|()| fs::write(&user, "")).map_err(at("write", &user))?;
@@ -192,25 +188,6 @@ impl HostVolumes {
     }
 }
 
-fn free_bytes(path: &Path) -> io::Result<u64> {
-    let found = rustix::fs::statvfs(path)?;
-    Ok(found.f_bavail.saturating_mul(found.f_frsize))
-}
-
-/// A path of the host; as Docker does, a missing one is made as a directory.
-fn ensure_host(path: &Path) -> Result<PathBuf, VolumeError> {
-    let shown = path.display();
-    if !path.is_absolute() {
-        return Err(VolumeError(format!("invalid mount path: '{shown}' mount path must be absolute")));
-    }
-    if present(fs::metadata(path)).map_err(at("look at", path))?.is_none() {
-        DirBuilder::new().recursive(true).mode(DATA_MODE).create(path).map_err(|error| {
-            VolumeError(format!("error while creating mount source path '{shown}': mkdir {shown}: {error}"))
-        })?;
-    }
-    Ok(path.to_owned())
-}
-
 /// Makes the directory, then says so: one without a record was never handed out.
 fn make(
     dir: &VolumeDir,
@@ -234,23 +211,6 @@ fn make(
 
 fn make_private(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(PRIVATE_MODE).create(dir)
-}
-
-/// In the words of the ECS agent.
-fn expect_options(existing: &Record, expected: &BTreeMap<String, String>) -> Result<(), VolumeError> {
-    if existing.driver_opts == *expected {
-        return Ok(());
-    }
-    let shown = |opts: &BTreeMap<String, String>| {
-        let entries: Vec<_> = opts.iter().map(|(name, value)| format!("{name}:{value}")).collect();
-        format!("map[{}]", entries.join(" "))
-    };
-    Err(VolumeError(format!(
-        "initialize volume: non-autoprovisioned volume does not match existing volume options: existing: {}, \
-         expected: {}",
-        shown(&existing.driver_opts),
-        shown(expected)
-    )))
 }
 
 /// The last task to leave unmounts. Its mark goes last, so that an interrupted release is begun again.
@@ -291,4 +251,13 @@ fn names(dir: &Path) -> io::Result<impl Iterator<Item = String> + use<>> {
 
 fn at<'a>(step: &'static str, path: &'a Path) -> impl Fn(io::Error) -> VolumeError + use<'a> {
     move |error| VolumeError(format!("{step} {}: {error}", path.display()))
+}
+
+/// `None` for what is not there.
+fn present<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }

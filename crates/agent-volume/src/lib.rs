@@ -17,6 +17,5 @@ mod layout;
 mod mount;
 mod options;
 mod record;
-mod remove;
 
 pub use host_volumes::HostVolumes;

@@ -1,6 +1,7 @@
 //! Options of Docker's volume driver `local`: `type`, `device` and `o`.
 //! <https://docs.docker.com/reference/cli/docker/volume/create/#opt>
 
+use agent_host::mount_flag;
 use nix::mount::MsFlags;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, ToSocketAddrs};
@@ -61,31 +62,11 @@ fn flags_and_data(text: &str) -> Result<(MsFlags, String), String> {
 }
 
 fn flag(option: &str) -> Option<(MsFlags, bool)> {
-    Some(match option {
-        "defaults" => (MsFlags::empty(), true),
-        "bind" => (MsFlags::MS_BIND, true),
-        "rbind" => (MsFlags::MS_BIND.union(MsFlags::MS_REC), true),
-        "ro" => (MsFlags::MS_RDONLY, true),
-        "rw" => (MsFlags::MS_RDONLY, false),
-        "nosuid" => (MsFlags::MS_NOSUID, true),
-        "suid" => (MsFlags::MS_NOSUID, false),
-        "nodev" => (MsFlags::MS_NODEV, true),
-        "dev" => (MsFlags::MS_NODEV, false),
-        "noexec" => (MsFlags::MS_NOEXEC, true),
-        "exec" => (MsFlags::MS_NOEXEC, false),
-        "sync" => (MsFlags::MS_SYNCHRONOUS, true),
-        "async" => (MsFlags::MS_SYNCHRONOUS, false),
-        "dirsync" => (MsFlags::MS_DIRSYNC, true),
-        "noatime" => (MsFlags::MS_NOATIME, true),
-        "atime" => (MsFlags::MS_NOATIME, false),
-        "nodiratime" => (MsFlags::MS_NODIRATIME, true),
-        "diratime" => (MsFlags::MS_NODIRATIME, false),
-        "relatime" => (MsFlags::MS_RELATIME, true),
-        "norelatime" => (MsFlags::MS_RELATIME, false),
-        "strictatime" => (MsFlags::MS_STRICTATIME, true),
-        "nostrictatime" => (MsFlags::MS_STRICTATIME, false),
-        _ => return None,
-    })
+    match option {
+        "bind" => Some((MsFlags::MS_BIND, true)),
+        "rbind" => Some((MsFlags::MS_BIND.union(MsFlags::MS_REC), true)),
+        _ => mount_flag(option),
+    }
 }
 
 impl Options {

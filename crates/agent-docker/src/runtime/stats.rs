@@ -3,12 +3,12 @@
 use super::host;
 use crate::engine::Engine;
 use crate::name;
-use agent_driver::{NetworkStats, RuntimeError, RuntimeId, Stats};
+use agent_driver::{RuntimeError, RuntimeId, Stats};
+use agent_host::interface_counters;
 use bollard::errors::Error;
 use bollard::models::{ContainerBlkioStats, ContainerMemoryStats, ContainerStatsResponse};
 use bollard::query_parameters::StatsOptions;
 use futures_util::TryStreamExt as _;
-use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(super) async fn read(engine: &Engine, id: &RuntimeId, pid: i64) -> Result<Stats, RuntimeError> {
@@ -21,7 +21,7 @@ pub(super) async fn read(engine: &Engine, id: &RuntimeId, pid: i64) -> Result<St
     });
     let mut stats = of(found.await.map_err(host)?);
     // A container in another's network has none of its own for the Engine.
-    stats.networks = networks(&std::fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap_or_default());
+    stats.networks = interface_counters(pid);
     stats.at_unix_ms =
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
     Ok(stats)
@@ -57,59 +57,4 @@ fn transferred(blocks: &ContainerBlkioStats, operation: &str) -> u64 {
     let entries = blocks.io_service_bytes_recursive.iter().flatten();
     let ours = entries.filter(|e| e.op.as_ref().is_some_and(|op| op.eq_ignore_ascii_case(operation)));
     ours.filter_map(|entry| entry.value).sum()
-}
-
-/// `/proc/PID/net/dev` without loopback.
-fn networks(text: &str) -> BTreeMap<String, NetworkStats> {
-    let interface = |line: &str| {
-        let (name, counters) = line.split_once(':')?;
-        let counters: Vec<u64> = counters.split_whitespace().map_while(|n| n.parse().ok()).collect();
-        let [
-            rx_bytes,
-            rx_packets,
-            rx_errors,
-            rx_dropped,
-            ..,
-            tx_bytes,
-            tx_packets,
-            tx_errors,
-            tx_dropped,
-            _,
-            _,
-            _,
-            _,
-        ] = counters[..]
-        else {
-            return None;
-        };
-        let stats = NetworkStats {
-            rx_bytes,
-            rx_packets,
-            rx_errors,
-            rx_dropped,
-            tx_bytes,
-            tx_packets,
-            tx_errors,
-            tx_dropped,
-        };
-        Some((name.trim().to_owned(), stats)).filter(|(name, _)| name != "lo")
-    };
-    text.lines().filter_map(interface).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn interfaces_are_counted() {
-        let text = "Inter-|   Receive  |  Transmit\n face |bytes    packets errs drop fifo frame compressed \
-            multicast|bytes packets errs drop fifo colls carrier compressed\n    \
-            lo: 9 9 9 9 0 0 0 0 9 9 9 9 0 0 0 0\n  eth0: 1 2 3 4 0 0 0 0 5 6 7 8 0 0 0 0\n";
-        let found = networks(text);
-        assert_eq!(found.len(), 1);
-        let eth0 = &found["eth0"];
-        assert_eq!((eth0.rx_bytes, eth0.rx_packets, eth0.rx_errors, eth0.rx_dropped), (1, 2, 3, 4));
-        assert_eq!((eth0.tx_bytes, eth0.tx_packets, eth0.tx_errors, eth0.tx_dropped), (5, 6, 7, 8));
-    }
 }

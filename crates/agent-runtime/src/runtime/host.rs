@@ -2,10 +2,11 @@
 
 use super::{OciRuntimeConfig, ShimCommand, check_name, create, host, lost};
 use crate::cgroup::Hierarchies;
-use crate::dir::{ContainerDir, Launch, PATIENCE, Pids, RECHECK, remove_tree};
+use crate::dir::{ContainerDir, Launch, PATIENCE, Pids, RECHECK};
 use crate::holder::{self, Hold};
-use crate::{capability, check, device, init, network, rootfs, shim, sys};
+use crate::{capability, check, device, init, rootfs, shim, sys};
 use agent_driver::{ContainerSpec, LogOutput, RuntimeError, RuntimeId, RuntimeState, Seen, Stats, TaskSpec};
+use agent_host::remove_tree;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::BTreeSet;
@@ -246,7 +247,7 @@ impl Host {
     ) -> Result<Stats, RuntimeError> {
         let launch = dir.read_launch().map_err(host("launch.json"))?;
         let mut stats = self.hierarchies.stats(&self.group(id, launch.as_ref()));
-        stats.networks = network::counters(pids.init);
+        stats.networks = agent_host::interface_counters(pids.init.into());
         stats.at_unix_ms =
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
         // What was read may have been of another process if this one has ended.

@@ -122,8 +122,6 @@ async fn what_is_not_honoured_is_refused_and_leaves_nothing() {
     };
     let plugin = host.refusal(docker(|volume| volume.driver = "rexray/ebs".to_owned())).await;
     assert_eq!(plugin, "error looking up volume plugin rexray/ebs: plugin \"rexray/ebs\" not found");
-    let provisioned = host.refusal(docker(|volume| volume.autoprovision = true)).await;
-    assert_eq!(provisioned, "volume 'name': a task scoped volume cannot be autoprovisioned");
     let option = host.refusal(VolumeSource::Docker(local(&[("colour", "red")]))).await;
     assert_eq!(option, "invalid option: \"colour\"");
     assert_eq!(tree(&host.root()), ["shared", "task"]);

@@ -1,8 +1,13 @@
 //! Volumes that outlive their tasks.
 
 use crate::support::{Host, map, shared, tree};
-use agent_driver::{DockerVolume, VolumeSource, Volumes};
+use agent_driver::{DockerVolume, VolumeScope, VolumeSource, Volumes};
 use std::fs;
+
+/// One that nobody may make.
+fn found_only() -> DockerVolume {
+    DockerVolume { scope: VolumeScope::Shared { autoprovision: false }, ..DockerVolume::default() }
+}
 
 #[tokio::test]
 async fn a_shared_volume_is_one_for_all_tasks_and_stays() {
@@ -20,8 +25,7 @@ async fn a_shared_volume_is_one_for_all_tasks_and_stays() {
     assert!(host.volumes.list().await.unwrap().is_empty());
 
     // Without autoprovision it is used as it is.
-    let found = DockerVolume { shared: true, ..DockerVolume::default() };
-    assert_eq!(host.ensure("t3", "db", VolumeSource::Docker(found)).await.unwrap(), path);
+    assert_eq!(host.ensure("t3", "db", VolumeSource::Docker(found_only())).await.unwrap(), path);
     host.volumes.teardown().await.unwrap();
     host.volumes.teardown().await.unwrap();
     assert_eq!(fs::read_to_string(path.join("file")).unwrap(), "kept");
@@ -34,8 +38,7 @@ async fn a_shared_volume_is_one_for_all_tasks_and_stays() {
 #[tokio::test]
 async fn a_shared_volume_that_is_missing_is_made_only_when_asked() {
     let host = Host::new();
-    let missing =
-        host.refusal(VolumeSource::Docker(DockerVolume { shared: true, ..DockerVolume::default() }));
+    let missing = host.refusal(VolumeSource::Docker(found_only()));
     assert_eq!(
         missing.await,
         "initialize volume: volume detection failed, volume 'name' does not exist and autoprovision is set to \
@@ -43,7 +46,7 @@ async fn a_shared_volume_that_is_missing_is_made_only_when_asked() {
     );
     // One that was only begun is missing too.
     fs::create_dir_all(host.root().join("shared/name/data")).unwrap();
-    let begun = host.refusal(VolumeSource::Docker(DockerVolume { shared: true, ..DockerVolume::default() }));
+    let begun = host.refusal(VolumeSource::Docker(found_only()));
     assert!(begun.await.contains("does not exist"));
     host.ensure("t", "name", VolumeSource::Docker(shared(&[]))).await.unwrap();
     host.volumes.release("t").await.unwrap();

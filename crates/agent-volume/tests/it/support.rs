@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use agent_driver::{DockerVolume, MountSource, VolumeError, VolumeSource, VolumeSpec, Volumes};
+use agent_driver::{DockerVolume, MountSource, VolumeError, VolumeScope, VolumeSource, VolumeSpec, Volumes};
 use agent_volume::HostVolumes;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -67,7 +67,7 @@ pub fn local(driver_opts: &[(&str, &str)]) -> DockerVolume {
 }
 
 pub fn shared(driver_opts: &[(&str, &str)]) -> DockerVolume {
-    DockerVolume { shared: true, autoprovision: true, ..local(driver_opts) }
+    DockerVolume { scope: VolumeScope::Shared { autoprovision: true }, ..local(driver_opts) }
 }
 
 /// Everything below a directory, by its path in it.

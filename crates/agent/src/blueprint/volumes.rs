@@ -2,7 +2,7 @@
 
 use super::{Container, Reading, Unacceptable};
 use acs::payload::{self, VOLUME_DOCKER, VOLUME_HOST};
-use agent_driver::{DockerVolume, VolumeSource, VolumeSpec};
+use agent_driver::{DockerVolume, VolumeScope, VolumeSource, VolumeSpec};
 
 /// A volume in a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,15 +36,14 @@ fn source(volume: &payload::Volume) -> Result<VolumeSource, String> {
 
 /// Facts of the Amazon ECS agent: a volume of the task's scope cannot be autoprovisioned.
 fn docker_volume(docker: &payload::DockerVolume) -> Result<DockerVolume, String> {
-    let shared = match docker.scope.as_str() {
-        "shared" => true,
+    let scope = match docker.scope.as_str() {
+        "shared" => VolumeScope::Shared { autoprovision: docker.autoprovision },
         "task" | "" if docker.autoprovision => return Err("scope task with autoprovision".to_owned()),
-        "task" | "" => false,
+        "task" | "" => VolumeScope::Task,
         other => return Err(format!("the scope {other} is not supported")),
     };
     Ok(DockerVolume {
-        shared,
-        autoprovision: docker.autoprovision,
+        scope,
         driver: docker.driver.clone(),
         driver_opts: docker.driver_opts.clone(),
         labels: docker.labels.clone(),

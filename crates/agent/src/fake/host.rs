@@ -2,10 +2,10 @@
 
 use crate::host::Drivers;
 use agent_driver::{
-    Attached, BridgeSpec, ContainerSpec, Endpoint, ExecEnd, ExecSpec, Exit, Image, ImageConfig, ImageId,
-    Images, LogDestination, LogError, LogSpec, Logs, MountSource, Namespace, Network, NetworkError,
+    Attached, BridgeSpec, ContainerSpec, DockerVolume, Endpoint, ExecEnd, ExecSpec, Exit, Image, ImageConfig,
+    ImageId, Images, LogDestination, LogError, LogSpec, Logs, MountSource, Namespace, Network, NetworkError,
     NetworkSpec, PortBinding, PullError, PullPolicy, Runtime, RuntimeError, RuntimeId, RuntimeState, Sandbox,
-    Seen, Stats, StopSignal, TaskSpec, VolumeError, VolumeSource, VolumeSpec, Volumes,
+    Seen, Stats, StopSignal, TaskSpec, VolumeError, VolumeScope, VolumeSource, VolumeSpec, Volumes,
 };
 use async_trait::async_trait;
 use model::time::Clock;
@@ -449,10 +449,12 @@ impl Volumes for FakeHost {
     async fn ensure(&self, spec: &VolumeSpec) -> Result<MountSource, VolumeError> {
         let path = match &spec.source {
             VolumeSource::Host(path) => return Ok(MountSource::Path(path.clone())),
-            VolumeSource::Docker(docker) if docker.shared && !docker.autoprovision => {
-                return Err(VolumeError("no such volume".to_owned()));
+            VolumeSource::Docker(DockerVolume { scope: VolumeScope::Shared { autoprovision }, .. }) => {
+                match autoprovision {
+                    true => format!("/volumes/{}", spec.name),
+                    false => return Err(VolumeError::missing(&spec.name)),
+                }
             }
-            VolumeSource::Docker(docker) if docker.shared => format!("/volumes/{}", spec.name),
             VolumeSource::Docker(_) | VolumeSource::Task => {
                 self.lock().volumes.entry(spec.task.clone()).or_default().insert(spec.name.clone());
                 format!("/volumes/{}/{}", spec.task, spec.name)

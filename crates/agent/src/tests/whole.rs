@@ -188,7 +188,8 @@ async fn a_volume_that_is_not_there_stops_the_task() {
     task.volumes = vec![docker_volume("shared", "shared", false)];
     world.control.run(task);
     world.until("it stops", |w| w.control.status(&arn("t1")) == Some(Stopped)).await;
-    let expected = "STOPPED app=STOPPED CannotCreateVolumeError: volume shared: no such volume";
+    let expected = "STOPPED app=STOPPED CannotCreateVolumeError: volume shared: initialize volume: volume detection failed, \
+                    volume 'shared' does not exist and autoprovision is set to false: get shared: no such volume";
     assert_eq!(world.story(&arn("t1")), [expected]);
     world.until_host("nothing of it is left", |host| host.is_empty()).await;
 }

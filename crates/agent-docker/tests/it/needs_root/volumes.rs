@@ -1,7 +1,7 @@
 //! Volumes of the Engine.
 
 use super::stage::{Stage, TASK, play};
-use agent_driver::{DockerVolume, Mount, MountSource, VolumeError, VolumeSource, VolumeSpec};
+use agent_driver::{DockerVolume, Mount, MountSource, VolumeScope, VolumeSource, VolumeSpec};
 use std::collections::BTreeMap;
 
 fn spec(name: &str, source: VolumeSource) -> VolumeSpec {
@@ -74,8 +74,7 @@ fn shared_volumes_are_the_users() {
                     .into(),
             };
             VolumeSource::Docker(DockerVolume {
-                shared: true,
-                autoprovision,
+                scope: VolumeScope::Shared { autoprovision },
                 driver_opts,
                 ..DockerVolume::default()
             })
@@ -92,12 +91,6 @@ fn shared_volumes_are_the_users() {
         stage.volumes.release(TASK).await.unwrap();
         assert_eq!(stage.engine.docker(&["volume", "ls", "--quiet"]), "common\n");
         stage.engine.docker(&["volume", "rm", "common"]);
-        let own = DockerVolume { autoprovision: true, ..DockerVolume::default() };
-        let refused = ensure(VolumeSource::Docker(own)).await.unwrap_err();
-        assert_eq!(
-            refused,
-            VolumeError("volume 'common': a task scoped volume cannot be autoprovisioned".to_owned())
-        );
         stage
     });
 }
