@@ -27,7 +27,8 @@ pub(crate) fn check(security: &Security) -> Result<(), String> {
     }
 }
 
-fn has_apparmor() -> bool {
+/// Whether this host's kernel has AppArmor.
+pub(crate) fn has_apparmor() -> bool {
     fs::read_to_string("/sys/module/apparmor/parameters/enabled").is_ok_and(|text| text.starts_with('Y'))
 }
 

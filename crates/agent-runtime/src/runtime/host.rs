@@ -59,8 +59,15 @@ impl Host {
     fn group(&self, id: &RuntimeId, launch: Option<&Launch>) -> PathBuf {
         match launch {
             Some(launch) => launch.cgroup.clone(),
-            None => self.task_group(task_of(id)).join(&id.0),
+            None => self.new_group(task_of(id), id),
         }
+    }
+
+    /// For a container: below its task's, when that has one.
+    fn new_group(&self, task: &str, id: &RuntimeId) -> PathBuf {
+        let task = self.task_group(task);
+        let above = if self.hierarchies.exists(&task) { task } else { self.config.cgroup_parent.clone() };
+        above.join(&id.0)
     }
 
     fn task_group(&self, task: &str) -> PathBuf {
@@ -76,8 +83,12 @@ impl Host {
     }
 
     pub(super) fn ensure_task(&self, task: &TaskSpec) -> Result<(), RuntimeError> {
-        self.hierarchies.ensure_task(&self.config.cgroup_parent, task).map_err(create("cgroup"))?;
-        if !task.shares_pid && !task.shares_ipc {
+        self.hierarchies.ensure_parent(&self.config.cgroup_parent).map_err(create("cgroup"))?;
+        let has_holder = task.shares_pid || task.shares_ipc;
+        if has_holder || task.cpu_units.is_some() || task.memory_mib.is_some() {
+            self.hierarchies.ensure_task(&self.task_group(&task.id), task).map_err(create("cgroup"))?;
+        }
+        if !has_holder {
             return Ok(());
         }
         let dir = self.holder_dir(&task.id);
@@ -168,7 +179,7 @@ impl Host {
         // Of before a reboot.
         remove_tree(&dir.data).map_err(create("remove old files"))?;
         make_data_dirs(dir).map_err(create("make the container's directories"))?;
-        let cgroup = self.task_group(&spec.task).join(&spec.id.0);
+        let cgroup = self.new_group(&spec.task, &spec.id);
         let (skeleton, hierarchies) = (self.skeleton.clone(), self.hierarchies.clone());
         let holder = self.holder_dir(&spec.task).state;
         let launch = Launch { spec, skeleton, hierarchies, cgroup, devices, capabilities, holder };

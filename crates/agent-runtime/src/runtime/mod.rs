@@ -4,7 +4,7 @@ mod exec;
 mod host;
 
 use crate::dir::{ContainerDir, PATIENCE, Pids, RECHECK};
-use crate::{signal, sys};
+use crate::{lsm, signal, sys};
 use agent_driver::{
     ContainerSpec, ExecEnd, ExecSpec, Exit, Runtime, RuntimeError, RuntimeId, RuntimeState, Sandbox, Seen,
     Stats, StopSignal, TaskSpec,
@@ -137,6 +137,10 @@ impl OciRuntime {
 
 #[async_trait]
 impl Runtime for OciRuntime {
+    async fn security_modules(&self) -> Vec<&'static str> {
+        lsm::has_apparmor().then_some("apparmor").into_iter().collect()
+    }
+
     async fn ensure_task(&self, task: &TaskSpec) -> Result<Sandbox, RuntimeError> {
         check_name(&task.id)?;
         let task = task.clone();

@@ -155,15 +155,12 @@ fn what_cannot_be_made_is_a_failure_to_create() {
         let place = &stage.place;
         let mut missing = place.spec("a", &["true"]);
         missing.layers = vec![place.root.join("nowhere")];
-        let mut stray = place.spec("c", &["true"]);
-        stray.task = "other".to_owned();
         let mut climbing = place.spec("d", &["true"]);
         climbing.id = RuntimeId("../d".to_owned());
         let mut unplugged = place.spec("e", &["true"]);
         unplugged.network.namespace = Namespace::Path("/nowhere".into());
         for (spec, part) in [
             (missing, "nowhere: No such file"),
-            (stray, "/other/"),
             (climbing, "cannot be an id"),
             (unplugged, "/nowhere: No such file"),
         ] {

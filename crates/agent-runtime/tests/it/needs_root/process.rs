@@ -334,7 +334,7 @@ fn limits_of_swap_are_the_kernels() {
         let id = start(&stage, spec).await;
         let value = |file: &str| {
             let mut groups = stage.place.groups().into_iter();
-            groups.find_map(|g| fs::read_to_string(g.join(TASK).join(&id.0).join(file)).ok())
+            groups.find_map(|g| fs::read_to_string(g.join(&id.0).join(file)).ok())
         };
         match value("memory.memsw.limit_in_bytes") {
             Some(text) => {

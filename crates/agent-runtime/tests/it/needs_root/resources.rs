@@ -42,13 +42,17 @@ fn limits_are_in_the_cgroup_files() {
 
 #[test]
 fn the_task_shows_in_its_processes_cgroups() {
-    play("path", TaskSpec::default(), async |stage| {
-        let output = stage.output(stage.place.shell("a", "cat /proc/self/cgroup; ls /sys/fs/cgroup")).await;
-        let path = format!(":/{}/{TASK}/{TASK}-a", stage.place.parent);
-        let groups = output.lines().filter(|line| line.contains(&path)).count();
-        assert!(groups >= stage.place.groups().len(), "{output}");
-        assert!(output.contains("memory\n") || output.contains("memory.max\n"), "{output}");
-    });
+    let limited = TaskSpec { memory_mib: Some(128), ..TaskSpec::default() };
+    for (name, task, below) in [("path", TaskSpec::default(), ""), ("path-limited", limited, "/TASK")] {
+        play(name, task, async |stage| {
+            let output =
+                stage.output(stage.place.shell("a", "cat /proc/self/cgroup; ls /sys/fs/cgroup")).await;
+            let path = format!(":/{}{}/{TASK}-a", stage.place.parent, below.replace("TASK", TASK));
+            let groups = output.lines().filter(|line| line.ends_with(&path)).count();
+            assert!(groups >= stage.place.groups().len(), "{output}");
+            assert!(output.contains("memory\n") || output.contains("memory.max\n"), "{output}");
+        });
+    }
 }
 
 #[test]
