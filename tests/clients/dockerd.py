@@ -19,18 +19,28 @@ class Docker:
         command += [word for name, path in options.items() for word in (f"--{name}", str(self.where / path))]
         self.log = open(self.where / "dockerd.log", "wb")
         self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT)
-        eventually("dockerd answers", 60, lambda: self.process.poll() is None and self.call("version", check=False).returncode == 0)
+        try:
+            eventually("dockerd answers", 60, lambda: self.process.poll() is not None or self.call("version", check=False).returncode == 0)
+            assert self.process.poll() is None, (self.where / "dockerd.log").read_text(errors="replace")[-4000:]
+        except BaseException:
+            self.end()
+            raise
         return self
 
     def __exit__(self, *_):
-        left = self.call("ps", "--all", "--quiet").stdout.split()
-        if left:
-            self.call("rm", "--force", "--volumes", *left)
+        try:
+            left = self.call("ps", "--all", "--quiet").stdout.split()
+            if left:
+                self.call("rm", "--force", "--volumes", *left)
+        finally:
+            self.end()
+
+    def end(self):
+        """Ends the Engine, and takes away what it leaves mounted: its own network namespace, at the least."""
         self.process.terminate()
-        self.process.wait(timeout=60)
-        # The Engine leaves its own network namespace bound.
+        self.process.wait(timeout=120)
         mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
-        for mount in reversed([path for path in mounts if path.startswith(str(self.where))]):
+        for mount in reversed([path for path in mounts if path.startswith(f"{self.where}/")]):
             subprocess.run(["umount", "--lazy", mount], check=True)
 
     def call(self, *args, check=True):

@@ -9,6 +9,8 @@ from wharf import eventually
 
 GROUP = "/ecs/tasks"
 FAMILIES = (f"family-{n}" for n in itertools.count())
+# Seconds to sleep, by which a process is found on a host where others run these tests too.
+MARKERS = (f"{9_000 + n}.{os.getpid()}" for n in itertools.count())
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 
 

@@ -101,7 +101,7 @@ def test_udp(tasks):
 
 def test_links_are_names_of_containers(tasks):
     server = container(SERVE, name="server", portMappings=[{"containerPort": 80}])
-    script = "for i in $(seq 50); do wget -q -O - http://web/ && exit 0; usleep 100000; done; exit 1"
+    script = "until wget -q -O - http://web/; do usleep 100000; done"
     task = tasks.run(server, container(script, links=["server:web"]), networkMode="bridge")
     stopped = task.stopped()
     assert task.container()["exitCode"] == 0, stopped

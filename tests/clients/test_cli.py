@@ -19,11 +19,16 @@ def test_run_says_why_a_container_never_ran(wharf):
     assert "CannotStartContainerError" in done.stderr
 
 
+def status(wharf, task):
+    """What `wharf ps` shows of a task: one status, or none."""
+    return [row["status"] for row in json.loads(wharf.cli("ps", "--output", "json").stdout) if row["task"] == task]
+
+
 def test_ps_logs_and_stop(wharf):
     task = wharf.cli("run", "--detach", "busybox", "--", "sh", "-c", "echo ready; trap 'exit 0' TERM; while :; do sleep 0.1; done").stdout.strip()
     eventually("the line", 10, lambda: "ready\n" == wharf.cli("logs", task, check=False).stdout)
-    rows = json.loads(wharf.cli("ps", "--output", "json").stdout)
-    assert [row["status"] for row in rows if row["task"] == task] == ["RUNNING"]
+    # A line may be there before the agent has said that its container runs.
+    eventually("it is shown as running", 10, lambda: status(wharf, task) == ["RUNNING"])
     assert task[:8] in wharf.cli("ps").stdout
     wharf.cli("stop", task[:12], "--reason", "seen enough")
     assert task not in wharf.cli("ps").stdout

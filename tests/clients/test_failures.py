@@ -183,8 +183,8 @@ def test_impossible_dependencies_are_refused_at_registration(tasks, containers, 
 def test_containers_stop_in_reverse_order(tasks):
     script = "trap 'cat /proc/uptime; exit 0' TERM; echo ready; while :; do usleep 50000; done"
     task = tasks.run(
-        container(script, stopTimeout=10, dependsOn=[{"containerName": "first", "condition": "START"}]),
-        container(script, name="first", stopTimeout=10),
+        container(script, stopTimeout=60, dependsOn=[{"containerName": "first", "condition": "START"}]),
+        container(script, name="first", stopTimeout=60),
         networkMode="none",
     )
     task.line("ready")

@@ -29,10 +29,13 @@ def health(task):
     return described["healthStatus"], described["containers"][0]["healthStatus"]
 
 
-def test_health_follows_the_check(restarting, tasks):
-    task = tasks.run(container("touch /well; exec sleep 300", **check(["CMD-SHELL", "test -e /well"])), networkMode="none")
+def test_health_follows_the_check(restarting, tasks, tmp_path):
+    members = check(["CMD-SHELL", "test -e /told/well"], startPeriod=300) | {"mountPoints": [{"sourceVolume": "told", "containerPath": "/told"}]}
+    volumes = [{"name": "told", "host": {"sourcePath": str(tmp_path)}}]
+    task = tasks.run(container("exec sleep 300", **members), networkMode="none", volumes=volumes)
     task.running()
     assert health(task) == ("UNKNOWN", "UNKNOWN")
+    (tmp_path / "well").touch()
     eventually("it is healthy", 15, lambda: health(task) == ("HEALTHY", "HEALTHY"))
     task.stop()
 
@@ -67,11 +70,11 @@ def test_no_check_is_unknown(restarting, tasks):
 
 
 def test_depends_on_healthy_waits(restarting, tasks):
-    first = container("sleep 3; touch /well; exec sleep 300", name="first", essential=False, **check(["CMD-SHELL", "test -e /well"]))
+    first = container("exec sleep 300", name="first", essential=False, **check(["CMD", "true"], timeout=60))
     task = tasks.run(first, container("echo started", dependsOn=[{"containerName": "first", "condition": "HEALTHY"}]), networkMode="none")
     stopped = task.stopped()
     assert task.lines() == ["started"], stopped
-    # The check at 5 s is the first that can pass.
+    # The first check comes after 5 s.
     assert stopped["executionStoppedAt"] - stopped["createdAt"] >= datetime.timedelta(seconds=5)
 
 

@@ -6,20 +6,16 @@ import subprocess
 import urllib.request
 
 import pytest
-from test_boto3 import definition, describe, ecs, messages, run  # noqa: F401
+from test_boto3 import definition, describe, ecs, messages, run, wait  # noqa: F401
 from wharf import eventually
-
-
-def wait_until_stopped(ecs, arn):
-    ecs.get_waiter("tasks_stopped").wait(cluster="boto3", tasks=[arn], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory, images):
     """Debian's docker-registry on loopback, with the busybox image pushed by skopeo; answers the image's reference."""
     directory = tmp_path_factory.mktemp("registry")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    # Below those that the kernel gives to connections: nobody else takes it.
+    port = 5005
     config = {
         "version": 0.1,
         "storage": {"filesystem": {"rootdirectory": str(directory / "data")}},
@@ -42,7 +38,7 @@ def registry(tmp_path_factory, images):
 def test_a_task_pulls_its_image_from_a_registry(ecs, client, network, registry):
     ecs.register_task_definition(**definition("pulled", ["echo", "pulled"], image=registry))
     (arn,) = run(ecs, network, "pulled")
-    wait_until_stopped(ecs, arn)
+    wait(ecs, "tasks_stopped", arn)
     task = describe(ecs, arn)
     assert (task["containers"][0]["exitCode"], messages(client, arn)) == (0, ["pulled"])
     manifest = f"http://{registry.replace('/team', '/v2/team').replace(':v1', '/manifests/v1')}"
@@ -54,13 +50,13 @@ def test_a_task_pulls_its_image_from_a_registry(ecs, client, network, registry):
 def test_the_host_reaches_a_task_at_its_private_address(ecs, network):
     ecs.register_task_definition(**definition("served", ["serve"], image="wharf/hello:latest"))
     (arn,) = run(ecs, network, "served")
-    ecs.get_waiter("tasks_running").wait(cluster="boto3", tasks=[arn], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    wait(ecs, "tasks_running", arn)
     task = describe(ecs, arn)
     address = task["containers"][0]["networkInterfaces"][0]["privateIpv4Address"]
     answer = eventually("the task answers", 10, lambda: fetch(f"http://{address}/"))
     assert arn.rsplit("/", 1)[1] in answer and address in answer
     ecs.stop_task(cluster="boto3", task=arn)
-    wait_until_stopped(ecs, arn)
+    wait(ecs, "tasks_stopped", arn)
 
 
 def fetch(url):
@@ -74,7 +70,7 @@ def fetch(url):
 def test_an_awsvpc_task_has_the_interface_that_describe_tasks_shows(ecs, client, network):
     ecs.register_task_definition(**definition("inside", ["sh", "-c", "ip addr show dev eth0; hostname"]))
     (arn,) = run(ecs, network, "inside")
-    wait_until_stopped(ecs, arn)
+    wait(ecs, "tasks_stopped", arn)
     details = {d["name"]: d["value"] for d in describe(ecs, arn)["attachments"][0]["details"]}
     seen = "\n".join(messages(client, arn))
     assert f"inet {details['privateIPv4Address']}/20" in seen
@@ -90,7 +86,7 @@ def test_network_mode_none_has_loopback_alone(client, ecs):
     default.register_task_definition(**request)
     (task,) = default.run_task(cluster="default", taskDefinition="alone", launchType="EC2")["tasks"]
     arn = task["taskArn"]
-    default.get_waiter("tasks_stopped").wait(cluster="default", tasks=[arn], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    wait(default, "tasks_stopped", arn, cluster="default")
     assert messages(client, arn) == ["lo"]
 
 
@@ -98,7 +94,7 @@ def test_a_container_over_its_memory_is_killed_and_says_so(ecs, network):
     eat = "x=a; while :; do x=$x$x; done"
     ecs.register_task_definition(**definition("hungry", ["sh", "-c", eat], memory=32))
     (arn,) = run(ecs, network, "hungry")
-    wait_until_stopped(ecs, arn)
+    wait(ecs, "tasks_stopped", arn)
     (container,) = describe(ecs, arn)["containers"]
     assert container["exitCode"] == 137
     assert container["reason"].startswith("OutOfMemoryError: ")

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 
+from test_cli import status
 from wharf import BIN, Wharf, eventually
 
 
@@ -22,8 +23,8 @@ def test_tasks_outlive_wharf_and_down_leaves_nothing(tmp_path, images):
         assert list(wharf.shims()), "the task was stopped with Wharf"
         wharf.start(["up"])
         eventually("the second line", 10, lambda: "one\ntwo\n" == wharf.cli("logs", task, check=False).stdout)
-        (row,) = json.loads(wharf.cli("ps", "--output", "json").stdout)
-        assert (row["task"], row["status"]) == (task, "RUNNING")
+        # Lines may be there before the agent has said that their container runs.
+        eventually("it is shown as running", 10, lambda: status(wharf, task) == ["RUNNING"])
         wharf.cli("down")
         assert wharf.processes["up"].wait(timeout=30) == 0
         del wharf.processes["up"]

@@ -6,6 +6,9 @@ import pytest
 from tasks import Tasks, container
 
 GET = "wget -q -O - $ECS_CONTAINER_METADATA_URI_V4"
+# A program may ask before the agent has seen that it runs.
+UNTIL_RUNNING = f"until {GET} 2> /dev/null | grep -q '\"KnownStatus\":\"RUNNING\"'; do usleep 100000; done; "
+UNTIL_STATS = f"until {GET}/stats 2> /dev/null | grep -q memory_stats; do usleep 100000; done; "
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +16,7 @@ def tasks(client, network):
     return Tasks(client, network)
 
 
-def ask(tasks, *paths, mode="awsvpc", variable="ECS_CONTAINER_METADATA_URI_V4", before="sleep 1; ", **members):
+def ask(tasks, *paths, mode="awsvpc", variable="ECS_CONTAINER_METADATA_URI_V4", before=UNTIL_RUNNING, **members):
     """What the endpoint answers, one JSON document a path."""
     script = before + "; ".join(f"wget -q -O - ${variable}{path} && echo" for path in paths)
     task = tasks.run(container(script, **members), networkMode=mode, tags=[{"key": "team", "value": "blue"}])
@@ -45,8 +48,7 @@ def test_version_3(tasks):
 
 
 def test_stats(tasks):
-    # A container has stats once it has run for a second.
-    _, (own, whole) = ask(tasks, "/stats", "/task/stats", before="sleep 2; ")
+    _, (own, whole) = ask(tasks, "/stats", "/task/stats", before=UNTIL_STATS)
     assert own["memory_stats"]["usage"] > 0 and own["cpu_stats"]["cpu_usage"]["total_usage"] > 0
     assert "networks" in own and len(whole) == 1
 

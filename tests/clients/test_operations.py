@@ -3,7 +3,7 @@ every filter of ListTasks."""
 
 import pytest
 from botocore.exceptions import ClientError
-from tasks import Tasks, container
+from tasks import Task, Tasks, container
 from wharf import eventually
 
 
@@ -23,7 +23,7 @@ def test_start_task_starts_on_the_instance_that_is_named(tasks, instance):
     answer = tasks.ecs.start_task(taskDefinition=definition, containerInstances=[instance], startedBy="me", enableECSManagedTags=True)
     assert answer["failures"] == []
     arn = answer["tasks"][0]["taskArn"]
-    tasks.ecs.get_waiter("tasks_stopped").wait(tasks=[arn], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    Task(tasks, arn).stopped()
     (task,) = tasks.ecs.describe_tasks(tasks=[arn], include=["TAGS"])["tasks"]
     assert (task["containers"][0]["exitCode"], task["containerInstanceArn"], task["startedBy"]) == (0, instance, "me")
     assert {"key": "aws:ecs:clusterName", "value": "default"} in task["tags"]
