@@ -46,17 +46,17 @@ pub struct TcsQuery {
 }
 
 impl AcsQuery {
-    /// `name=value&…`, percent-encoded.
+    /// As the official agent writes it: by name, percent-encoded, with `+` for a space.
     pub fn encode(&self) -> String {
         join(&[
+            ("agentHash", &self.agent_hash),
+            ("agentVersion", &self.agent_version),
             ("clusterArn", &self.cluster),
             ("containerInstanceArn", &self.container_instance_arn),
-            ("agentVersion", &self.agent_version),
-            ("agentHash", &self.agent_hash),
             ("dockerVersion", &self.docker_version),
             ("protocolVersion", &self.protocol_version.to_string()),
-            ("seqNum", "1"),
             ("sendCredentials", if self.send_credentials { "true" } else { "false" }),
+            ("seqNum", "1"),
         ])
     }
 
@@ -76,13 +76,13 @@ impl AcsQuery {
 }
 
 impl TcsQuery {
-    /// `name=value&…`, percent-encoded.
+    /// As the official agent writes it: by name, percent-encoded, with `+` for a space.
     pub fn encode(&self) -> String {
         join(&[
+            ("agentHash", &self.agent_hash),
+            ("agentVersion", &self.agent_version),
             ("cluster", &self.cluster),
             ("containerInstance", &self.container_instance),
-            ("agentVersion", &self.agent_version),
-            ("agentHash", &self.agent_hash),
             ("dockerVersion", &self.docker_version),
         ])
     }
@@ -101,13 +101,13 @@ impl TcsQuery {
 }
 
 fn join(pairs: &[(&str, &str)]) -> String {
-    let encoded = pairs.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, QUERY)));
-    encoded.collect::<Vec<_>>().join("&")
+    let encode = |value| utf8_percent_encode(value, QUERY).to_string().replace("%20", "+");
+    pairs.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&")
 }
 
 fn value_of(query: &str, name: &str) -> String {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let Some((_, value)) = pairs.find(|(key, _)| *key == name) else { return String::new() };
-    // The official agent's HTTP library writes a space as `+`.
+    // A `+` is a space.
     percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned()
 }

@@ -155,6 +155,38 @@ fn task() -> impl Strategy<Value = Task> {
     )
 }
 
+/// Byte for byte, since signatures have to agree on what it means.
+#[test]
+fn queries_are_written_as_the_official_agent_writes_them() {
+    let acs = link::AcsQuery {
+        cluster: "default".into(),
+        container_instance_arn: "arn:aws:ecs:us-east-1:000000000000:container-instance/default/i1".into(),
+        agent_version: "1.105.1".into(),
+        agent_hash: "a8b3e7d3".into(),
+        docker_version: "DockerVersion: 20.10.24+dfsg1~1".into(),
+        protocol_version: 2,
+        send_credentials: true,
+    };
+    let arn = "arn%3Aaws%3Aecs%3Aus-east-1%3A000000000000%3Acontainer-instance%2Fdefault%2Fi1";
+    let written = format!(
+        "agentHash=a8b3e7d3&agentVersion=1.105.1&clusterArn=default&containerInstanceArn={arn}\
+         &dockerVersion=DockerVersion%3A+20.10.24%2Bdfsg1~1&protocolVersion=2&sendCredentials=true&seqNum=1"
+    );
+    assert_eq!(acs.encode(), written);
+    let tcs = link::TcsQuery {
+        cluster: acs.cluster.clone(),
+        container_instance: acs.container_instance_arn.clone(),
+        agent_version: acs.agent_version.clone(),
+        agent_hash: acs.agent_hash.clone(),
+        docker_version: "20.10.24 x".into(),
+    };
+    let written = format!(
+        "agentHash=a8b3e7d3&agentVersion=1.105.1&cluster=default&containerInstance={arn}&dockerVersion=20.10.24+x"
+    );
+    assert_eq!(tcs.encode(), written);
+    assert_eq!((link::AcsQuery::decode(&acs.encode()), link::TcsQuery::decode(&written)), (acs, tcs));
+}
+
 proptest! {
     #[test]
     fn payloads_round_trip(message_id in ".*", seq_num in any::<Option<i64>>(), tasks in proptest::collection::vec(task(), 0..3)) {

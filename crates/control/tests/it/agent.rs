@@ -62,7 +62,8 @@ impl Agent {
         let (here, there) = tokio::io::duplex(PIPE_BYTES);
         let control = world.control.clone();
         let key = (scope(), instance.into());
-        let query = TcsQuery { container_instance: arn(instance), ..TcsQuery::default() };
+        let (container_instance, docker_version) = (arn(instance), "20.10.24 +dfsg1".to_owned());
+        let query = TcsQuery { container_instance, docker_version, ..TcsQuery::default() };
         let signer = Signer {
             credentials: Credentials {
                 access_key: KEY_ID.to_owned(),
