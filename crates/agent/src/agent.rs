@@ -234,6 +234,7 @@ impl Agent {
         }
         let registration = Registration {
             cluster: configured.clone(),
+            client_token: self.host.ids.uuid(),
             instance_arn: known.as_ref().map(|known| known.arn.clone()),
             attributes: self.host.config.registered_attributes(),
             resources: self.offered(),

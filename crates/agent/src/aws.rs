@@ -77,6 +77,7 @@ impl Upstream for AwsUpstream {
         });
         let request = RegisterContainerInstanceRequest {
             cluster: Some(registration.cluster.clone()),
+            client_token: Some(registration.client_token.clone()),
             container_instance_arn: registration.instance_arn.clone(),
             attributes: Some(attributes.collect()),
             platform_devices: platform_devices(&registration.resources),

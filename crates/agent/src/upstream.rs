@@ -59,6 +59,8 @@ pub enum LinkEnd {
 pub struct Registration {
     /// A cluster's name or ARN.
     pub cluster: String,
+    /// The same each time that one registration is sent, so that it makes one instance even when an answer is lost.
+    pub client_token: String,
     /// The ARN that it had before.
     pub instance_arn: Option<String>,
     /// By name; a capability has no value.
@@ -120,8 +122,8 @@ impl UpstreamError {
         }
     }
 
-    /// Whether a registration was refused because the instance that it names was deregistered. The code is shared with
-    /// other refusals; the words are AWS's.
+    /// Whether a registration was refused because the instance that it names was deregistered, or is not known. The code
+    /// is shared with other refusals; the words are AWS's.
     pub fn is_inactive_instance(&self) -> bool {
         matches!(self, Self::Service { code, message, .. }
             if code == "ClientException" && message.contains("is inactive"))

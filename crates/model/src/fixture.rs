@@ -117,6 +117,7 @@ pub fn instance(id: &str, cpu_units: u32, memory_mib: u32) -> ContainerInstance 
         registered: Resources { cpu_units, memory_mib, ..Resources::default() },
         attributes: CAPABILITIES.map(|name| (name.to_owned(), None)).into(),
         tags: Default::default(),
+        client_token: None,
         registered_at: Timestamp(1),
         runtime_health: None,
         version: 1,

@@ -33,6 +33,9 @@ pub struct ContainerInstance {
     pub attributes: BTreeMap<String, Option<String>>,
     /// User tags.
     pub tags: Tags,
+    /// `clientToken` of the request that registered it: with it the agent gets this instance again when it asks anew.
+    #[serde(default)]
+    pub client_token: Option<String>,
     /// When it registered.
     pub registered_at: Timestamp,
     /// What the agent's check of its container runtime says (`healthStatus`, type CONTAINER_RUNTIME); `None` until it

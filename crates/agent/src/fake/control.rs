@@ -38,6 +38,8 @@ struct State {
     registrations: Vec<Registration>,
     /// The instance is INACTIVE and cannot be registered again.
     deregistered: bool,
+    /// Takes the next registration, and its answer never arrives.
+    loses_registration: bool,
     telemetry: Vec<TelemetryMessage>,
     /// Of links so far: the manifests' timeline.
     count: i64,
@@ -122,6 +124,11 @@ impl FakeControl {
     /// DeregisterContainerInstance.
     pub fn deregister(&self) {
         self.change(|state| state.deregistered = true);
+    }
+
+    /// The next registration is taken, and its answer lost.
+    pub fn lose_registration(&self) {
+        self.change(|state| state.loses_registration = true);
     }
 
     /// Every registration.
@@ -274,6 +281,9 @@ impl Upstream for Arc<FakeControl> {
     async fn register(&self, registration: &Registration) -> Result<String, UpstreamError> {
         self.reachable()?;
         self.change(|state| state.registrations.push(registration.clone()));
+        if std::mem::take(&mut self.lock().loses_registration) {
+            return Err(UpstreamError::Transport("the connection broke".to_owned()));
+        }
         if self.lock().deregistered && registration.instance_arn.is_some() {
             return Err(UpstreamError::Service {
                 code: "ClientException".to_owned(),

@@ -47,6 +47,21 @@ async fn a_host_that_was_deregistered_comes_back_as_a_new_instance() {
     assert_eq!(named, [false, true, false]);
 }
 
+/// The control plane would count another instance, were it not the same token.
+#[tokio::test(start_paused = true)]
+async fn a_registration_whose_answer_was_lost_is_sent_again_with_its_token() {
+    let world = World::new();
+    world.control.lose_registration();
+    let agent = world.start();
+    world.until("it connects", |w| w.control.is_connected()).await;
+    agent.abort();
+    let _agent = world.start();
+    world.until("it registers", |w| w.control.registrations().len() == 3).await;
+    let tokens: Vec<_> = world.control.registrations().into_iter().map(|r| r.client_token).collect();
+    assert_eq!(tokens[0], tokens[1]);
+    assert_ne!(tokens[1], tokens[2], "the next start is another registration");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_nobody_knows_is_removed_from_the_host() {
     let world = World::new();

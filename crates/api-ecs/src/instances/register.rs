@@ -1,6 +1,7 @@
 //! RegisterContainerInstance: what an agent calls when it starts.
 
 use super::attributes::is_built_in;
+use crate::tasks::client_token;
 use crate::{Ecs, Refusal, convert, lookup, names, tags};
 use model::demand::held;
 use model::instance::{ContainerInstance, InstanceStatus, Resources};
@@ -20,6 +21,7 @@ const AVAILABILITY_ZONE: &str = "ecs.availability-zone";
 /// What a registration says of the host.
 struct Registration {
     instance: Option<InstanceId>,
+    client_token: Option<String>,
     ec2_instance_id: Option<String>,
     version: VersionInfo,
     resources: Resources,
@@ -28,10 +30,12 @@ struct Registration {
 }
 
 impl Ecs {
-    /// RegisterContainerInstance. An agent that names its instance gets it back, with what it says now; an agent that
-    /// names none, or one that is not known, gets a new one. One that was deregistered is refused, which ends Amazon's
-    /// agent: it would go on under the old name, and a new instance would stay without an agent. AWS refuses another instance type; here the host may change
-    /// as long as what its tasks hold is there (INV-PLACE-1).
+    /// RegisterContainerInstance. An agent that names its instance gets it back, with what it says now; so does one that
+    /// names none and sends a `clientToken` again, because the first answer was lost. Any other gets a new one.
+    ///
+    /// An instance that was deregistered, or that is not known at all, is refused by its name, which ends Amazon's
+    /// agent: it would go on under the old name, and a new instance would stay without an agent. AWS refuses another
+    /// instance type; here the host may change as long as what its tasks hold is there (INV-PLACE-1).
     pub(crate) async fn register_container_instance(
         &self,
         cx: &Cx,
@@ -75,6 +79,7 @@ impl Registration {
         let arn = input.container_instance_arn.filter(|a| !a.is_empty());
         Ok(Registration {
             instance: arn.map(|arn| names::instance(scope, cluster, &arn)).transpose()?,
+            client_token: client_token(input.client_token)?,
             ec2_instance_id: document.instance_id,
             version: input.version_info.unwrap_or_default(),
             resources: Resources {
@@ -86,19 +91,25 @@ impl Registration {
         })
     }
 
-    /// The instance that the agent names, when there is one.
+    /// The instance that the agent names, or that it registered with the same token.
     fn known<'a>(
         &self,
         state: &'a State,
         scope: &Scope,
         cluster: &ClusterName,
     ) -> Result<Option<&'a Arc<ContainerInstance>>, Refusal> {
-        let named = self.instance.as_ref().and_then(|id| state.instance(scope, id));
-        match named.filter(|instance| instance.cluster == *cluster) {
-            Some(known) if known.status == InstanceStatus::Inactive => {
-                Err(Refusal::InstanceInactive(known.id.clone()))
+        let is_here =
+            |i: &&Arc<ContainerInstance>| i.cluster == *cluster && i.status != InstanceStatus::Inactive;
+        match (&self.instance, &self.client_token) {
+            (Some(id), _) => {
+                let named = state.instance(scope, id).filter(is_here);
+                named.map(Some).ok_or_else(|| Refusal::InstanceInactive(id.clone()))
             }
-            known => Ok(known),
+            (None, Some(token)) => {
+                let mut here = state.instances(scope, cluster).filter(is_here);
+                Ok(here.find(|i| i.client_token.as_ref() == Some(token)))
+            }
+            (None, None) => Ok(None),
         }
     }
 
@@ -122,6 +133,7 @@ impl Registration {
             registered: self.resources,
             attributes: self.attributes,
             tags: self.tags.unwrap_or_default(),
+            client_token: self.client_token,
             registered_at: now,
             runtime_health: None,
             version: 1,

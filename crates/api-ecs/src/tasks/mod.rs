@@ -11,6 +11,8 @@ mod run;
 mod start;
 mod stop;
 
+pub(crate) use order::client_token;
+
 use core_task::report::Outcome;
 use model::TaskId;
 

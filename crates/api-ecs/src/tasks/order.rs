@@ -187,7 +187,7 @@ fn propagate_tags(from: Option<PropagateTags>) -> Result<bool, Refusal> {
 }
 
 /// ASCII without spaces (ECS API Reference: Ensuring idempotency).
-fn client_token(token: Option<String>) -> Result<Option<String>, Refusal> {
+pub(crate) fn client_token(token: Option<String>) -> Result<Option<String>, Refusal> {
     check_length("clientToken", token.as_deref(), CLIENT_TOKEN_LEN_MAX)?;
     match token.filter(|t| !t.is_empty()) {
         Some(token) if !token.bytes().all(|b| b.is_ascii_graphic()) => {

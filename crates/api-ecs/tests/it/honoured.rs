@@ -324,6 +324,8 @@ fn instance_requests(w: &World) -> Vec<(&'static str, Value)> {
     vec![
         ("RegisterContainerInstance", register(json!([cpu, memory]))),
         ("RegisterContainerInstance", register(json!([ports, cpu, memory]))),
+        // By itself: an instance that is named needs no token.
+        ("RegisterContainerInstance", json!({ "clientToken": "t" })),
         (
             "DeregisterContainerInstance",
             json!({ "cluster": "default", "containerInstance": arn, "force": true }),

@@ -55,7 +55,7 @@ fn a_registration_is_echoed_and_stays_the_same_by_its_arn() {
     let (w, arn) = world();
     let mut again = registration();
     again["containerInstanceArn"] = json!(arn);
-    again["clientToken"] = json!("another process");
+    again["clientToken"] = json!("another-process");
     // Its own attributes come at the first registration only.
     again["attributes"].as_array_mut().expect("attributes").pop();
     let instance = w.ok("RegisterContainerInstance", again)["containerInstance"].clone();
@@ -69,6 +69,55 @@ fn a_registration_is_echoed_and_stays_the_same_by_its_arn() {
     let resources = instance["registeredResources"].as_array().expect("resources");
     let gpus = resources.iter().find(|r| r["name"] == "GPU").expect("GPUs");
     assert_eq!((&gpus["type"], &gpus["stringSetValue"]), (&json!("STRINGSET"), &json!(["GPU-1", "GPU-2"])));
+}
+
+/// The SDK below the agent sends it again; a new process of an agent that keeps no state has another token.
+#[test]
+fn a_registration_whose_answer_was_lost_makes_one_instance() {
+    let (w, arn) = world();
+    let register = |changes: Value| {
+        let mut request = registration();
+        crate::world::lay_over(&mut request, changes);
+        w.ok("RegisterContainerInstance", request)["containerInstance"]["containerInstanceArn"].clone()
+    };
+    let listed =
+        || w.ok("ListContainerInstances", json!({}))["containerInstanceArns"].as_array().map(Vec::len);
+    assert_eq!(register(json!({})), json!(arn));
+    assert_eq!(listed(), Some(1));
+    // A token is a cluster's.
+    w.ok("CreateCluster", json!({ "clusterName": "other" }));
+    assert_ne!(register(json!({ "cluster": "other" })), json!(arn));
+    assert_ne!(register(json!({ "clientToken": "another-process" })), json!(arn));
+    assert_ne!(register(json!({ "clientToken": "" })), register(json!({ "clientToken": "" })));
+    assert_eq!(listed(), Some(4));
+    // Deregistered is final: the token does not bring the instance back.
+    w.ok("DeregisterContainerInstance", json!({ "containerInstance": arn }));
+    let anew = register(json!({}));
+    assert_ne!(anew, json!(arn));
+    assert_eq!(register(json!({})), anew);
+    assert_eq!(listed(), Some(4));
+    let mut long = registration();
+    long["clientToken"] = json!("x".repeat(65));
+    assert_eq!(
+        w.call("RegisterContainerInstance", long).map_err(|e| e.code),
+        Err("InvalidParameterException")
+    );
+}
+
+/// It takes no name from the answer, goes on under the one that it has, and would leave a new instance at each start.
+/// The refusal ends it (exit code 5) until its data directory is emptied.
+#[test]
+fn an_instance_that_nobody_knows_is_refused_by_its_name() {
+    let (w, arn) = world();
+    let mut request = registration();
+    let id = "f".repeat(32);
+    request["containerInstanceArn"] =
+        json!(format!("arn:aws:ecs:us-east-1:000000000000:container-instance/default/{id}"));
+    request["clientToken"] = json!("another-process");
+    let refused = w.call("RegisterContainerInstance", request).map_err(|error| (error.code, error.message));
+    let expected = ("ClientException", format!("Container instance {id} is inactive."));
+    assert_eq!(refused.map(drop), Err(expected));
+    w.check("ListContainerInstances", json!({}), json!({ "containerInstanceArns": [arn] }));
 }
 
 /// As an agent does whose pause image or log driver is gone: it says all that it can do at each start.

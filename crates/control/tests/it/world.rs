@@ -217,6 +217,7 @@ pub fn instance(id: &str) -> ContainerInstance {
         registered: Resources { cpu_units: 1 << 20, memory_mib: 1 << 20, ..Resources::default() },
         attributes: BTreeMap::new(),
         tags: BTreeMap::new(),
+        client_token: None,
         registered_at: Timestamp(0),
         runtime_health: None,
         version: 1,

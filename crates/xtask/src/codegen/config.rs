@@ -34,7 +34,7 @@ pub struct Service {
     /// What is honoured of each structure that is reachable from an implemented operation's input.
     #[serde(default)]
     pub honoured: BTreeMap<String, Honoured>,
-    /// Values that the service takes and the model's enum does not list, by enum.
+    /// Values that the service takes and the model's enum does not list, by enum; string members, by structure.
     #[serde(default)]
     pub unlisted: BTreeMap<String, Vec<String>>,
 }

@@ -129,15 +129,23 @@ impl Model {
         self.shapes.get(name).with_context(|| format!("no shape {name} in the model"))
     }
 
-    /// Adds values to enums that exist and do not list them yet.
+    /// Adds values to enums, and strings to structures, that exist and do not list them yet.
     pub fn complete(&mut self, unlisted: &BTreeMap<String, Vec<String>>) -> Result<()> {
-        for (name, values) in unlisted {
-            let shape = self.shapes.get_mut(name).filter(|shape| !shape.values.is_empty());
-            let shape = shape.with_context(|| format!("unlisted.{name} is no enum of the model"))?;
-            if let Some(listed) = values.iter().find(|value| shape.values.contains(value)) {
+        for (name, added) in unlisted {
+            let is_open = |shape: &&mut Shape| shape.kind == "structure" || !shape.values.is_empty();
+            let shape = self.shapes.get_mut(name).filter(is_open);
+            let shape =
+                shape.with_context(|| format!("unlisted.{name} is no enum and no structure of the model"))?;
+            let is_listed = |name: &&String| shape.values.contains(name) || shape.members.contains_key(*name);
+            if let Some(listed) = added.iter().find(is_listed) {
                 bail!("unlisted.{name}: the model lists {listed} itself");
             }
-            shape.values.extend(values.iter().cloned());
+            if shape.kind == "structure" {
+                let string = Reference { shape: "String".to_owned(), location_name: None };
+                shape.members.extend(added.iter().map(|member| (member.clone(), string.clone())));
+            } else {
+                shape.values.extend(added.iter().cloned());
+            }
         }
         Ok(())
     }

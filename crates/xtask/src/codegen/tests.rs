@@ -66,7 +66,7 @@ fn the_two_files_must_fit_together() {
 }
 
 #[test]
-fn enums_are_completed() {
+fn what_the_model_leaves_out_is_added() {
     let complete = |name: &str, value: &str| {
         let mut model = model();
         let added = model.complete(&[(name.to_owned(), vec![value.to_owned()])].into());
@@ -74,7 +74,12 @@ fn enums_are_completed() {
     };
     assert_eq!(complete("Mode", "none"), Ok(["FAST", "very-slow", "none"].map(str::to_owned).to_vec()));
     assert_eq!(complete("Mode", "FAST"), Err("unlisted.Mode: the model lists FAST itself".to_owned()));
-    assert_eq!(complete("Text", "x"), Err("unlisted.Text is no enum of the model".to_owned()));
+    let neither = "unlisted.Text is no enum and no structure of the model";
+    assert_eq!(complete("Text", "x"), Err(neither.to_owned()));
+    assert_eq!(complete("Part", "mode"), Err("unlisted.Part: the model lists mode itself".to_owned()));
+    let mut model = model();
+    model.complete(&[("Part".to_owned(), vec!["token".to_owned()])].into()).expect("a structure");
+    assert_eq!(model.shapes["Part"].members["token"].shape, "String");
 }
 
 #[test]

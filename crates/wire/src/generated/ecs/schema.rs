@@ -691,6 +691,7 @@ pub static REGISTER_CONTAINER_INSTANCE_REQUEST: Shape = Shape::Structure(Structu
     name: "RegisterContainerInstanceRequest",
     members: &[
         Member::optional("attributes", &ATTRIBUTES),
+        Member::optional("clientToken", &STRING),
         Member::optional("cluster", &STRING),
         Member::optional("containerInstanceArn", &STRING),
         Member::optional("instanceIdentityDocument", &STRING),
