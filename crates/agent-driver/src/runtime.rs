@@ -370,6 +370,11 @@ pub trait Runtime: Send + Sync {
     fn makes_network_namespaces(&self) -> bool {
         false
     }
+    /// The security modules whose options ([`Security::apparmor`], [`Security::labels`]) it applies on this host: of
+    /// `apparmor` and `selinux`.
+    async fn security_modules(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
     /// Makes what the task's containers share: its cgroup with its limits, its namespaces. Idempotent.
     async fn ensure_task(&self, task: &TaskSpec) -> Result<Sandbox, RuntimeError>;
     /// Makes and starts a container; answers once its program has been executed (or could not be). A container with

@@ -232,11 +232,12 @@ impl Agent {
             let (known, configured) = (known.cluster.clone(), configured.clone());
             return Err(AgentError::OtherCluster { known, configured });
         }
+        let security_modules = self.host.drivers.runtime.security_modules().await;
         let registration = Registration {
             cluster: configured.clone(),
             client_token: self.host.ids.uuid(),
             instance_arn: known.as_ref().map(|known| known.arn.clone()),
-            attributes: self.host.config.registered_attributes(),
+            attributes: self.host.config.registered_attributes(&security_modules),
             resources: self.offered(),
         };
         let arn = match self.register_until_answered(&registration).await {

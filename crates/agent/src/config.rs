@@ -25,7 +25,7 @@ pub struct AgentConfig {
 
 /// What this agent can do, with the names of the Amazon ECS agent (its `capabilities`; Amazon ECS Developer Guide:
 /// container instance attributes). What it cannot do is not here: registry and task roles, secrets, environment files,
-/// EFS, FireLens, App Mesh, `execute-command`, AppArmor and SELinux, which need the host's help.
+/// EFS, FireLens, App Mesh, `execute-command`. AppArmor and SELinux are the runtime's to know.
 const CAPABILITIES: [&str; 15] = [
     "com.amazonaws.ecs.capability.logging-driver.awslogs",
     "com.amazonaws.ecs.capability.logging-driver.fluentd",
@@ -49,10 +49,15 @@ const DOCKER_API_MINORS: std::ops::RangeInclusive<u32> = 17..=44;
 
 impl AgentConfig {
     /// The attributes to register, by name; a capability has no value.
-    pub(crate) fn registered_attributes(&self) -> BTreeMap<String, Option<String>> {
+    pub(crate) fn registered_attributes(
+        &self,
+        security_modules: &[&str],
+    ) -> BTreeMap<String, Option<String>> {
         let own = self.attributes.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
         let mut attributes: BTreeMap<_, _> = own.collect();
         attributes.extend(CAPABILITIES.map(|name| (name.to_owned(), None)));
+        let module = |name| format!("com.amazonaws.ecs.capability.{name}");
+        attributes.extend(security_modules.iter().map(|name| (module(name), None)));
         let api = |minor| format!("com.amazonaws.ecs.capability.docker-remote-api.1.{minor}");
         attributes.extend(DOCKER_API_MINORS.map(|minor| (api(minor), None)));
         attributes.insert("ecs.os-type".to_owned(), Some("linux".to_owned()));

@@ -1,8 +1,8 @@
 //! Tests of placement: small worlds with their whole plan, and random ones that are never overcommitted.
 
-use crate::{Hosts, Needs, Place, Reason, plan, plan_on};
+use crate::{Hosts, Needs, Place, Reason, plan, plan_on, required_attributes};
 use expect_test::{Expect, expect};
-use model::container::{PortMapping, Protocol};
+use model::container::{HealthCheck, LinuxParameters, LogConfiguration, PortMapping, Protocol, Ulimit};
 use model::fixture::{instance, task};
 use model::instance::{ContainerInstance, InstanceStatus};
 use model::task::{NetworkBinding, Task, TaskStatus};
@@ -184,6 +184,57 @@ fn an_agent_that_cannot_do_what_a_task_asks_for_is_not_given_it() {
     own.attributes.remove("com.amazonaws.ecs.capability.privileged-container");
     let refused = plan(&Hosts::from_records([&own], []), &Needs::of(&privileged), 1).tasks.remove(0);
     assert_eq!(refused.unwrap_err().nearest().map(|(reason, _)| reason), Some(Reason::Attribute));
+}
+
+/// What answers of RegisterTaskDefinition showed for definitions with these members.
+#[test]
+fn versions_of_dockers_api_are_those_that_ecs_asks_for() {
+    let minors = |change: &dyn Fn(&mut TaskDefinition)| {
+        let names = required_attributes(&wanted(change).definition);
+        let minor = |name: &String| {
+            name.strip_prefix("com.amazonaws.ecs.capability.docker-remote-api.1.")?.parse::<u32>().ok()
+        };
+        names.iter().filter_map(minor).collect::<Vec<_>>()
+    };
+    let awslogs = |d: &mut TaskDefinition, options: &[&str]| {
+        let options = options.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
+        d.containers[0].log = Some(LogConfiguration { driver: "awslogs".to_owned(), options });
+    };
+    let check = |start_period_secs| {
+        Some(HealthCheck {
+            command: vec!["CMD".to_owned()],
+            interval_secs: 30,
+            timeout_secs: 5,
+            retries: 3,
+            start_period_secs,
+        })
+    };
+    assert_eq!(minors(&|_| {}), [18]);
+    assert_eq!(minors(&|d| d.network_mode = NetworkMode::Bridge), [0; 0]);
+    let console = |d: &mut TaskDefinition| {
+        awslogs(d, &["awslogs-group", "mode", "max-buffer-size", "awslogs-create-group"]);
+        d.containers[0].memory_mib_reserved = Some(64);
+    };
+    assert_eq!(minors(&console), [18, 19, 21, 28, 29]);
+    assert_eq!(minors(&|d| d.containers[0].health_check = check(None)), [18, 24]);
+    let checked = |d: &mut TaskDefinition| {
+        awslogs(d, &["awslogs-group"]);
+        d.containers[0].health_check = check(Some(60));
+        d.containers[0].linux = Some(LinuxParameters { init_process: Some(true), ..Default::default() });
+    };
+    assert_eq!(minors(&checked), [18, 19, 25, 29]);
+    let trained = |d: &mut TaskDefinition| {
+        d.network_mode = NetworkMode::Host;
+        d.containers[0].privileged = Some(true);
+        d.containers[0].ulimits = vec![Ulimit { name: "memlock".to_owned(), soft: -1, hard: -1 }];
+        d.containers[0].linux = Some(LinuxParameters { shared_memory_mib: Some(16), ..Default::default() });
+    };
+    assert_eq!(minors(&trained), [17, 18, 22]);
+    let named = |d: &mut TaskDefinition| {
+        d.network_mode = NetworkMode::Bridge;
+        d.containers[0].dns_servers = vec!["10.0.0.2".to_owned()];
+    };
+    assert_eq!(minors(&named), [17]);
 }
 
 #[test]

@@ -89,10 +89,21 @@ pub fn eni(task: &Task, interface: &Interface) -> Eni {
 }
 
 /// What an agent registers that can do everything.
-pub const CAPABILITIES: [&str; 10] = [
+pub const CAPABILITIES: [&str; 21] = [
     crate::instance::ATTRIBUTE_FARGATE,
+    "com.amazonaws.ecs.capability.apparmor",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.17",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.18",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.19",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.21",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.22",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.24",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.25",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.28",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.29",
     "com.amazonaws.ecs.capability.logging-driver.awslogs",
     "com.amazonaws.ecs.capability.privileged-container",
+    "com.amazonaws.ecs.capability.selinux",
     "ecs.capability.container-health-check",
     "ecs.capability.container-ordering",
     "ecs.capability.container-restart-policy",

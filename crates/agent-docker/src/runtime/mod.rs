@@ -16,8 +16,8 @@ use agent_driver::{
 use async_trait::async_trait;
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::{
-    CreateContainerOptions, KillContainerOptionsBuilder, ListContainersOptions, RemoveContainerOptions,
-    WaitContainerOptionsBuilder,
+    CreateContainerOptions, KillContainerOptionsBuilder, ListContainersOptions,
+    RemoveContainerOptions, WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt as _;
 use plan::Surroundings;
@@ -169,6 +169,17 @@ impl DockerRuntime {
 impl Runtime for DockerRuntime {
     fn makes_network_namespaces(&self) -> bool {
         true
+    }
+
+    /// As the Engine lists them: `name=apparmor`, `name=seccomp,profile=default`.
+    async fn security_modules(&self) -> Vec<&'static str> {
+        let info = self.engine.ask(|| self.engine.docker.info()).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the Engine does not say which security modules it uses");
+            Default::default()
+        });
+        let options = info.security_options.unwrap_or_default();
+        let is_used = |module: &&str| options.contains(&format!("name={module}"));
+        ["apparmor", "selinux"].into_iter().filter(is_used).collect()
     }
 
     async fn ensure_task(&self, task: &TaskSpec) -> Result<Sandbox, RuntimeError> {

@@ -287,6 +287,10 @@ impl Runtime for FakeHost {
         self.lock().makes_namespaces
     }
 
+    async fn security_modules(&self) -> Vec<&'static str> {
+        vec!["apparmor"]
+    }
+
     async fn ensure_task(&self, task: &TaskSpec) -> Result<Sandbox, RuntimeError> {
         let mut state = self.lock();
         state.tasks.insert(task.id.clone());

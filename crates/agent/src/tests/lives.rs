@@ -35,7 +35,10 @@ async fn a_registration_says_what_the_host_can_do() {
     world.until("it connects", |w| w.control.is_connected()).await;
     let registration = &world.control.registrations()[0];
     assert_eq!(registration.attributes["ecs.os-type"].as_deref(), Some("linux"));
-    assert!(registration.attributes.contains_key("wharf.capability.fargate"));
+    let can = |name: &str| registration.attributes.contains_key(name);
+    assert!(can("wharf.capability.fargate"));
+    assert!(can("com.amazonaws.ecs.capability.apparmor"), "the runtime says so");
+    assert!(!can("com.amazonaws.ecs.capability.selinux"), "the runtime does not say so");
     assert_eq!(registration.instance_arn, None);
 }
 

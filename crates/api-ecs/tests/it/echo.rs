@@ -77,24 +77,38 @@ fn the_attributes_that_a_definition_requires_are_shown() {
     assert_eq!(required(ec2(json!({}))), [""; 0]);
     let log =
         json!({ "logDriver": "awslogs", "options": { "awslogs-group": "g", "awslogs-region": "us-east-1" } });
+    let api = |minor: u32| format!("com.amazonaws.ecs.capability.docker-remote-api.1.{minor}");
+    let capability = |name: &str| format!("com.amazonaws.ecs.capability.{name}");
     let rows = [
-        (json!({ "privileged": true }), "com.amazonaws.ecs.capability.privileged-container"),
-        (json!({ "logConfiguration": log }), "com.amazonaws.ecs.capability.logging-driver.awslogs"),
-        (json!({ "healthCheck": { "command": ["CMD", "true"] } }), "ecs.capability.container-health-check"),
-        (json!({ "stopTimeout": 10 }), "ecs.capability.container-ordering"),
-        (json!({ "restartPolicy": { "enabled": true } }), "ecs.capability.container-restart-policy"),
+        (json!({ "privileged": true }), vec![api(17), capability("privileged-container")]),
+        (json!({ "logConfiguration": log }), vec![api(19), capability("logging-driver.awslogs")]),
+        (
+            json!({ "healthCheck": { "command": ["CMD", "true"] } }),
+            vec![api(24), "ecs.capability.container-health-check".to_owned()],
+        ),
+        (json!({ "stopTimeout": 10 }), vec!["ecs.capability.container-ordering".to_owned()]),
+        (
+            json!({ "restartPolicy": { "enabled": true } }),
+            vec!["ecs.capability.container-restart-policy".to_owned()],
+        ),
         (
             json!({ "portMappings": [{ "containerPortRange": "90-99" }] }),
-            "ecs.capability.network.container-port-range",
+            vec!["ecs.capability.network.container-port-range".to_owned()],
         ),
+        (json!({ "dockerSecurityOptions": ["no-new-privileges"] }), vec![]),
+        (json!({ "dockerSecurityOptions": ["apparmor:mine"] }), vec![capability("apparmor")]),
+        (json!({ "dockerSecurityOptions": ["label=type:svirt_t"] }), vec![capability("selinux")]),
     ];
-    for (member, name) in rows {
-        assert_eq!(required(with(member)), [name]);
+    for (member, names) in rows {
+        assert_eq!(required(with(member)), names);
     }
     assert_eq!(required(ec2(json!({ "pidMode": "task" }))), ["ecs.capability.pid-ipc-namespace-sharing"]);
-    assert_eq!(required(fargate("web", json!({}))), ["ecs.capability.task-eni"]);
+    assert_eq!(required(fargate("web", json!({}))), [api(18), "ecs.capability.task-eni".to_owned()]);
     let volumes = json!([{ "name": "v", "dockerVolumeConfiguration": {} }]);
-    assert_eq!(required(ec2(json!({ "volumes": volumes }))), ["ecs.capability.docker-plugin.local"]);
+    assert_eq!(
+        required(ec2(json!({ "volumes": volumes }))),
+        [api(25), "ecs.capability.docker-plugin.local".to_owned()]
+    );
 }
 
 #[test]
