@@ -34,7 +34,10 @@ pub(super) fn instance_after(
 ) -> Option<ContainerInstance> {
     let instance = state.get::<ContainerInstance>(key)?;
     let of_runtime = published.iter().find(|status| status.kind == CONTAINER_RUNTIME)?;
-    let at = |seconds: Option<f64>| seconds.map_or(now, |s| Timestamp((s * 1000.0) as i64));
+    // A host's clock may be anywhere. A time that is yet to come would look newer than all that follow.
+    let at = |seconds: Option<f64>| {
+        seconds.map_or(now, |s| Timestamp((s * 1000.0) as i64).max(Timestamp(0)).min(now))
+    };
     let health = RuntimeHealth {
         status: RuntimeStatus::parse(&of_runtime.status)?,
         last_updated: at(of_runtime.last_updated),

@@ -1,6 +1,7 @@
 //! Frames that nobody should send: each is dropped, and the link stays.
 
-use super::{accepted, connect, world};
+use super::{CLUSTER_ARN, accepted, connect, spoilt, task_arn, world};
+use crate::world::arn;
 use control::SessionEnd;
 use serde_json::json;
 use testkit::Agent;
@@ -132,5 +133,34 @@ async fn a_frame_beyond_the_limit_ends_the_link_and_the_agent_comes_again() {
     link.shout(" ".repeat(acs::FRAME_BYTES_MAX + 1)).await;
     assert!(matches!(link.ended().await, SessionEnd::Link(_)));
     let mut link = connect(&world, &mut agent).await;
+    accepted(&world, &mut link, &mut agent, "t1").await;
+}
+
+/// Each message that agents send, spoilt in each member in turn. A question that is still one is answered.
+#[tokio::test(start_paused = true)]
+async fn every_member_missing_of_another_type_or_huge() {
+    let world = world().await;
+    let mut agent = Agent::default();
+    let mut link = connect(&world, &mut agent).await;
+    let before = world.store.snapshot().revision();
+    let candidates =
+        json!([{ "taskArn": task_arn("t1"), "taskClusterArn": CLUSTER_ARN, "desiredStatus": "STOPPED" }]);
+    let message = json!({
+        "cluster": CLUSTER_ARN, "containerInstance": arn("i1"), "messageId": "m1", "reason": "r",
+        "credentialsId": "c", "expiration": "e", "stopCandidates": candidates,
+    });
+    let question = |id: &str| {
+        let message = json!({ "messageId": id, "stopCandidates": [] });
+        json!({ "type": "TaskStopVerificationMessage", "message": message }).to_string()
+    };
+    for (n, kind) in KINDS.iter().enumerate() {
+        for (m, frame) in spoilt::each(&json!({ "type": kind, "message": message })).iter().enumerate() {
+            link.say_text(frame.to_string()).await;
+            let last = format!("last-{n}-{m}");
+            link.say_text(question(&last)).await;
+            while !link.text().await.contains(&last) {}
+        }
+    }
+    assert_eq!(world.store.snapshot().revision(), before);
     accepted(&world, &mut link, &mut agent, "t1").await;
 }

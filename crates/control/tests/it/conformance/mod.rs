@@ -3,6 +3,7 @@
 pub(crate) mod acs;
 mod malformed;
 mod reports;
+mod spoilt;
 mod telemetry;
 mod transport;
 

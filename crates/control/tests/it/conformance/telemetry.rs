@@ -1,13 +1,13 @@
 //! TCS: signed frames in, acknowledgements and records out.
 
-use super::{CLUSTER_ARN, task_arn, world};
+use super::{CLUSTER_ARN, spoilt, task_arn, world};
 use crate::agent::Agent as Session;
 use crate::world::{OTHER_KEY_ID, World, arn, container_definition, definition, task_of};
 use core_task::report::{ReportedStatus, apply_placed, task_health};
 use model::Timestamp;
 use model::container::HealthCheck;
 use model::instance::RuntimeStatus;
-use model::task::HealthStatus;
+use model::task::{HealthStatus, Task};
 use model::task_definition::NetworkMode;
 use model::time::Clock;
 use serde_json::{Value, json};
@@ -218,6 +218,41 @@ async fn malformed_telemetry_is_dropped_and_the_link_stays() {
     bench.link.say_bytes(vec![0xff; 10]).await;
     bench.link.say_text(format!("A: {}\r\n\r\n{{}}", "x".repeat(20 << 10))).await;
     bench.is_alive().await;
+}
+
+/// Each message spoilt in each member in turn: it is dropped, or what is left of it counts; nothing else is touched.
+#[tokio::test(start_paused = true)]
+async fn every_member_missing_of_another_type_or_huge() {
+    let mut bench = Bench::new().await;
+    let before = bench.world.task("t1");
+    let i1 = arn("i1");
+    let status = |status: &str| instance_status(CLUSTER_ARN, &i1, status, 900.0, 800.0);
+    let idle = idle_metrics(CLUSTER_ARN, &i1);
+    // After each, a message whose answer it has not.
+    for (message, last, answer) in [
+        (metrics(CLUSTER_ARN, &i1, &task_arn("t1"), "app"), status("SPLENDID"), "AckPublishInstanceStatus"),
+        (
+            health(CLUSTER_ARN, &i1, &task_arn("t1"), &[("app", "HEALTHY")]),
+            status("SPLENDID"),
+            "AckPublishInstanceStatus",
+        ),
+        (status("OK"), idle, "AckPublishMetric"),
+    ] {
+        for spoilt in spoilt::each(&message) {
+            bench.say(&spoilt).await;
+            bench.say(&last).await;
+            while bench.answer().await != answer {}
+        }
+    }
+    let mut after = Task::clone(&bench.world.task("t1"));
+    assert_eq!(after.containers[0].health, Some(HealthStatus::Healthy));
+    after.containers[0].health = None;
+    assert_eq!(after, Task { version: after.version, ..Task::clone(&before) });
+    let snapshot = bench.world.store.snapshot();
+    let instance = snapshot.instance(&crate::world::scope(), &"i1".into()).expect("known");
+    let health = instance.runtime_health.expect("told");
+    let ever = Timestamp(0)..=bench.world.clock.now();
+    assert!(ever.contains(&health.last_updated) && ever.contains(&health.last_status_change), "{health:?}");
 }
 
 #[tokio::test(start_paused = true)]
