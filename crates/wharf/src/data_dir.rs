@@ -72,6 +72,11 @@ impl DataDir {
         self.root.join("logs")
     }
 
+    /// The store of metrics.
+    pub fn metrics(&self) -> PathBuf {
+        self.root.join("metrics.redb")
+    }
+
     /// Images.
     pub fn images(&self) -> PathBuf {
         self.root.join("images")

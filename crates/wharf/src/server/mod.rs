@@ -41,6 +41,7 @@ pub struct Server {
     control: Control,
     ecs: Arc<api_ecs::Ecs>,
     logs: api_logs::Logs,
+    metrics: api_metrics::Metrics,
     routes: Arc<Routes>,
     listener: Listener,
 }
@@ -66,6 +67,8 @@ impl Server {
         let keys = Arc::new(StoreKeys { store: store.clone(), trust_local_keys: config.trust_local_keys });
         let config = ControlConfig::default();
         let control = Control::new(store.clone(), clock.clone(), ids.clone(), keys.clone(), config);
+        let metrics = api_metrics::Metrics::open(&data.metrics(), clock.clone())
+            .context("opening the store of metrics")?;
         let logs = api_logs::Logs::open(store.clone(), data.logs(), clock.clone())
             .context("opening the log segments")?;
         let ecs = Arc::new(api_ecs::Ecs::new(
@@ -80,16 +83,22 @@ impl Server {
             .clock(clock)
             .ecs(ecs.clone())
             .logs(Arc::new(logs.clone()))
+            .metrics(Arc::new(metrics.clone()))
             .sts(Arc::new(api_sts::Sts))
             .build();
         let routes = Arc::new(Routes { door, control: control.clone() });
-        Ok(Self { endpoint, store, control, ecs, logs, routes, listener })
+        Ok(Self { endpoint, store, control, ecs, logs, metrics, routes, listener })
     }
 
     /// Resolves with the reason once nothing more can be saved: the disk is full, say. Only a new start helps.
-    pub fn failed(&self) -> impl Future<Output = StoreError> + use<> {
-        let store = self.store.clone();
-        async move { store.failed().await }
+    pub fn failed(&self) -> impl Future<Output = anyhow::Error> + use<> {
+        let (store, metrics) = (self.store.clone(), self.metrics.failed());
+        async move {
+            tokio::select! {
+                error = store.failed() => error.into(),
+                error = metrics => error.into(),
+            }
+        }
     }
 
     /// The default cluster of the first account; AWS makes it on first use of the console.
@@ -110,10 +119,11 @@ impl Server {
     /// Serves until `shutdown`; tasks go on without it.
     pub async fn run(self, shutdown: watch::Receiver<bool>) {
         let control = self.control.clone();
-        let logs = self.logs.clone();
+        let (logs, metrics) = (self.logs.clone(), self.metrics.clone());
         let retention = async {
             tokio::select! {
                 () = logs.keep_retention() => {}
+                () = metrics.keep_retention() => {}
                 () = until(shutdown.clone()) => {}
             }
         };
