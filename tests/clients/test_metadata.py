@@ -53,6 +53,16 @@ def test_stats(tasks):
     assert "networks" in own and len(whole) == 1
 
 
+def test_ephemeral_storage(tasks):
+    fill = "for file in /large /scratch/large; do dd if=/dev/zero of=$file bs=1M count=8 2> /dev/null; done; sync; "
+    mounts = [{"sourceVolume": "scratch", "containerPath": "/scratch"}]
+    fargate = {"networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512", "volumes": [{"name": "scratch"}]}
+    task = tasks.run(container(f"{fill}{GET}/task", mountPoints=mounts), request={"launchType": "FARGATE"}, **fargate)
+    task.stopped()
+    storage = json.loads(task.lines()[0])["EphemeralStorageMetrics"]
+    assert 16 <= storage["Utilized"] < 18 and storage["Utilized"] < storage["Reserved"] <= 20 * 1024
+
+
 def test_tags(tasks):
     task = tasks.run(container(f"{GET}/taskWithTags"), networkMode="awsvpc", request={"tags": [{"key": "team", "value": "blue"}]})
     task.stopped()

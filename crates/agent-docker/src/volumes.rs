@@ -3,11 +3,12 @@
 use crate::engine::{Engine, EngineError, present};
 use crate::name;
 use agent_driver::{DockerVolume, MountSource, VolumeError, VolumeScope, VolumeSource, VolumeSpec, Volumes};
-use agent_host::{ensure_host_path, free_bytes};
+use agent_host::{ensure_host_path, free_bytes, tree_bytes};
 use async_trait::async_trait;
 use bollard::models::{Volume, VolumeCreateRequest};
 use bollard::query_parameters::{ListVolumesOptions, RemoveVolumeOptions};
 use std::collections::{BTreeSet, HashMap};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,6 +50,16 @@ impl Volumes for DockerVolumes {
         let tasks: BTreeSet<String> =
             volumes.into_iter().filter_map(|mut volume| volume.labels.remove(name::TASK)).collect();
         Ok(tasks.into_iter().collect())
+    }
+
+    async fn used_bytes(&self, task: &str) -> Result<u64, VolumeError> {
+        let volumes = self.own(&format!("{}={task}", name::TASK)).await?;
+        let counted = tokio::task::spawn_blocking(move || {
+            let count = |volume: Volume| tree_bytes(Path::new(&volume.mountpoint));
+            volumes.into_iter().map(count).sum::<io::Result<u64>>()
+        });
+        let counted = counted.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        counted.map_err(|error| VolumeError(format!("count files: {error}")))
     }
 
     async fn free_bytes(&self) -> Result<u64, VolumeError> {

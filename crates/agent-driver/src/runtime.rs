@@ -387,6 +387,9 @@ pub trait Runtime: Send + Sync {
     async fn exec(&self, id: &RuntimeId, spec: &ExecSpec) -> Result<ExecEnd, RuntimeError>;
     /// What a running container uses now.
     async fn stats(&self, id: &RuntimeId) -> Result<Stats, RuntimeError>;
+    /// Bytes on the disk that a container has written to its root file system, as far as they were counted; none when there
+    /// is no such container.
+    async fn written_bytes(&self, id: &RuntimeId) -> Result<u64, RuntimeError>;
     /// Sends a signal. A container that has exited already is no error.
     async fn stop(&self, id: &RuntimeId, signal: StopSignal) -> Result<(), RuntimeError>;
     /// Waits for the container's end; answers at once when it has ended, also after a restart of the agent.

@@ -118,6 +118,8 @@ pub trait Volumes: Send + Sync {
     async fn release(&self, task: &str) -> Result<(), VolumeError>;
     /// Every task that has volumes of its own on this host.
     async fn list(&self) -> Result<Vec<String>, VolumeError>;
+    /// Bytes on the disk of the volumes that were made for a task and are not shared; what is mounted does not count.
+    async fn used_bytes(&self, task: &str) -> Result<u64, VolumeError>;
     /// How many bytes can still be written where the files of volumes and containers are.
     async fn free_bytes(&self) -> Result<u64, VolumeError>;
 }

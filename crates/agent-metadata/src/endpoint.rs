@@ -21,6 +21,8 @@ use tokio::time::Instant;
 
 /// How long the control plane may take to answer: the agent's.
 const CALL_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long an answer waits for files to be counted.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A longer one is none of ours; it is not remembered in full.
 const ID_BYTES_MAX: usize = 64;
 
@@ -84,14 +86,25 @@ impl Endpoint {
         match (of, version) {
             (Of::Container, Version::V3) => json(StatusCode::OK, &container_v3(container)),
             (Of::Container, Version::V4) => json(StatusCode::OK, &container_v4(container)),
-            (Of::Task, _) => task_answer(&task, version, &Tags::default()),
-            (Of::TaskWithTags, _) => task_answer(&task, version, &self.tags(&task).await),
+            (Of::Task, _) => self.task(id, &task, version, &Tags::default()).await,
+            (Of::TaskWithTags, _) => self.task(id, &task, version, &self.tags(&task).await).await,
             (Of::ContainerStats, _) => match self.source.stats(&container.docker_id).await {
                 Some(stats) if version == Version::V3 => json(StatusCode::OK, &stats_v3(container, &stats)),
                 Some(stats) => json(StatusCode::OK, &stats_v4(container, &stats)),
                 None => no_stats(&container.docker_id, version),
             },
             (Of::TaskStats, _) => self.task_stats(&task, version).await,
+        }
+    }
+
+    /// What takes too long to be counted is left out.
+    async fn task(&self, id: &str, task: &TaskView, version: Version, tags: &Tags) -> Response<Bytes> {
+        match version {
+            Version::V3 => json(StatusCode::OK, &task_v3(task, tags)),
+            Version::V4 => {
+                let storage = tokio::time::timeout(COUNT_TIMEOUT, self.source.ephemeral_storage(id)).await;
+                json(StatusCode::OK, &task_v4(task, tags, storage.unwrap_or(None)))
+            }
         }
     }
 
@@ -140,13 +153,6 @@ impl Endpoint {
         };
         let call = self.source.protect(&task.task_arn, enabled, request.expires_in_minutes);
         protection_answer(&task.task_arn, tokio::time::timeout(CALL_TIMEOUT, call).await.ok())
-    }
-}
-
-fn task_answer(task: &TaskView, version: Version, tags: &Tags) -> Response<Bytes> {
-    match version {
-        Version::V3 => json(StatusCode::OK, &task_v3(task, tags)),
-        Version::V4 => json(StatusCode::OK, &task_v4(task, tags)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where the answers come from.
 
-use crate::{InstanceView, StatsView, TaskView};
+use crate::{EphemeralStorageView, InstanceView, StatsView, TaskView};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 
@@ -16,6 +16,8 @@ pub trait Source: Send + Sync {
     /// What a container uses, by its [`ContainerView::docker_id`](crate::ContainerView::docker_id). `None` when it does
     /// not run, or no second has passed since its start.
     async fn stats(&self, docker_id: &str) -> Option<StatsView>;
+    /// What the disk has for the task of this container; `None` unless it is on Fargate.
+    async fn ephemeral_storage(&self, endpoint_id: &str) -> Option<EphemeralStorageView>;
     /// ListTagsForResource, with the instance's credentials: tags of a task or a container instance, by ARN.
     async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CallError>;
     /// The container instance that the agent is.

@@ -5,7 +5,7 @@ use crate::mount::{mount, unmount};
 use crate::options;
 use crate::record::Record;
 use agent_driver::{DockerVolume, MountSource, VolumeError, VolumeScope, VolumeSource, VolumeSpec, Volumes};
-use agent_host::{ensure_host_path, free_bytes, remove_tree};
+use agent_host::{ensure_host_path, free_bytes, remove_tree, tree_bytes};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, Permissions};
@@ -43,6 +43,11 @@ impl Volumes for HostVolumes {
     async fn list(&self) -> Result<Vec<String>, VolumeError> {
         self.blocking(|volumes| volumes.list_blocking().map_err(at("list volumes in", volumes.layout.root())))
             .await
+    }
+
+    async fn used_bytes(&self, task: &str) -> Result<u64, VolumeError> {
+        let own = self.layout.task(task);
+        self.blocking(move |_| tree_bytes(&own).map_err(at("count files in", &own))).await
     }
 
     async fn free_bytes(&self) -> Result<u64, VolumeError> {

@@ -3,6 +3,7 @@
 use crate::backoff::Backoff;
 use crate::blueprint::Gpus;
 use crate::config::AgentConfig;
+use crate::disk::Disk;
 use crate::host::{Drivers, Host};
 use crate::ledger::{Instance, Ledger, LedgerError};
 use crate::metadata::Metadata;
@@ -80,8 +81,8 @@ impl Agent {
         ids: Arc<dyn IdSource>,
     ) -> Self {
         let gpus = Gpus::under(Path::new("/"));
-        let meter = Meter::default();
-        let host = Arc::new(Host { config, drivers, gpus, meter, upstream, ledger, vault, clock, ids });
+        let (meter, disk) = (Meter::default(), Disk::default());
+        let host = Arc::new(Host { config, drivers, gpus, meter, disk, upstream, ledger, vault, clock, ids });
         let (live, connected, leaving) =
             (watch::Sender::new(0), watch::Sender::new(false), watch::Sender::new(false));
         let metadata = Arc::new(Metadata::new(host.clone()));

@@ -103,24 +103,12 @@ impl Effects {
 
     async fn ensure_task(&self) -> Fact {
         let ensured = async {
-            self.check_space().await?;
+            self.host.disk.promise(&self.host.drivers, &self.blueprint).await?;
             self.sandbox().await
         };
         match ensured.await {
             Ok(_) => Fact::TaskReady,
             Err(error) => Fact::TaskFailed(error),
-        }
-    }
-
-    /// Whether the host has the disk that the task asks for. Nothing keeps it free afterwards. AWS has no words for this:
-    /// there, it always has.
-    async fn check_space(&self) -> Result<(), String> {
-        let Some(size_gib) = self.blueprint.ephemeral_storage_gib else { return Ok(()) };
-        let failed = |why: String| format!("unable to provide ephemeral storage: {why}");
-        let free = self.host.drivers.volumes.free_bytes().await.map_err(|error| failed(error.to_string()))?;
-        match free >> 30 >= u64::from(size_gib) {
-            true => Ok(()),
-            false => Err(failed(format!("{size_gib} GiB requested, {} MiB free on the host", free >> 20))),
         }
     }
 

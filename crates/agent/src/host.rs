@@ -3,6 +3,7 @@
 use crate::backoff::Backoff;
 use crate::blueprint::Gpus;
 use crate::config::AgentConfig;
+use crate::disk::Disk;
 use crate::ledger::Ledger;
 use crate::meter::Meter;
 use crate::upstream::Upstream;
@@ -33,6 +34,7 @@ pub(crate) struct Host {
     pub(crate) drivers: Drivers,
     pub(crate) gpus: Gpus,
     pub(crate) meter: Meter,
+    pub(crate) disk: Disk,
     pub(crate) upstream: Arc<dyn Upstream>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) vault: Vault,

@@ -21,6 +21,7 @@ mod aws;
 mod backoff;
 mod blueprint;
 mod config;
+mod disk;
 mod effects;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;

@@ -8,7 +8,7 @@ use crate::task::{Mail, TaskShell};
 use acs::payload;
 use agent_driver::{RuntimeError, RuntimeState, Seen, VolumeError};
 use core_task::report::{Report, ReportedStatus};
-use core_task::run::{Desired, Fact, Phase, State};
+use core_task::run::{Desired, Fact, Phase, Resource, State};
 use model::Timestamp;
 use model::reason::{ContainerError, STOP_OF_UNKNOWN_TASK};
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ impl Tasks {
         for container in &seen {
             by_task.entry(&container.task).or_default().push(container);
         }
-        let mut unreadable = Vec::new();
+        let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
         for record in self.host.ledger.tasks().await? {
             let (_, id) = parse_arn(&record.task.arn).map_err(|e| AdoptError::Record(e.to_string()))?;
             if let Some(at) = record.over_at {
@@ -87,12 +87,19 @@ impl Tasks {
             }
             match Blueprint::read(&record.task, &self.spool_dir()) {
                 Ok(blueprint) => {
-                    let seen = by_task.remove(id.as_str()).unwrap_or_default();
-                    self.adopt_one(blueprint, record, &seen);
+                    let blueprint = Arc::new(blueprint);
+                    if record.state.observed.cgroup == Resource::Ready {
+                        self.host.disk.keep(&blueprint);
+                    }
+                    readable.push((blueprint, record, by_task.remove(id.as_str()).unwrap_or_default()));
                 }
                 // What is left of it is removed with what is unknown.
                 Err(error) => unreadable.push((id, record, error)),
             }
+        }
+        // Only now, that all promises of the disk are known.
+        for (blueprint, record, seen) in readable {
+            self.adopt_one(blueprint, record, &seen);
         }
         for (task, containers) in by_task {
             tracing::warn!(task, containers = containers.len(), "an unknown task is removed");
@@ -127,7 +134,7 @@ impl Tasks {
         });
     }
 
-    fn adopt_one(self: &Arc<Self>, blueprint: Blueprint, mut record: Record, seen: &[&Seen]) {
+    fn adopt_one(self: &Arc<Self>, blueprint: Arc<Blueprint>, mut record: Record, seen: &[&Seen]) {
         tracing::info!(task = blueprint.id, containers = seen.len(), "task adopted");
         // Of what ran before a reboot the host may know nothing.
         let is_same_boot = record.boot_id == self.host.ledger.boot_id();
@@ -146,7 +153,7 @@ impl Tasks {
             }
         };
         let found = (0..blueprint.containers.len()).filter_map(fact).collect();
-        self.spawn(Arc::new(blueprint), record, found);
+        self.spawn(blueprint, record, found);
     }
 
     async fn detach_unknown(&self) -> Result<(), AdoptError> {
@@ -292,6 +299,7 @@ impl Tasks {
     async fn ended(&self, id: &str) {
         tracing::info!(task = id, "task is over");
         self.host.vault.forget(id);
+        self.host.disk.forget(id);
         if let Some(task) = self.live_task(id) {
             task.blueprint().containers.iter().for_each(|c| self.host.meter.forget(&c.draft.id));
         }

@@ -16,7 +16,7 @@ use agent_driver::{
 use async_trait::async_trait;
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::{
-    CreateContainerOptions, KillContainerOptionsBuilder, ListContainersOptions,
+    CreateContainerOptions, InspectContainerOptions, KillContainerOptionsBuilder, ListContainersOptions,
     RemoveContainerOptions, WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt as _;
@@ -241,6 +241,14 @@ impl Runtime for DockerRuntime {
     async fn stats(&self, id: &RuntimeId) -> Result<Stats, RuntimeError> {
         let pid = self.running(id).await?;
         stats::read(&self.engine, id, pid).await
+    }
+
+    async fn written_bytes(&self, id: &RuntimeId) -> Result<u64, RuntimeError> {
+        let name = name::container(id).map_err(RuntimeError::Create)?;
+        let sized = Some(InspectContainerOptions { size: true });
+        let found = self.engine.ask(|| self.engine.docker.inspect_container(&name, sized.clone()));
+        let written = present(found.await).map_err(host)?.and_then(|found| found.size_rw);
+        Ok(written.map_or(0, |bytes| bytes.max(0).unsigned_abs()))
     }
 
     async fn stop(&self, id: &RuntimeId, stop_signal: StopSignal) -> Result<(), RuntimeError> {

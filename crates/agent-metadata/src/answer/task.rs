@@ -2,7 +2,7 @@
 
 use super::container::{ContainerV3, ContainerV4};
 use super::{Amount, container_v3, container_v4, rfc3339_if};
-use crate::{CallError, ContainerView, TaskView};
+use crate::{CallError, ContainerView, EphemeralStorageView, TaskView};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -149,7 +149,11 @@ pub(crate) fn task_v3<'a>(view: &'a TaskView, tags: &'a Tags) -> TaskV3<'a> {
     TaskV3 { head: head(view), containers: shown(view).map(container_v3).collect(), tail: tail(view, tags) }
 }
 
-pub(crate) fn task_v4<'a>(view: &'a TaskView, tags: &'a Tags) -> TaskV4<'a> {
+pub(crate) fn task_v4<'a>(
+    view: &'a TaskView,
+    tags: &'a Tags,
+    storage: Option<EphemeralStorageView>,
+) -> TaskV4<'a> {
     TaskV4 {
         head: head(view),
         tail: tail(view, tags),
@@ -158,7 +162,7 @@ pub(crate) fn task_v4<'a>(view: &'a TaskView, tags: &'a Tags) -> TaskV4<'a> {
         containers: shown(view).map(container_v4).collect(),
         vpc_id: &view.vpc_id,
         service_name: &view.service_name,
-        ephemeral_storage_metrics: view.ephemeral_storage.map(|storage| EphemeralStorage {
+        ephemeral_storage_metrics: storage.map(|storage| EphemeralStorage {
             utilized: storage.utilized_mib,
             reserved: storage.reserved_mib,
         }),

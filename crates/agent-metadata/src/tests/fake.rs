@@ -61,6 +61,13 @@ impl Source for Fake {
         Ok(map(&[tag]))
     }
 
+    async fn ephemeral_storage(&self, endpoint_id: &str) -> Option<EphemeralStorageView> {
+        if self.silent {
+            std::future::pending::<()>().await;
+        }
+        (endpoint_id != "job").then_some(EphemeralStorageView { utilized_mib: 131, reserved_mib: 20_496 })
+    }
+
     async fn instance(&self) -> InstanceView {
         InstanceView {
             cluster: "blue".to_owned(),
@@ -195,7 +202,6 @@ pub(super) fn web() -> TaskView {
         launch_type: "FARGATE".to_owned(),
         containers: vec![server, sidecar, untouched],
         service_name: "shop".to_owned(),
-        ephemeral_storage: Some(EphemeralStorageView { utilized_mib: 131, reserved_mib: 20_496 }),
         ..TaskView::default()
     }
 }

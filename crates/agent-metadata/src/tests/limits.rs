@@ -87,4 +87,5 @@ async fn slow_requests_and_a_silent_control_plane_are_not_waited_for() {
     assert!(answer.starts_with("504 ") && answer.contains("Timed out calling ECS"), "{answer}");
     let answer = get(servers.tasks, "/v4/web/taskWithTags").await;
     assert!(answer.starts_with("200 ") && answer.matches("\"RequestCanceled\"").count() == 2, "{answer}");
+    assert!(!answer.contains("EphemeralStorageMetrics"), "what was not counted in time is absent: {answer}");
 }

@@ -35,8 +35,6 @@ pub struct TaskView {
     pub vpc_id: String,
     /// Its service; empty for a task of its own.
     pub service_name: String,
-    /// `EphemeralStorageMetrics`, of tasks on Fargate.
-    pub ephemeral_storage: Option<EphemeralStorageView>,
     /// `FaultInjectionEnabled`.
     pub fault_injection_enabled: bool,
 }

@@ -175,6 +175,11 @@ impl Runtime for OciRuntime {
         self.blocking(move |at| at.stats(&id, &dir, pids)).await
     }
 
+    async fn written_bytes(&self, id: &RuntimeId) -> Result<u64, RuntimeError> {
+        let dir = self.0.dir(id)?;
+        self.blocking(move |_| agent_host::tree_bytes(&dir.data).map_err(host("count files"))).await
+    }
+
     async fn stop(&self, id: &RuntimeId, stop_signal: StopSignal) -> Result<(), RuntimeError> {
         let dir = self.0.dir(id)?;
         match dir.observe().map_err(host("observe"))? {

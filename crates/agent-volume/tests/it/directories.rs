@@ -1,6 +1,6 @@
 //! Directories of the host and of tasks.
 
-use crate::support::{Host, local, tree};
+use crate::support::{Host, local, shared, tree};
 use agent_driver::{VolumeSource, Volumes};
 use agent_volume::HostVolumes;
 use std::fs;
@@ -27,6 +27,21 @@ async fn a_tasks_volume_is_as_docker_makes_it_and_goes_with_the_task() {
     assert_eq!(host.volumes.list().await.unwrap(), ["t2"]);
     host.volumes.release("t2").await.unwrap();
     assert_eq!(tree(&host.root()), ["shared", "task"]);
+}
+
+#[tokio::test]
+async fn what_a_task_uses_is_what_its_own_volumes_hold() {
+    let host = Host::new();
+    assert_eq!(host.volumes.used_bytes("t1").await.unwrap(), 0, "nothing was made for it");
+    let own = host.ensure("t1", "scratch", VolumeSource::Task).await.unwrap();
+    let shared = host.ensure("t1", "db", VolumeSource::Docker(shared(&[]))).await.unwrap();
+    let other = host.ensure("t2", "scratch", VolumeSource::Task).await.unwrap();
+    let empty = host.volumes.used_bytes("t1").await.unwrap();
+    for dir in [&own, &shared, &other] {
+        fs::write(dir.join("file"), vec![1; 1 << 20]).unwrap();
+    }
+    let grown = host.volumes.used_bytes("t1").await.unwrap() - empty;
+    assert!((1 << 20..2 << 20).contains(&grown), "{grown}");
 }
 
 #[tokio::test]

@@ -84,6 +84,10 @@ struct State {
     finished_logs: BTreeSet<RuntimeId>,
     /// How often each container was really made.
     made: BTreeMap<RuntimeId, u32>,
+    /// Bytes that each container has written.
+    written: BTreeMap<RuntimeId, u64>,
+    /// Bytes in each task's volumes.
+    filled: BTreeMap<String, u64>,
 }
 
 struct Container {
@@ -93,7 +97,7 @@ struct Container {
     state: watch::Sender<RuntimeState>,
 }
 
-/// What is free on the disk: 30 GiB.
+/// The size of the disk: 30 GiB.
 const DISK_BYTES: u64 = 30 << 30;
 /// The first port that is chosen on a bridge.
 const DYNAMIC_PORT: u16 = 32_768;
@@ -145,6 +149,16 @@ impl FakeHost {
     /// The names of a task's volumes.
     pub fn volumes(&self, task: &str) -> Vec<String> {
         self.lock().volumes.get(task).into_iter().flatten().cloned().collect()
+    }
+
+    /// A container has written this much.
+    pub fn write(&self, id: &str, bytes: u64) {
+        self.lock().written.insert(RuntimeId(id.to_owned()), bytes);
+    }
+
+    /// There is this much in a task's volumes.
+    pub fn fill_volumes(&self, task: &str, bytes: u64) {
+        self.lock().filled.insert(task.to_owned(), bytes);
     }
 
     /// What a task's network was asked to be.
@@ -287,6 +301,10 @@ impl Runtime for FakeHost {
         self.lock().makes_namespaces
     }
 
+    async fn written_bytes(&self, id: &RuntimeId) -> Result<u64, RuntimeError> {
+        Ok(self.lock().written.get(id).copied().unwrap_or(0))
+    }
+
     async fn security_modules(&self) -> Vec<&'static str> {
         vec!["apparmor"]
     }
@@ -370,7 +388,9 @@ impl Runtime for FakeHost {
     }
 
     async fn remove(&self, id: &RuntimeId) -> Result<(), RuntimeError> {
-        self.lock().containers.remove(id);
+        let mut state = self.lock();
+        state.containers.remove(id);
+        state.written.remove(id);
         Ok(())
     }
 
@@ -468,7 +488,9 @@ impl Volumes for FakeHost {
     }
 
     async fn release(&self, task: &str) -> Result<(), VolumeError> {
-        self.lock().volumes.remove(task);
+        let mut state = self.lock();
+        state.volumes.remove(task);
+        state.filled.remove(task);
         Ok(())
     }
 
@@ -476,8 +498,14 @@ impl Volumes for FakeHost {
         Ok(self.lock().volumes.keys().cloned().collect())
     }
 
+    async fn used_bytes(&self, task: &str) -> Result<u64, VolumeError> {
+        Ok(self.lock().filled.get(task).copied().unwrap_or(0))
+    }
+
     async fn free_bytes(&self) -> Result<u64, VolumeError> {
-        Ok(DISK_BYTES)
+        let state = self.lock();
+        let used: u64 = state.written.values().chain(state.filled.values()).sum();
+        Ok(DISK_BYTES.saturating_sub(used))
     }
 }
 

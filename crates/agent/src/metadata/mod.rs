@@ -6,7 +6,9 @@ use crate::host::Host;
 use crate::tasks::{LiveTask, Tasks};
 use crate::upstream::{ProtectionChange, UpstreamError};
 use agent_driver::RuntimeId;
-use agent_metadata::{CallError, Found, InstanceView, ProtectionAnswer, Source, StatsView, TaskView};
+use agent_metadata::{
+    CallError, EphemeralStorageView, Found, InstanceView, ProtectionAnswer, Source, StatsView, TaskView,
+};
 use async_trait::async_trait;
 use core_task::run::Phase;
 use std::collections::BTreeMap;
@@ -76,6 +78,19 @@ impl Source for Metadata {
         let (now, before) = self.host.meter.read(&*self.host.drivers.runtime, id).await?;
         let sample = |reading| view::sample(&self.host, &task, reading);
         Some(StatsView { now: sample(now), before: before.map(sample) })
+    }
+
+    async fn ephemeral_storage(&self, endpoint_id: &str) -> Option<EphemeralStorageView> {
+        let (task, _) = self.find(endpoint_id)?;
+        let blueprint = &task.effects.blueprint;
+        if !blueprint.is_fargate() {
+            return None;
+        }
+        let view = self.host.disk.view(&self.host.drivers, blueprint).await;
+        view.inspect_err(|error| {
+            tracing::warn!(task = blueprint.id, error, "what a task uses of the disk cannot be counted");
+        })
+        .ok()
     }
 
     async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CallError> {

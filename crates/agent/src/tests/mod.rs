@@ -1,5 +1,6 @@
 //! The agent against a fake host and a fake control plane, on virtual time.
 
+mod disk;
 mod ledger;
 mod lives;
 mod metadata;

@@ -179,23 +179,6 @@ async fn what_containers_use_is_told_ten_tasks_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_gets_the_disk_that_it_asks_for_or_is_not_begun() {
-    let world = World::new();
-    let _agent = world.start();
-    let asking =
-        |id: &str, gib| Task { ephemeral_storage_gib: Some(gib), ..bridge(id, vec![container("app")]) };
-    world.control.run(asking("t1", 30));
-    world.until("it runs", |w| w.control.status(&arn("t1")) == Some(Running)).await;
-    world.control.run(asking("t2", 31));
-    world.until("it stops", |w| w.control.status(&arn("t2")) == Some(Stopped)).await;
-    let reason =
-        "ResourceInitializationError: unable to provide ephemeral storage: 31 GiB requested, 30720 MiB free";
-    let story = world.story(&arn("t2"));
-    assert!(story.last().unwrap().contains(reason), "{story:?}");
-    assert!(!world.host.made().contains_key("t2-0"));
-}
-
-#[tokio::test(start_paused = true)]
 async fn volumes_of_unknown_tasks_are_removed() {
     let world = World::new();
     world.host.leave_volume("t9");

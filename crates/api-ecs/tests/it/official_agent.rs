@@ -20,6 +20,7 @@ fn registration() -> Value {
         ],
         "attributes": [
             { "name": "com.amazonaws.ecs.capability.docker-remote-api.1.17" },
+            { "name": "com.amazonaws.ecs.capability.docker-remote-api.1.24" },
             { "name": "ecs.capability.container-health-check" },
             { "name": "ecs.capability.external" },
             { "name": "ecs.os-type", "value": "linux" },

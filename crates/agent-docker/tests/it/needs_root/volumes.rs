@@ -21,7 +21,23 @@ fn volumes_of_a_task_go_with_it() {
         let source = stage.volumes.ensure(&volume).await.unwrap();
         assert_eq!(stage.volumes.ensure(&volume).await.unwrap(), source);
         assert_eq!(write_through(&stage, "0", source.clone(), true).await, "seed\n");
-        assert_eq!(write_through(&stage, "1", source, true).await, "seed\nx\n");
+        assert_eq!(write_through(&stage, "1", source.clone(), true).await, "seed\nx\n");
+        let mut large = stage.shell(
+            "3",
+            "dd if=/dev/zero of=/large bs=1M count=2; dd if=/dev/zero of=/srv/data/large bs=1M count=3; sync",
+        );
+        large.storage.mounts = vec![Mount {
+            source: source.clone(),
+            target: "/srv/data".to_owned(),
+            read_only: false,
+            copy_up: true,
+        }];
+        let id = large.id.clone();
+        stage.output(large).await;
+        let written = stage.runtime.written_bytes(&id).await.unwrap();
+        let used = stage.volumes.used_bytes(TASK).await.unwrap();
+        assert!((2 << 20..3 << 20).contains(&written), "{written}");
+        assert!((3 << 20..4 << 20).contains(&used), "{used}");
         let bare = stage.volumes.ensure(&spec("bare", VolumeSource::Task)).await.unwrap();
         assert_eq!(write_through(&stage, "2", bare, false).await, "");
         assert_eq!(stage.volumes.list().await.unwrap(), [TASK]);
