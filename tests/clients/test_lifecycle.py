@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 
+import boto3
 from test_cli import status
 from wharf import BIN, Wharf, eventually
 
@@ -68,6 +69,24 @@ def test_the_region_is_that_of_the_first_start(tmp_path):
         command = [BIN, "server", "--data-dir", str(wharf.data), "--listen", "127.0.0.1:0", "--region", "us-east-1"]
         other = subprocess.run(command, capture_output=True, text=True, timeout=30)
         assert other.returncode == 1 and "eu-west-1" in other.stderr
+
+
+def test_a_server_on_all_addresses_tells_each_agent_the_one_at_which_it_calls(tmp_path):
+    with Wharf(tmp_path, ["server"], listen="0.0.0.0:0") as wharf:
+        # What clients on this host are told, and where its own agent calls.
+        assert wharf.listen.startswith("127.0.0.1:")
+        wharf.start(["agent"])
+        assert wharf.cli("run", "wharf/hello", "--", "echo", "there").stdout == "there\n"
+        keys = {name.lower(): wharf.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+        for host in ("127.0.0.1", "127.0.0.2", "localhost"):
+            url = f"http://{host}:{wharf.listen.rsplit(':')[1]}"
+            ecs = boto3.client("ecs", endpoint_url=url, region_name=wharf.environment["AWS_REGION"], **keys)
+            answer = ecs.discover_poll_endpoint()
+            assert (answer["endpoint"], answer["telemetryEndpoint"]) == (f"{url}/acs", f"{url}/tcs")
+        wharf.end("agent")
+        wharf.end("server")
+        wharf.cli("down")
+        assert wharf.left_behind() == []
 
 
 def test_local_keys_are_trusted_on_loopback_alone(tmp_path):
