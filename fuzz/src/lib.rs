@@ -2,6 +2,7 @@
 //! bytes: a seed must be understood, or it leads nowhere.
 
 pub mod acs_frame;
+pub mod cbor_request;
 pub mod filter_pattern;
 pub mod json_request;
 pub mod log_block;

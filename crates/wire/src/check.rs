@@ -19,13 +19,18 @@ const LISTED: usize = 10;
 /// Characters of an offending value that a message repeats.
 const VALUE_SHOWN: usize = 256;
 
+/// What JSON and the query protocol write for doubles that are no finite numbers. No operation of Wharf takes them.
+const NON_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+
 /// Checks `input` against `shape` and brings it into the form that serde reads: nulls removed from structures,
 /// whole floats as integers, timestamps as seconds.
 pub fn check(service: &Service, shape: &Shape, input: &mut Value) -> Result<(), ApiError> {
     let mut findings = Findings::default();
     findings.walk(shape, input, Path { parent: None, step: Step::Root })?;
     if findings.violated > 0 {
-        return Err(ApiError::new(service.invalid, 400, findings.violations()));
+        let only_absent = findings.violated == findings.absent;
+        let code = if only_absent { service.absent } else { service.invalid };
+        return Err(ApiError::new(code, 400, findings.violations()));
     }
     if !findings.refused.is_empty() {
         let message = format!(
@@ -45,6 +50,8 @@ pub fn check(service: &Service, shape: &Shape, input: &mut Value) -> Result<(), 
 #[derive(Default)]
 struct Findings {
     violated: usize,
+    /// How many of the violations are required members that are not there.
+    absent: usize,
     listed: Vec<String>,
     refused: Vec<String>,
 }
@@ -87,6 +94,10 @@ impl Findings {
             (Shape::Double(range), Value::Number(number)) => {
                 let number = number.as_f64().unwrap_or_default();
                 range.each_violation(number, "value", |constraint| self.violate(&number, path, constraint));
+                Ok(())
+            }
+            (Shape::Double(_), Value::String(text)) if NON_FINITE.contains(&text.as_str()) => {
+                self.violate(&text, path, "Member must be a finite number".to_owned());
                 Ok(())
             }
             (Shape::Boolean, Value::Bool(_)) | (Shape::Timestamp, Value::Number(_)) => Ok(()),
@@ -174,6 +185,7 @@ impl Findings {
 
     fn violate_null(&mut self, path: Path<'_>) {
         self.violated += 1;
+        self.absent += 1;
         if self.listed.len() < LISTED {
             self.listed.push(format!(
                 "Value null at '{}' failed to satisfy constraint: Member must not be null",

@@ -168,15 +168,15 @@ fn encode<I: Serialize>(
 ) -> Result<(HeaderMap, Bytes), ClientError> {
     let unreadable = |error: serde_json::Error| ClientError::Unreadable(error.to_string());
     let mut headers = HeaderMap::new();
-    let (content_type, body) = match protocol(service) {
-        Protocol::Json { version, target_prefix } => {
+    let (content_type, body) = match json_target(service) {
+        Some((version, target_prefix)) => {
             let target = format!("{target_prefix}.{}", operation.name);
             if let Ok(target) = HeaderValue::from_str(&target) {
                 headers.insert(HeaderName::from_static("x-amz-target"), target);
             }
             (format!("application/x-amz-json-{version}"), serde_json::to_vec(input).map_err(unreadable)?)
         }
-        Protocol::Query { .. } => {
+        None => {
             let input = serde_json::to_value(input).map_err(unreadable)?;
             let form = query::encode(operation.name, service.api_version, operation.input, &input);
             ("application/x-www-form-urlencoded; charset=utf-8".to_owned(), form.into_bytes())
@@ -188,27 +188,30 @@ fn encode<I: Serialize>(
     Ok((headers, Bytes::from(body)))
 }
 
-/// The protocol that this client speaks to a service: the first of the service's own.
-fn protocol(service: &Service) -> &'static Protocol {
-    service.protocols.first().expect("every service has a protocol")
+/// The version and the target prefix for a service that speaks JSON. To the others this client speaks query.
+fn json_target(service: &Service) -> Option<(&'static str, &'static str)> {
+    service.protocols.iter().find_map(|protocol| match protocol {
+        Protocol::Json { version, target_prefix } => Some((*version, *target_prefix)),
+        _ => None,
+    })
 }
 
 fn decode(service: &Service, operation: &Operation, body: &[u8]) -> Result<Value, String> {
-    match protocol(service) {
+    match json_target(service) {
         _ if body.is_empty() => Ok(Value::Object(serde_json::Map::new())),
-        Protocol::Json { .. } => serde_json::from_slice(body).map_err(|error| error.to_string()),
-        Protocol::Query { .. } => xml::parse(operation, body),
+        Some(_) => serde_json::from_slice(body).map_err(|error| error.to_string()),
+        None => xml::parse(operation, body),
     }
 }
 
 fn service_error(service: &Service, status: u16, body: &[u8]) -> ClientError {
-    let (code, message) = match protocol(service) {
-        Protocol::Json { .. } => {
+    let (code, message) = match json_target(service) {
+        Some(_) => {
             let body: Value = serde_json::from_slice(body).unwrap_or_default();
             let field = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
             (field("__type"), field("message").or_else(|| field("Message")))
         }
-        Protocol::Query { .. } => xml::parse_error(body),
+        None => xml::parse_error(body),
     };
     let code = code.unwrap_or_else(|| "UnknownError".to_owned());
     let code = code.rsplit('#').next().unwrap_or_default().to_owned();

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::Response;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{Response, StatusCode};
 use model::time::{Clock, IdSource};
 
 use crate::event_stream;
@@ -13,9 +13,7 @@ use crate::generated::Backends;
 use crate::route::Route;
 use crate::service::{Encoding, Protocol, Reply, Service};
 use crate::sigv4::{Keys, sha256_hex};
-use crate::{ApiError, BODY_LIMIT, Body, Cx, auth, check, error, json, stranger, xml};
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+use crate::{ApiError, BODY_LIMIT, Body, Cx, auth, cbor, check, compression, error, json, response};
 
 /// Verifies, checks, decodes, calls and encodes. Cheap to clone.
 #[derive(Clone)]
@@ -50,46 +48,52 @@ impl Door {
     /// been read whole, and one larger than [`BODY_LIMIT`] is refused.
     pub async fn handle(&self, parts: Parts, body: Bytes) -> Response<Body> {
         let request_id = self.ids.uuid();
-        if body.len() > BODY_LIMIT {
-            return refuse(None, &error::request_too_large(), &request_id).map(Body::from);
+        match self.answer(&parts, body, &request_id).await {
+            Ok(response) => response,
+            Err(error) => response::stranger(&parts, &error, &request_id).map(Body::from),
         }
-        let route = match Route::find(&parts, &body) {
-            Ok(route) => route,
-            Err(error) => return refuse_stranger(&parts, &error, &request_id).map(Body::from),
-        };
-        match self.answer(&parts, &body, &route, &request_id).await {
-            Ok(Reply::Whole(output)) => {
-                respond(Some(route.protocol), StatusCode::OK, output, &request_id).map(Body::from)
-            }
+    }
+
+    /// Fails for a request that means no service.
+    async fn answer(&self, parts: &Parts, body: Bytes, request_id: &str) -> Result<Response<Body>, ApiError> {
+        if body.len() > BODY_LIMIT {
+            return Err(error::request_too_large());
+        }
+        let body_sha256 = sha256_hex(&body);
+        let body = compression::decompress(parts, body)?;
+        let route = Route::find(parts, &body)?;
+        Ok(match self.call(parts, &body_sha256, &body, &route, request_id).await {
+            Ok(Reply::Whole(output)) => response::success(route.protocol, output, request_id).map(Body::from),
             Ok(Reply::Events(messages)) => {
-                let mut response = respond(Some(route.protocol), StatusCode::OK, Bytes::new(), &request_id);
+                let mut response = response::success(route.protocol, Bytes::new(), request_id);
                 let content_type = HeaderValue::from_static(event_stream::CONTENT_TYPE);
                 response.headers_mut().insert(CONTENT_TYPE, content_type);
                 response.map(|_| Body::from(messages))
             }
             Err(error) => {
-                log(&route, &error, &request_id);
-                refuse(Some(route.protocol), &error, &request_id).map(Body::from)
+                log(&route, &error, request_id);
+                response::failure(route.service, route.protocol, &error, request_id).map(Body::from)
             }
-        }
+        })
     }
 
-    async fn answer(
+    async fn call(
         &self,
         parts: &Parts,
+        body_sha256: &str,
         body: &[u8],
         route: &Route,
         request_id: &str,
     ) -> Result<Reply, ApiError> {
         let service = route.service;
-        let body_sha256 = sha256_hex(body);
         let now = self.clock.now();
-        let cx = auth::authenticate(parts, &body_sha256, service, now, &*self.keys, request_id)?;
+        let cx = auth::authenticate(parts, body_sha256, service, now, &*self.keys, request_id)?;
         let operation = route.operation()?;
         let (mut input, encoding) = match (route.protocol, &route.form) {
             (Protocol::Query { namespace }, Some(form)) => {
                 (form.input(operation.input), Encoding::Query { namespace, request_id })
             }
+            (Protocol::Cbor { .. }, _) => (cbor::parse(body)?, Encoding::Cbor),
             _ => (json::parse(body)?, Encoding::Json),
         };
         check::check(service, operation.input, &mut input)?;
@@ -105,7 +109,7 @@ impl Door {
 
     /// An error as a response of `service`, for requests that do not go through [`Door::handle`].
     pub fn refuse(&self, service: &Service, error: &ApiError) -> Response<Bytes> {
-        refuse(service.protocols.first(), error, &self.ids.uuid())
+        response::failure(service, service.first_protocol(), error, &self.ids.uuid())
     }
 }
 
@@ -139,44 +143,6 @@ impl Builder {
         let clock = self.clock.expect("a door needs a clock");
         Door { backends: self.backends, keys: self.keys, clock, ids: self.ids }
     }
-}
-
-fn refuse(protocol: Option<&Protocol>, error: &ApiError, request_id: &str) -> Response<Bytes> {
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let body = match protocol {
-        Some(Protocol::Query { namespace }) => xml::error(error, namespace, request_id),
-        _ => json::error(error),
-    };
-    respond(protocol, status, body, request_id)
-}
-
-/// A request that names no service of ours.
-fn refuse_stranger(parts: &Parts, error: &ApiError, request_id: &str) -> Response<Bytes> {
-    let (content_type, body) = stranger::body(parts, error, request_id);
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = respond(None, status, body, request_id);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
-}
-
-fn respond(
-    protocol: Option<&Protocol>,
-    status: StatusCode,
-    body: Bytes,
-    request_id: &str,
-) -> Response<Bytes> {
-    let content_type = match protocol {
-        Some(Protocol::Query { .. }) => "text/xml",
-        Some(Protocol::Json { version: "1.0", .. }) => "application/x-amz-json-1.0",
-        _ => "application/x-amz-json-1.1",
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
-    response
 }
 
 fn log(route: &Route, error: &ApiError, request_id: &str) {

@@ -25,6 +25,11 @@ impl ApiError {
         Self { code, status, message: message.into(), members: Vec::new(), internal: None }
     }
 
+    /// Whose fault it is, in the words of the query protocol.
+    pub fn side(&self) -> &'static str {
+        if self.status >= 500 { "Receiver" } else { "Sender" }
+    }
+
     /// The same error with one more member of its shape.
     #[must_use]
     pub fn with_member(mut self, name: &'static str, value: impl Into<Value>) -> Self {

@@ -69,7 +69,7 @@ fn write<E: Event>(event: &Result<E, ApiError>) -> Bytes {
             if let Some(cause) = &error.internal {
                 tracing::error!(code = error.code, %cause, "an event stream failed");
             }
-            message("exception", ":exception-type", error.code, &json::error(&error))
+            message("exception", ":exception-type", error.code, &json::error(error.code, &error))
         }
     }
 }

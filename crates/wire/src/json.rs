@@ -14,13 +14,18 @@ pub fn parse(body: &[u8]) -> Result<Value, ApiError> {
     serde_json::from_slice(body).map_err(|error| serialization_exception(error.to_string()))
 }
 
-/// The body of a failure.
-pub fn error(error: &ApiError) -> Bytes {
-    let mut body = json!({ "__type": error.code, "message": error.message });
+/// The body of a failure, whose shape is called `name`.
+pub fn error(name: &str, error: &ApiError) -> Bytes {
+    Bytes::from(failure(name, error).to_string())
+}
+
+/// What the body of a failure holds.
+pub(crate) fn failure(name: &str, error: &ApiError) -> Value {
+    let mut body = json!({ "__type": name, "message": error.message });
     for (name, value) in &error.members {
         body[*name] = value.clone();
     }
-    Bytes::from(body.to_string())
+    body
 }
 
 #[cfg(test)]
@@ -31,7 +36,7 @@ mod tests {
     fn a_failure_has_the_members_of_its_shape() {
         let refusal = ApiError::new("ConflictException", 400, "taken").with_member("resourceIds", vec!["a"]);
         assert_eq!(
-            error(&refusal),
+            error(refusal.code, &refusal),
             r#"{"__type":"ConflictException","message":"taken","resourceIds":["a"]}"#
         );
     }

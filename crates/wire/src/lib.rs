@@ -3,7 +3,7 @@
 //! A request passes through four steps, each a module one can call alone:
 //!
 //! ```text
-//! bytes ─ sigv4::verify ─▶ Cx ─ json | query ─▶ Value ─ check ─▶ typed input ─ Api ─▶ output ─ json | xml ─▶ bytes
+//! bytes ─ sigv4::verify ─▶ Cx ─ cbor | json | query ─▶ Value ─ check ─▶ typed input ─ Api ─▶ output ─ cbor | json | xml ─▶ bytes
 //! ```
 //!
 //! [`Door`] is the four in a row, independent of any socket. [`client::Client`] is the other end.
@@ -19,8 +19,10 @@
 
 mod auth;
 mod body;
+pub mod cbor;
 pub mod check;
 pub mod client;
+mod compression;
 mod cx;
 mod door;
 pub mod error;
@@ -30,6 +32,7 @@ mod event_stream;
 mod generated;
 pub mod json;
 pub mod query;
+mod response;
 mod route;
 pub mod schema;
 pub mod service;

@@ -61,7 +61,10 @@ impl Form {
             Shape::Integer(_) | Shape::Long(_) => {
                 self.scalar(path, |text| text.parse::<i64>().ok().map(Value::from))
             }
-            Shape::Double(_) => self.scalar(path, |text| text.parse::<f64>().ok().map(Value::from)),
+            // What is no finite number stays a text: as a value it would be null, which is as if it were not there.
+            Shape::Double(_) => self.scalar(path, |text| {
+                text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::from)
+            }),
             Shape::Boolean => self.scalar(path, |text| text.parse::<bool>().ok().map(Value::from)),
             Shape::Text(_) | Shape::Timestamp => self.scalar(path, |_| None),
         }

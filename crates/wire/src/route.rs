@@ -1,12 +1,12 @@
 //! Which operation of which service a request means.
 
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 
-use crate::error::unknown_operation;
+use crate::error::{serialization_exception, unknown_operation};
 use crate::query::Form;
 use crate::service::{Operation, Protocol, Service};
-use crate::{ApiError, SERVICES, stranger};
+use crate::{ApiError, SERVICES, cbor, stranger};
 
 /// A request's target. Whether it is implemented is decided after the signature is verified.
 #[derive(Debug)]
@@ -22,14 +22,17 @@ pub struct Route {
 }
 
 impl Route {
-    /// Reads the target from `X-Amz-Target`, or from a form's `Action` and `Version`.
+    /// Reads the target from the path, from `X-Amz-Target`, or from a form's `Action` and `Version`.
     pub fn find(parts: &Parts, body: &[u8]) -> Result<Self, ApiError> {
+        if let Some(protocol) = parts.headers.get("smithy-protocol") {
+            return Self::of_path(parts, protocol);
+        }
         if let Some(target) = parts.headers.get("x-amz-target") {
             let target = target.to_str().unwrap_or_default();
             let (prefix, operation) = target.rsplit_once('.').unwrap_or(("", target));
             let is_target = |protocol: &Protocol| match protocol {
                 Protocol::Json { target_prefix, .. } => *target_prefix == prefix,
-                Protocol::Query { .. } => false,
+                Protocol::Cbor { .. } | Protocol::Query { .. } => false,
             };
             let (service, protocol) = find(|_| true, is_target).ok_or_else(|| unknown(parts, target))?;
             return Ok(Self { service, protocol, operation: operation.to_owned(), form: None });
@@ -45,6 +48,36 @@ impl Route {
         let (service, protocol) =
             found.filter(|_| !action.is_empty()).ok_or_else(|| unknown(parts, action))?;
         Ok(Self { service, protocol, operation: action.to_owned(), form: Some(form) })
+    }
+
+    /// The target of Smithy RPC v2.
+    fn of_path(parts: &Parts, protocol: &HeaderValue) -> Result<Self, ApiError> {
+        if protocol != cbor::PROTOCOL {
+            return Err(serialization_exception("The header Smithy-Protocol must be rpc-v2-cbor."));
+        }
+        // The specification's rule: a request that names two operations could mean another one to whoever filters it.
+        if ["x-amz-target", "x-amzn-target"].iter().any(|name| parts.headers.contains_key(*name)) {
+            return Err(serialization_exception(
+                "A request of Smithy RPC v2 must not have the header X-Amz-Target.",
+            ));
+        }
+        let path = parts.uri.path();
+        let mut segments = path.rsplit('/');
+        let [operation, "operation", target, "service"] =
+            std::array::from_fn(|_| segments.next().unwrap_or_default())
+        else {
+            return Err(unknown_operation(path));
+        };
+        let is_target = |protocol: &Protocol| match protocol {
+            Protocol::Cbor { name, namespace } => {
+                target.strip_prefix(namespace).and_then(|rest| rest.strip_prefix('.')).unwrap_or(target)
+                    == *name
+            }
+            _ => false,
+        };
+        let (service, protocol) =
+            find(|_| true, is_target).ok_or_else(|| unknown(parts, &format!("{target}.{operation}")))?;
+        Ok(Self { service, protocol, operation: operation.to_owned(), form: None })
     }
 
     fn form(parts: &Parts, body: &[u8]) -> Result<Form, ApiError> {

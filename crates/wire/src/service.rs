@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::ApiError;
 use crate::error::{internal_failure, serialization_exception};
 use crate::event_stream::Messages;
-use crate::schema::Shape;
+use crate::schema::{EMPTY, Shape};
 
 /// One AWS service.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Service {
     pub protocols: &'static [Protocol],
     /// The error code for a value that breaks a constraint of the model.
     pub invalid: &'static str,
+    /// The error code for required members that are not there.
+    pub absent: &'static str,
     /// The error code for a member that is not honoured.
     pub unsupported: &'static str,
     /// The implemented operations.
@@ -31,11 +33,20 @@ pub struct Service {
     pub missing: &'static [&'static str],
     /// Why some of them are not.
     pub reasons: &'static [(&'static str, &'static str)],
+    /// The names of errors' shapes by code, for a service with query codes that also speaks a protocol with names.
+    pub error_names: &'static [(&'static str, &'static str)],
 }
 
-/// One way to write requests and answers. EC2 query, REST-JSON and CBOR will be further variants.
+/// One way to write requests and answers. EC2 query and REST-JSON will be further variants.
 #[derive(Debug)]
 pub enum Protocol {
+    /// CBOR over POST, the operation in the path (Smithy RPC v2): `/service/<name>/operation/<operation>`.
+    Cbor {
+        /// The service's name in the Smithy model.
+        name: &'static str,
+        /// The namespace of the Smithy model, for names that must be absolute: `com.amazonaws.cloudwatch`.
+        namespace: &'static str,
+    },
     /// JSON over POST, the operation in `X-Amz-Target: <prefix>.<operation>`.
     Json {
         /// `1.0` or `1.1`.
@@ -57,7 +68,7 @@ pub struct Operation {
     pub name: &'static str,
     /// The shape of the input.
     pub input: &'static Shape,
-    /// The shape of the output; only XML protocols need it.
+    /// The shape of the output; JSON does not need it.
     pub output: &'static Shape,
 }
 
@@ -71,6 +82,8 @@ pub enum Reply {
 
 /// What the generated code needs to write an answer.
 pub enum Encoding<'a> {
+    /// The output by its shape.
+    Cbor,
     /// The output as it is.
     Json,
     /// The output inside of the envelope of the query protocol.
@@ -86,6 +99,12 @@ impl Encoding<'_> {
     /// Writes an output.
     pub fn encode<T: Serialize>(&self, operation: &Operation, output: &T) -> Result<Reply, ApiError> {
         let bytes = match self {
+            // An operation without an output answers without a body.
+            Self::Cbor if std::ptr::eq(operation.output, &EMPTY) => Bytes::new(),
+            Self::Cbor => {
+                let value = serde_json::to_value(output).map_err(internal_failure)?;
+                crate::cbor::encode(operation.output, &value)
+            }
             Self::Json => serde_json::to_vec(output).map(Bytes::from).map_err(internal_failure)?,
             Self::Query { namespace, request_id } => {
                 let value = serde_json::to_value(output).map_err(internal_failure)?;
@@ -106,13 +125,26 @@ impl Service {
     pub fn target_prefix(&self) -> Option<&'static str> {
         self.protocols.iter().find_map(|protocol| match protocol {
             Protocol::Json { target_prefix, .. } => Some(*target_prefix),
-            Protocol::Query { .. } => None,
+            Protocol::Cbor { .. } | Protocol::Query { .. } => None,
         })
+    }
+
+    /// The protocol that the service prefers.
+    ///
+    /// # Panics
+    /// Without any: every generated table has one.
+    pub fn first_protocol(&self) -> &'static Protocol {
+        self.protocols.first().expect("every service has a protocol")
     }
 
     /// Whether its errors have the codes of the query protocol: it speaks it, or once spoke nothing else.
     pub fn has_query_codes(&self) -> bool {
         self.protocols.iter().any(|protocol| matches!(protocol, Protocol::Query { .. }))
+    }
+
+    /// The name of the shape of errors with this code.
+    pub fn error_name(&self, code: &'static str) -> &'static str {
+        self.error_names.iter().find(|(of, _)| *of == code).map_or(code, |(_, name)| name)
     }
 
     /// The error for an operation that AWS has and Wharf does not.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
-use crate::{ApiError, SERVICES, json, xml};
+use crate::{ApiError, SERVICES, cbor, json, xml};
 
 /// The service's name in the credential scope of a request that may or may not be validly signed.
 pub fn signing_name(parts: &Parts) -> Option<&str> {
@@ -23,12 +23,15 @@ pub fn refusal(parts: &Parts) -> Option<ApiError> {
 
 /// The error as the clients of the service expect it, with its content type.
 pub fn body(parts: &Parts, error: &ApiError, request_id: &str) -> (&'static str, Bytes) {
+    if parts.headers.get("smithy-protocol").is_some_and(|protocol| protocol == cbor::PROTOCOL) {
+        return (cbor::CONTENT_TYPE, cbor::error(error.code, error));
+    }
     let is_form = parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(FORM));
     match signing_name(parts) {
         Some("ec2") => ("text/xml", xml::ec2_error(error, request_id)),
         Some("s3") => ("application/xml", xml::rest_error(error, request_id)),
         _ if is_form => ("text/xml", xml::error(error, "", request_id)),
-        _ => ("application/x-amz-json-1.1", json::error(error)),
+        _ => ("application/x-amz-json-1.1", json::error(error.code, error)),
     }
 }
 

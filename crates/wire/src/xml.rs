@@ -30,7 +30,7 @@ pub fn response(operation: &Operation, namespace: &str, request_id: &str, output
 
 /// The envelope of a failure.
 pub fn error(error: &ApiError, namespace: &str, request_id: &str) -> Bytes {
-    let side = if error.status >= 500 { "Receiver" } else { "Sender" };
+    let side = error.side();
     Bytes::from(format!(
         "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{side}</Type><Code>{}</Code><Message>{}</Message></Error>\
          <RequestId>{request_id}</RequestId></ErrorResponse>",

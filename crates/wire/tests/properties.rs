@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use wire::schema::{List, Map, Member, Range, Shape, Structure, Text};
 use wire::sigv4::{Request, sha256_hex, verify};
-use wire::{Key, Keys, check::check, ecs, logs, query, sts};
+use wire::{Key, Keys, check::check, ecs, logs, metrics, query, sts};
 
 /// Members that the models have, so that random objects get past the first level.
 const NAMES: &[&str] = &[
@@ -35,6 +35,12 @@ const NAMES: &[&str] = &[
     "attributes",
     "pullStartedAt",
     "networkConfiguration",
+    "Namespace",
+    "MetricData",
+    "MetricName",
+    "Value",
+    "Values",
+    "Timestamp",
 ];
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -56,7 +62,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 /// Runs the whole of the decoding for every operation of every service.
 fn decode_everywhere(value: &Value) {
-    for service in [&ecs::SERVICE, &logs::SERVICE, &sts::SERVICE] {
+    for &service in wire::SERVICES {
         for operation in service.operations {
             let mut value = value.clone();
             if check(service, operation.input, &mut value).is_ok() {
@@ -69,6 +75,8 @@ fn decode_everywhere(value: &Value) {
                     serde_json::from_value::<ecs::SubmitTaskStateChangeRequest>(value).unwrap();
                 } else if operation.name == "PutLogEvents" {
                     serde_json::from_value::<logs::PutLogEventsRequest>(value).unwrap();
+                } else if operation.name == "PutMetricData" {
+                    serde_json::from_value::<metrics::PutMetricDataInput>(value).unwrap();
                 }
             }
         }
@@ -129,6 +137,24 @@ proptest! {
         if let Ok(value) = wire::json::parse(&body) {
             decode_everywhere(&value);
         }
+    }
+
+    #[test]
+    fn any_bytes_as_cbor(body in prop::collection::vec(any::<u8>(), 0..256)) {
+        if let Ok(value) = wire::cbor::parse(&body) {
+            decode_everywhere(&value);
+        }
+    }
+
+    #[test]
+    fn cbor_round_trips(value in any_json()) {
+        // Of a shape that does not fit, a value is written as it is.
+        let written = wire::cbor::encode(&ON, &value);
+        prop_assert_eq!(wire::cbor::parse(&written).unwrap(), value.clone());
+        for cut in 1..written.len() {
+            prop_assert!(wire::cbor::parse(&written[..cut]).is_err());
+        }
+        decode_everywhere(&value);
     }
 
     #[test]

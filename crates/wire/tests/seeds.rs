@@ -1,6 +1,8 @@
 //! What the fuzz targets start from, on stable.
 #![allow(clippy::unwrap_used, reason = "a finding is a panic")]
 
+#[path = "../../../fuzz/src/cbor_request.rs"]
+mod cbor_request;
 #[path = "../../../fuzz/src/json_request.rs"]
 mod json_request;
 #[path = "../../../fuzz/src/query_request.rs"]
@@ -11,6 +13,11 @@ mod seeds;
 mod sigv4_header;
 
 const CRATE: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn seeds_of_cbor_request() {
+    seeds::replay(CRATE, "cbor_request", cbor_request::check);
+}
 
 #[test]
 fn seeds_of_json_request() {

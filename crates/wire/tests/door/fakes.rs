@@ -146,9 +146,10 @@ fake! {
     untag_resource: UntagResourceRequest => UntagResourceResponse,
 }
 
-/// A door with both services whose clock shows `now`.
+/// A door with these services whose clock shows `now`.
 pub fn door_at(now: Timestamp) -> Door {
     Door::builder()
+        .metrics(Arc::new(crate::metrics::Metrics))
         .sts(Arc::new(Sts))
         .logs(Arc::new(Logs))
         .keys(Arc::new(OneKey))

@@ -4,5 +4,6 @@
 
 mod auth;
 mod fakes;
+mod metrics;
 mod protocol;
 mod refusals;

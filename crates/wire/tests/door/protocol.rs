@@ -91,13 +91,13 @@ async fn a_stream_of_events_is_an_answer_of_messages() {
 
 #[tokio::test]
 async fn an_operation_that_is_missing_says_why() {
-    let response = send(json_call(&logs::SERVICE, "PutMetricFilter", "{}")).await;
+    let response = send(json_call(&logs::SERVICE, "PutSubscriptionFilter", "{}")).await;
     let (status, code, message) = failure(&response);
     assert_eq!((status.as_u16(), code.as_str()), (400, "UnsupportedOperationException"));
     assert_eq!(
         message,
-        "Wharf does not implement logs:PutMetricFilter: metric filters need CloudWatch metrics, which this release \
-         does not have."
+        "Wharf does not implement logs:PutSubscriptionFilter: subscription filters need Kinesis, Firehose or Lambda, \
+         which this release does not have."
     );
 }
 

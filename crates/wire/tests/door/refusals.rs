@@ -312,7 +312,7 @@ fn every_pattern_of_the_models_compiles() {
         }
     }
     let mut patterns = 0;
-    for service in [&ecs::SERVICE, &logs::SERVICE, &sts::SERVICE] {
+    for service in wire::SERVICES {
         for operation in service.operations {
             visit(operation.input, &mut patterns);
             if service.target_prefix().is_some() {

@@ -24,6 +24,10 @@ pub struct Service {
     pub model: String,
     /// The error code for a value that breaks a constraint of the model.
     pub invalid: String,
+    /// The error code for required members that are not there, if it is another than `invalid`.
+    pub absent: Option<String>,
+    /// The namespace of the Smithy model, which CBOR needs and the models read here do not have.
+    pub namespace: Option<String>,
     /// The error code for a member that the model knows and Wharf does not honour.
     pub unsupported: String,
     /// The implemented operations.

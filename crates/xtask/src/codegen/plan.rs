@@ -263,15 +263,31 @@ impl<'a> Plan<'a> {
 
     /// The exceptions as (constructor, code, status).
     pub fn errors(&self) -> Vec<(String, &'a str, u16)> {
-        let exceptions = self.model.shapes.iter().filter(|(_, shape)| shape.exception);
-        exceptions
-            .map(|(name, shape)| {
-                let error = shape.error.as_ref();
-                let code = error.and_then(|error| error.code.as_deref()).unwrap_or(name);
-                let status = error.and_then(|error| error.http_status_code);
+        self.exceptions()
+            .map(|(name, code, shape)| {
+                let status = shape.error.as_ref().and_then(|error| error.http_status_code);
                 (names::snake(name), code, status.unwrap_or(if shape.fault { 500 } else { 400 }))
             })
             .collect()
+    }
+
+    /// The exceptions whose code is not their name as (code, name), where a protocol sends the name.
+    pub fn error_names(&self) -> Vec<(&'a str, &'a str)> {
+        if self.model.metadata.protocols() == ["query"] {
+            return Vec::new();
+        }
+        // A code that is also the name of a shape means that shape.
+        let is_name = |code: &str| self.exceptions().any(|(name, _, _)| name == code);
+        let exceptions = self.exceptions().map(|(name, code, _)| (code, name));
+        exceptions.filter(|(code, _)| !is_name(code)).collect()
+    }
+
+    fn exceptions(&self) -> impl Iterator<Item = (&'a str, &'a str, &'a Shape)> {
+        let exceptions = self.model.shapes.iter().filter(|(_, shape)| shape.exception);
+        exceptions.map(|(name, shape)| {
+            let code = shape.error.as_ref().and_then(|error| error.code.as_deref()).unwrap_or(name);
+            (name.as_str(), code, shape)
+        })
     }
 }
 

@@ -281,6 +281,7 @@ pub static SERVICE: Service = Service {
     api_version: "2014-11-13",
     protocols: &[Protocol::Json { version: "1.1", target_prefix: "AmazonEC2ContainerServiceV20141113" }],
     invalid: "InvalidParameterException",
+    absent: "InvalidParameterException",
     unsupported: "InvalidParameterException",
     operations: &[
         Operation {
@@ -496,6 +497,7 @@ pub static SERVICE: Service = Service {
         "UpdateTaskSet",
     ],
     reasons: &[],
+    error_names: &[],
 };
 
 /// Calls the operation with a checked input.

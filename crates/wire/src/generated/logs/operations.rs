@@ -190,6 +190,7 @@ pub static SERVICE: Service = Service {
     api_version: "2014-03-28",
     protocols: &[Protocol::Json { version: "1.1", target_prefix: "Logs_20140328" }],
     invalid: "InvalidParameterException",
+    absent: "InvalidParameterException",
     unsupported: "InvalidParameterException",
     operations: &[
         Operation {
@@ -407,6 +408,7 @@ pub static SERVICE: Service = Service {
             "subscription filters need Kinesis, Firehose or Lambda, which this release does not have",
         ),
     ],
+    error_names: &[],
 };
 
 /// Calls the operation with a checked input.

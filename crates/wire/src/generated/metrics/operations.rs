@@ -44,10 +44,12 @@ pub static SERVICE: Service = Service {
     signing_name: "monitoring",
     api_version: "2010-08-01",
     protocols: &[
+        Protocol::Cbor { name: "GraniteServiceVersion20100801", namespace: "com.amazonaws.cloudwatch" },
         Protocol::Json { version: "1.0", target_prefix: "GraniteServiceVersion20100801" },
         Protocol::Query { namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/" },
     ],
     invalid: "InvalidParameterValue",
+    absent: "MissingParameter",
     unsupported: "InvalidParameterValue",
     operations: &[
         Operation {
@@ -116,6 +118,15 @@ pub static SERVICE: Service = Service {
         "UntagResource",
     ],
     reasons: &[],
+    error_names: &[
+        ("InvalidParameterInput", "DashboardInvalidInputError"),
+        ("InternalServiceError", "InternalServiceFault"),
+        ("InvalidFormat", "InvalidFormatFault"),
+        ("InvalidParameterCombination", "InvalidParameterCombinationException"),
+        ("InvalidParameterValue", "InvalidParameterValueException"),
+        ("LimitExceeded", "LimitExceededFault"),
+        ("MissingParameter", "MissingRequiredParameterException"),
+    ],
 };
 
 /// Calls the operation with a checked input.

@@ -25,6 +25,7 @@ pub static SERVICE: Service = Service {
     api_version: "2011-06-15",
     protocols: &[Protocol::Query { namespace: "https://sts.amazonaws.com/doc/2011-06-15/" }],
     invalid: "ValidationError",
+    absent: "ValidationError",
     unsupported: "InvalidParameterValue",
     operations: &[Operation {
         name: "GetCallerIdentity",
@@ -44,6 +45,7 @@ pub static SERVICE: Service = Service {
         "GetWebIdentityToken",
     ],
     reasons: &[],
+    error_names: &[],
 };
 
 /// Calls the operation with a checked input.

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use crate::codegen::model::Metadata;
 use crate::codegen::names;
 use crate::codegen::plan::Plan;
 
@@ -21,7 +20,7 @@ pub fn file(plan: &Plan<'_>) -> Result<String> {
         types.join(", ")
     );
     api(plan, &mut out)?;
-    service(plan, &mut out);
+    service(plan, &mut out)?;
     call(plan, &mut out)?;
     Ok(out)
 }
@@ -49,25 +48,22 @@ fn api(plan: &Plan<'_>, out: &mut String) -> Result<()> {
     Ok(())
 }
 
-fn service(plan: &Plan<'_>, out: &mut String) {
+fn service(plan: &Plan<'_>, out: &mut String) -> Result<()> {
     let meta = &plan.model.metadata;
-    let protocols: Vec<String> = meta
-        .protocols()
-        .into_iter()
-        .filter(|p| *p != "smithy-rpc-v2-cbor")
-        .map(|name| protocol(meta, name))
-        .collect();
-    let protocols = protocols.join(", ");
+    let protocols: Result<Vec<String>> =
+        meta.protocols().into_iter().map(|name| protocol(plan, name)).collect();
+    let protocols = protocols?.join(", ");
     let _ = writeln!(
         out,
         "/// What the door needs to know of {}.\npub static SERVICE: Service = Service {{\n\
-         name: {:?}, signing_name: {:?}, api_version: {:?}, protocols: &[{protocols}], invalid: {:?}, unsupported: {:?},\n\
+         name: {:?}, signing_name: {:?}, api_version: {:?}, protocols: &[{protocols}], invalid: {:?}, absent: {:?}, unsupported: {:?},\n\
          operations: &[",
         meta.service_full_name,
         plan.name,
         meta.signing_name.as_deref().unwrap_or(&meta.endpoint_prefix),
         meta.api_version,
         plan.config.invalid,
+        plan.config.absent.as_ref().unwrap_or(&plan.config.invalid),
         plan.config.unsupported
     );
     for (name, operation) in &plan.operations {
@@ -91,11 +87,22 @@ fn service(plan: &Plan<'_>, out: &mut String) {
     for (name, reason) in &plan.config.reasons {
         let _ = writeln!(out, "({name:?}, {reason:?}),");
     }
+    let _ = writeln!(out, "],\nerror_names: &[");
+    for (code, name) in plan.error_names() {
+        let _ = writeln!(out, "({code:?}, {name:?}),");
+    }
     let _ = writeln!(out, "],\n}};\n");
+    Ok(())
 }
 
-fn protocol(meta: &Metadata, name: &str) -> String {
-    match name {
+fn protocol(plan: &Plan<'_>, name: &str) -> Result<String> {
+    let meta = &plan.model.metadata;
+    Ok(match name {
+        "smithy-rpc-v2-cbor" => format!(
+            "Protocol::Cbor {{ name: {:?}, namespace: {:?} }}",
+            meta.target_prefix.as_deref().unwrap_or_default(),
+            plan.config.namespace.as_deref().context("operations.toml does not say the namespace")?
+        ),
         "query" => format!(
             "Protocol::Query {{ namespace: {:?} }}",
             meta.xml_namespace.as_deref().unwrap_or_default()
@@ -105,7 +112,7 @@ fn protocol(meta: &Metadata, name: &str) -> String {
             meta.json_version.as_deref().unwrap_or("1.0"),
             meta.target_prefix.as_deref().unwrap_or_default()
         ),
-    }
+    })
 }
 
 fn call(plan: &Plan<'_>, out: &mut String) -> Result<()> {
