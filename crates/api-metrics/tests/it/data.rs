@@ -156,6 +156,12 @@ async fn what_is_refused_and_how() {
         let expected = format!("ValidationError: {message}");
         assert_eq!(shown(world.metrics.get_metric_data(&cx(), input).await), expected);
     }
+}
+
+#[tokio::test]
+async fn tokens_of_others_are_refused_and_a_long_time_costs_nothing() {
+    let world = World::new();
+    let whole = || data_input(vec![query("q", metric("m", &[]), "Sum", 60)], NOW - HOUR, NOW);
     for token in ["x", "1"] {
         let input = GetMetricDataInput { next_token: Some(token.to_owned()), ..whole() };
         let expected = "InvalidNextToken: The value for parameter NextToken is invalid.";

@@ -42,100 +42,114 @@ async fn a_datum_without_a_time_is_of_now_and_without_a_unit_has_none() {
     assert_eq!(world.series("Sum", 60, NOW, NOW + MINUTE).await, [(0, 1.0)]);
 }
 
+fn with_set(set: StatisticSet) -> MetricDatum {
+    MetricDatum { statistic_values: Some(set), ..without_value() }
+}
+
+fn without_value() -> MetricDatum {
+    MetricDatum { value: None, ..value(0.0, NOW) }
+}
+
+fn with_values(values: &[f64], counts: Option<&[f64]>) -> MetricDatum {
+    let (values, counts) = (Some(values.to_vec()), counts.map(<[f64]>::to_vec));
+    MetricDatum { values, counts, ..without_value() }
+}
+
+/// Puts each as the second datum of a request, the first of which is right: nothing of the request is taken.
+async fn refused(rows: Vec<(MetricDatum, &str)>) {
+    let world = World::new();
+    for (datum, expected) in rows {
+        let expected = expected.replace('@', "MetricData.member.2.");
+        assert_eq!(shown(world.put(vec![value(1.0, NOW), datum]).await), expected);
+    }
+    assert_eq!(world.series("Sum", 60, NOW - 15 * DAY, NOW + 3 * HOUR).await, []);
+    let listed = world.metrics.list_metrics(&cx(), ListMetricsInput::default()).await.expect("an answer");
+    assert_eq!(listed.metrics, Some(vec![]));
+}
+
 #[tokio::test]
-async fn what_is_refused_and_how() {
+async fn samples_come_in_one_of_three_forms() {
+    let both = "are mutually exclusive and you have specified both.";
+    let value_and_values = format!("InvalidParameterCombination: The parameters @Value and @Values {both}");
+    let value_and_set =
+        format!("InvalidParameterCombination: The parameters @Value and @StatisticValues {both}");
+    let sizes = "InvalidParameterValue: The parameters @Values and @Counts must be of the same size.";
+    let set = set(1.0, 1.0, 1.0, 1.0);
+    refused(vec![
+        (
+            without_value(),
+            "InvalidParameterCombination: \
+             At least one of the parameters @Value and @StatisticValues must be specified.",
+        ),
+        (MetricDatum { value: Some(1.0), ..with_values(&[1.0], None) }, &value_and_values),
+        (MetricDatum { value: Some(1.0), ..with_set(set) }, &value_and_set),
+        (with_values(&[1.0], Some(&[1.0, 1.0])), sizes),
+        (MetricDatum { counts: Some(vec![1.0]), ..value(1.0, NOW) }, sizes),
+        (
+            with_values(&[1.0; 151], None),
+            "InvalidParameterValue: The collection @Values must not have a size greater than 150.",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn numbers_are_such_as_can_be_kept() {
+    let invalid = |value: &str, member: &str| {
+        format!("InvalidParameterValue: The value {value} for parameter @{member} is invalid.")
+    };
+    let sets = |samples, sum| with_set(set(samples, sum, 1.0, 1.0));
+    refused(vec![
+        (value(f64::NAN, NOW), &invalid("NaN", "Value")),
+        (value(-1e300, NOW), &invalid("-1e300", "Value")),
+        (with_values(&[1.0, 1e300], None), &invalid("1e300", "Values.member.2")),
+        (with_values(&[1.0], Some(&[-1.0])), &invalid("-1.0", "Counts.member.1")),
+        (sets(0.0, 0.0), &invalid("0.0", "StatisticValues.SampleCount")),
+        (sets(1.0, f64::INFINITY), &invalid("inf", "StatisticValues.Sum")),
+        (
+            with_set(set(1.0, 1.0, 2.0, 1.0)),
+            "InvalidParameterValue: \
+             The parameter @StatisticValues.Maximum must be greater than @StatisticValues.Minimum.",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn times_and_names_are_such_as_cloudwatch_takes() {
+    let named = |of: &[(&str, &str)]| MetricDatum { dimensions: Some(dimensions(of)), ..value(1.0, NOW) };
+    let time =
+        |what: &str| format!("InvalidParameterValue: The parameter @Timestamp must specify a time {what}.");
+    let text = |member: &str, what: &str| {
+        format!("InvalidParameterValue: The value for parameter @{member} {what}.")
+    };
+    refused(vec![
+        (value(1.0, NOW - 14 * DAY - 1), &time("within the past two weeks")),
+        (value(1.0, NOW + 2 * HOUR + 1), &time("no more than two hours in the future")),
+        (
+            MetricDatum { storage_resolution: Some(5), ..value(1.0, NOW) },
+            "InvalidParameterValue: The parameter @StorageResolution must be a value in the set [ 1, 60 ].",
+        ),
+        (
+            named(&[("a", "1"), ("a", "2")]),
+            "InvalidParameterValue: No metric may specify the same dimension name twice.",
+        ),
+        (named(&[("a", "\u{e4}")]), &text("Dimensions.member.1.Value", "contains non-ASCII characters")),
+        (named(&[(":a", "1")]), &text("Dimensions.member.1.Name", "must not start with a colon")),
+        (named(&[("a", "1"), ("b", " ")]), &text("Dimensions.member.2.Value", "must not be blank")),
+        (
+            MetricDatum { metric_name: "\t".to_owned(), ..value(1.0, NOW) },
+            &text("MetricName", "contains control characters"),
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_has_some_data_and_a_namespace_of_its_own() {
     let world = World::new();
     let v = || value(1.0, NOW);
-    let none = || MetricDatum { value: None, ..v() };
-    let sets = |set| MetricDatum { statistic_values: Some(set), ..none() };
-    let named = |of: &[(&str, &str)]| MetricDatum { dimensions: Some(dimensions(of)), ..v() };
-    let combination = "InvalidParameterCombination: ";
-    let invalid = "InvalidParameterValue: ";
-    let rows = [
-        (
-            none(),
-            combination,
-            "At least one of the parameters MetricData.member.2.Value and MetricData.member.2.StatisticValues must be specified.",
-        ),
-        (
-            MetricDatum { values: Some(vec![1.0]), ..v() },
-            combination,
-            "The parameters MetricData.member.2.Value and MetricData.member.2.Values are mutually exclusive and you have specified both.",
-        ),
-        (
-            MetricDatum { statistic_values: Some(set(1.0, 1.0, 1.0, 1.0)), ..v() },
-            combination,
-            "The parameters MetricData.member.2.Value and MetricData.member.2.StatisticValues are mutually exclusive and you have specified both.",
-        ),
-        (
-            MetricDatum { values: Some(vec![1.0]), counts: Some(vec![1.0, 1.0]), ..none() },
-            invalid,
-            "The parameters MetricData.member.2.Values and MetricData.member.2.Counts must be of the same size.",
-        ),
-        (
-            MetricDatum { counts: Some(vec![1.0]), ..v() },
-            invalid,
-            "The parameters MetricData.member.2.Values and MetricData.member.2.Counts must be of the same size.",
-        ),
-        (
-            MetricDatum { values: Some(vec![1.0; 151]), ..none() },
-            invalid,
-            "The collection MetricData.member.2.Values must not have a size greater than 150.",
-        ),
-        (
-            MetricDatum { values: Some(vec![1.0]), counts: Some(vec![-1.0]), ..none() },
-            invalid,
-            "The value -1.0 for parameter MetricData.member.2.Counts.member.1 is invalid.",
-        ),
-        (value(f64::NAN, NOW), invalid, "The value NaN for parameter MetricData.member.2.Value is invalid."),
-        (value(1e300, NOW), invalid, "The value 1e300 for parameter MetricData.member.2.Value is invalid."),
-        (
-            sets(set(0.0, 0.0, 0.0, 0.0)),
-            invalid,
-            "The value 0.0 for parameter MetricData.member.2.StatisticValues.SampleCount is invalid.",
-        ),
-        (
-            sets(set(1.0, 1.0, 2.0, 1.0)),
-            invalid,
-            "The parameter MetricData.member.2.StatisticValues.Maximum must be greater than MetricData.member.2.StatisticValues.Minimum.",
-        ),
-        (
-            value(1.0, NOW - 14 * DAY - 1),
-            invalid,
-            "The parameter MetricData.member.2.Timestamp must specify a time within the past two weeks.",
-        ),
-        (
-            value(1.0, NOW + 2 * HOUR + 1),
-            invalid,
-            "The parameter MetricData.member.2.Timestamp must specify a time no more than two hours in the future.",
-        ),
-        (
-            MetricDatum { storage_resolution: Some(5), ..v() },
-            invalid,
-            "The parameter MetricData.member.2.StorageResolution must be a value in the set [ 1, 60 ].",
-        ),
-        (named(&[("a", "1"), ("a", "2")]), invalid, "No metric may specify the same dimension name twice."),
-        (
-            named(&[("a", "\u{e4}")]),
-            invalid,
-            "The value for parameter MetricData.member.2.Dimensions.member.1.Value contains non-ASCII characters.",
-        ),
-        (
-            named(&[(":a", "1")]),
-            invalid,
-            "The value for parameter MetricData.member.2.Dimensions.member.1.Name must not start with a colon.",
-        ),
-        (
-            named(&[("a", " ")]),
-            invalid,
-            "The value for parameter MetricData.member.2.Dimensions.member.1.Value must not be blank.",
-        ),
-    ];
-    for (datum, code, message) in rows {
-        // Nothing of the request is taken, not even what is right.
-        assert_eq!(shown(world.put(vec![v(), datum]).await), format!("{code}{message}"));
-    }
-    let refused = [
+    for (result, expected) in [
         (world.put(vec![]).await, "MissingParameter: The parameter MetricData is required."),
         (
             world.put(vec![v(); 1001]).await,
@@ -149,13 +163,10 @@ async fn what_is_refused_and_how() {
             world.put_to("\u{7f}", vec![v()]).await,
             "InvalidParameterValue: The value for parameter Namespace contains control characters.",
         ),
-    ];
-    for (result, expected) in refused {
+        (world.put_to("aws/App", vec![v()]).await, "taken"),
+    ] {
         assert_eq!(shown(result), expected);
     }
-    assert_eq!(world.series("Sum", 60, NOW - 15 * DAY, NOW + 3 * HOUR).await, []);
-    let listed = world.metrics.list_metrics(&cx(), ListMetricsInput::default()).await.expect("an answer");
-    assert_eq!(listed.metrics, Some(vec![]));
 }
 
 #[tokio::test]
