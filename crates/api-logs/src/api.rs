@@ -1,5 +1,6 @@
 //! The operations, each handed to its module, and the groups and streams that they name.
 
+use crate::counting::{Counting, MetricSink};
 use crate::registry::Registry;
 use crate::tail::{self, Tails};
 use async_trait::async_trait;
@@ -22,6 +23,7 @@ pub struct Logs {
     pub(crate) store: Store,
     pub(crate) streams: Arc<Registry>,
     pub(crate) tails: Arc<Tails>,
+    pub(crate) counting: Arc<Counting>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -35,14 +37,21 @@ pub struct OpenError {
 
 impl Logs {
     /// Opens the segments under `dir`, which is created when it is missing, and finishes deletions that a crash
-    /// interrupted. Segments themselves are read when their stream is first used.
+    /// interrupted. Segments themselves are read when their stream is first used. What metric filters count goes to
+    /// `sink`.
     ///
     /// # Errors
     /// When the directory cannot be made or read.
-    pub fn open(store: Store, dir: PathBuf, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    pub fn open(
+        store: Store,
+        dir: PathBuf,
+        clock: Arc<dyn Clock>,
+        sink: Arc<dyn MetricSink>,
+    ) -> Result<Self, OpenError> {
         let known: BTreeSet<u64> = store.snapshot().all_log_streams().map(|stream| stream.id).collect();
         let streams = Registry::open(dir.clone(), &known).map_err(|source| OpenError { dir, source })?;
-        Ok(Self { store, streams: Arc::new(streams), tails: Arc::default(), clock })
+        let counting = Arc::new(Counting::new(sink));
+        Ok(Self { store, streams: Arc::new(streams), tails: Arc::default(), counting, clock })
     }
 
     /// Runs work on files away from the threads that serve requests.
@@ -182,6 +191,7 @@ delegate! {
     filter_log_events(FilterLogEventsRequest) -> FilterLogEventsResponse;
 
     test_metric_filter(TestMetricFilterRequest) -> TestMetricFilterResponse;
+    put_metric_filter(PutMetricFilterRequest) -> PutMetricFilterResponse;
     describe_metric_filters(DescribeMetricFiltersRequest) -> DescribeMetricFiltersResponse;
     delete_metric_filter(DeleteMetricFilterRequest) -> DeleteMetricFilterResponse;
     describe_subscription_filters(DescribeSubscriptionFiltersRequest) -> DescribeSubscriptionFiltersResponse;

@@ -72,6 +72,7 @@ fn groups(
 fn describe_group(logs: &Logs, state: &State, group: &LogGroup) -> io::Result<logs::LogGroup> {
     let streams = state.log_streams(&group.scope, &group.name, "");
     let stored = streams.map(|stream| logs.streams.stored_bytes(stream.id)).sum::<io::Result<u64>>()?;
+    let filters = state.metric_filters(&group.scope, &group.name).count();
     let arn = arn::log_group(&group.scope, &group.name);
     Ok(logs::LogGroup {
         log_group_name: Some(group.name.0.clone()),
@@ -79,7 +80,7 @@ fn describe_group(logs: &Logs, state: &State, group: &LogGroup) -> io::Result<lo
         arn: Some(arn),
         creation_time: Some(group.created_at.0),
         retention_in_days: group.retention_days.and_then(|days| i32::try_from(days).ok()),
-        metric_filter_count: Some(0),
+        metric_filter_count: i32::try_from(filters).ok(),
         stored_bytes: Some(stored as i64),
         log_group_class: Some(logs::LogGroupClass::Standard),
         ..logs::LogGroup::default()

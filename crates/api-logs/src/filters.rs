@@ -1,7 +1,7 @@
-//! Metric filters and subscription filters (Amazon CloudWatch Logs API reference, pages of these names).
+//! Trying a pattern, and subscription filters (Amazon CloudWatch Logs API reference: `TestMetricFilter`,
+//! `DescribeSubscriptionFilters`, `DeleteSubscriptionFilter`).
 //!
-//! There are no metrics to count into and nobody to subscribe, so none can be put and no group has any. Patterns can
-//! be tried all the same.
+//! There is nobody to subscribe, so no group has subscription filters, and none can be put.
 
 use crate::api::{Logs, find_group, invalid_token, pattern};
 use model::Scope;
@@ -28,35 +28,12 @@ impl Logs {
         Ok(logs::TestMetricFilterResponse { matches: Some(matches) })
     }
 
-    pub(crate) async fn describe_metric_filters(
-        &self,
-        cx: &Cx,
-        input: logs::DescribeMetricFiltersRequest,
-    ) -> Result<logs::DescribeMetricFiltersResponse, ApiError> {
-        if input.metric_name.is_some() != input.metric_namespace.is_some() {
-            let message = "metricName and metricNamespace must be specified together.";
-            return Err(error::invalid_parameter_exception(message));
-        }
-        self.no_filters(&cx.scope, input.log_group_name, input.next_token)?;
-        Ok(logs::DescribeMetricFiltersResponse { metric_filters: Some(Vec::new()), next_token: None })
-    }
-
-    pub(crate) async fn delete_metric_filter(
-        &self,
-        cx: &Cx,
-        input: logs::DeleteMetricFilterRequest,
-    ) -> Result<logs::DeleteMetricFilterResponse, ApiError> {
-        self.no_filters(&cx.scope, Some(input.log_group_name), None)?;
-        let message = format!("The specified metric filter {} does not exist.", input.filter_name);
-        Err(error::resource_not_found_exception(message))
-    }
-
     pub(crate) async fn describe_subscription_filters(
         &self,
         cx: &Cx,
         input: logs::DescribeSubscriptionFiltersRequest,
     ) -> Result<logs::DescribeSubscriptionFiltersResponse, ApiError> {
-        self.no_filters(&cx.scope, Some(input.log_group_name), input.next_token)?;
+        self.no_subscription_filters(&cx.scope, input.log_group_name, input.next_token)?;
         let subscription_filters = Some(Vec::new());
         Ok(logs::DescribeSubscriptionFiltersResponse { subscription_filters, next_token: None })
     }
@@ -66,21 +43,19 @@ impl Logs {
         cx: &Cx,
         input: logs::DeleteSubscriptionFilterRequest,
     ) -> Result<logs::DeleteSubscriptionFilterResponse, ApiError> {
-        self.no_filters(&cx.scope, Some(input.log_group_name), None)?;
+        self.no_subscription_filters(&cx.scope, input.log_group_name, None)?;
         let message = format!("The specified subscription filter {} does not exist.", input.filter_name);
         Err(error::resource_not_found_exception(message))
     }
 
     /// The group has to exist, and no token was ever given out.
-    fn no_filters(
+    fn no_subscription_filters(
         &self,
         scope: &Scope,
-        group: Option<String>,
+        group: String,
         next_token: Option<String>,
     ) -> Result<(), ApiError> {
-        if let Some(group) = group {
-            find_group(&self.store.snapshot(), scope, &group.into())?;
-        }
+        find_group(&self.store.snapshot(), scope, &group.into())?;
         if next_token.is_some() { Err(invalid_token()) } else { Ok(()) }
     }
 }

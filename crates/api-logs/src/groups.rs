@@ -2,7 +2,7 @@
 //! pages of these names).
 
 use crate::api::{Logs, Refusal, no_such_group};
-use model::logs::{LogGroup, LogStream};
+use model::logs::{LogGroup, LogStream, MetricFilter};
 use model::{LogGroupName, Scope};
 use store::Tx;
 use wire::logs::{self, error};
@@ -55,6 +55,10 @@ impl Logs {
             let streams: Vec<_> = tx.log_streams(scope, group, "").cloned().collect();
             for stream in &streams {
                 tx.remove::<LogStream>(&(scope.clone(), group.clone(), stream.name.clone()));
+            }
+            let filters: Vec<_> = tx.metric_filters(scope, group).map(|filter| filter.name.clone()).collect();
+            for filter in filters {
+                tx.remove::<MetricFilter>(&(scope.clone(), group.clone(), filter));
             }
             tx.remove::<LogGroup>(&key);
             Ok::<_, Refusal>(streams.iter().map(|stream| stream.id).collect())

@@ -2,6 +2,7 @@
 
 use crate::api::{Logs, find_group, find_stream};
 use crate::tail::Batch;
+use model::metrics::Datum;
 use model::{LogGroupName, Scope, Timestamp};
 use wire::error::internal_failure;
 use wire::logs::error::invalid_parameter_exception;
@@ -25,17 +26,28 @@ impl Logs {
         input: PutLogEventsRequest,
     ) -> Result<PutLogEventsResponse, ApiError> {
         let scope = cx.scope.clone();
-        self.blocking(move |logs| put(logs, &scope, input)).await
+        let (answer, data) = self.blocking(move |logs| put(logs, &scope, input)).await?;
+        if !data.is_empty() {
+            self.counting.sink.put(&cx.scope, data).await.map_err(internal_failure)?;
+        }
+        Ok(answer)
     }
 }
 
-fn put(logs: &Logs, scope: &Scope, input: PutLogEventsRequest) -> Result<PutLogEventsResponse, ApiError> {
+/// Makes the events durable; what they count as is for the caller to make durable, before it answers.
+fn put(
+    logs: &Logs,
+    scope: &Scope,
+    input: PutLogEventsRequest,
+) -> Result<(PutLogEventsResponse, Vec<Datum>), ApiError> {
     let group = LogGroupName(input.log_group_name);
+    let filters = logs.store.snapshot();
     let find = || find_stream(&logs.store.snapshot(), scope, &group, &input.log_stream_name);
     let id = find()?.id;
     let now = logs.clock.now();
     let cutoff = find_group(&logs.store.snapshot(), scope, &group)?.expired_before(now);
     let (accepted, rejected) = plan_put(input.log_events, now, cutoff)?;
+    let mut data = Vec::new();
     if !accepted.is_empty() {
         let written = logs.streams.stream(id).and_then(|stream| stream.append(&accepted, now.0));
         // The stream may have been deleted meanwhile; then these events went nowhere.
@@ -46,8 +58,9 @@ fn put(logs: &Logs, scope: &Scope, input: PutLogEventsRequest) -> Result<PutLogE
         written.map_err(internal_failure)?;
         let (stream, ingested_at) = (input.log_stream_name.as_str(), now.0);
         logs.tails.publish(&Batch { scope, group: &group, stream, ingested_at, events: &accepted });
+        data = logs.counting.count(&filters, scope, &group, &accepted, now);
     }
-    Ok(PutLogEventsResponse { rejected_log_events_info: rejected, ..PutLogEventsResponse::default() })
+    Ok((PutLogEventsResponse { rejected_log_events_info: rejected, ..PutLogEventsResponse::default() }, data))
 }
 
 type Plan = (Vec<(i64, String)>, Option<RejectedLogEventsInfo>);

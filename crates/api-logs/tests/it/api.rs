@@ -1,13 +1,16 @@
 //! What callers of CloudWatch Logs rely on, over restarts and crashes.
 
-use api_logs::Logs;
+use api_logs::{Logs, MetricSink};
+use async_trait::async_trait;
 use model::Scope;
+use model::metrics::Datum;
 use model::time::{Clock, Timestamp};
 use proptest::prelude::*;
+use std::error::Error;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use store::{Committer, MemoryJournal, Store};
 use wire::logs::*;
 use wire::{ApiError, Cx};
@@ -23,15 +26,39 @@ impl Clock for Fixed {
     }
 }
 
-/// A disk that outlives the process: a journal and a directory.
+/// Metrics that remember what was put, or cannot be written.
+#[derive(Default)]
+pub struct Metrics {
+    pub data: Mutex<Vec<Datum>>,
+    pub broken: Mutex<bool>,
+}
+
+#[async_trait]
+impl MetricSink for Metrics {
+    async fn put(&self, scope: &Scope, data: Vec<Datum>) -> Result<(), Box<dyn Error + Send + Sync>> {
+        assert_eq!(*scope, cx().scope);
+        if *self.broken.lock().expect("whole") {
+            return Err("the metrics are broken".into());
+        }
+        self.data.lock().expect("whole").extend(data);
+        Ok(())
+    }
+}
+
+/// A disk that outlives the process: a journal and a directory, and metrics.
 pub struct Disk {
     pub journal: MemoryJournal,
     pub dir: tempfile::TempDir,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Disk {
     pub fn new() -> Self {
-        Self { journal: MemoryJournal::new(), dir: tempfile::tempdir().expect("a directory") }
+        Self {
+            journal: MemoryJournal::new(),
+            dir: tempfile::tempdir().expect("a directory"),
+            metrics: Arc::default(),
+        }
     }
 
     pub fn open(&self) -> Logs {
@@ -41,7 +68,8 @@ impl Disk {
     /// With a clock that shows `now`.
     pub fn open_at(&self, now: i64) -> Logs {
         let store = Store::open(Box::new(self.journal.clone()), Committer::Inline).expect("opens");
-        Logs::open(store, self.dir.path().join("logs"), Arc::new(Fixed(now))).expect("opens")
+        let dir = self.dir.path().join("logs");
+        Logs::open(store, dir, Arc::new(Fixed(now)), self.metrics.clone()).expect("opens")
     }
 
     pub fn entries(path: &Path) -> Vec<PathBuf> {

@@ -11,8 +11,10 @@ use wire::schema::{Shape, Use};
 /// Members that make no difference, and why none is due.
 const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("PutLogEvents.sequenceToken", "CloudWatch Logs ignores it since 2023"),
-    ("DescribeMetricFilters.filterNamePrefix", "there are no filters to choose among"),
-    ("DescribeMetricFilters.limit", "there are no filters to choose among"),
+    (
+        "PutMetricFilter.applyOnTransformedLogs",
+        "log events are never transformed, so false is what everybody gets",
+    ),
     ("DescribeSubscriptionFilters.filterNamePrefix", "there are no filters to choose among"),
     ("DescribeSubscriptionFilters.limit", "there are no filters to choose among"),
     ("StartLiveTail.", "its answer has no end; the tests of tail.rs have its members"),
@@ -198,6 +200,10 @@ fn event_cases() -> Vec<Case> {
     ]
 }
 
+fn transformation(metric: &str) -> Value {
+    json!([{ "metricName": metric, "metricNamespace": "n", "metricValue": "1" }])
+}
+
 fn filter_cases() -> Vec<Case> {
     let named = || json!({ "logGroupName": "g", "filterName": "f" });
     let changed = || vec![("logGroupName", json!("nope")), ("filterName", json!("h"))];
@@ -208,11 +214,25 @@ fn filter_cases() -> Vec<Case> {
             vec![("filterPattern", json!("y")), ("logEventMessages", json!(["xx"]))],
         ),
         (
-            "DescribeMetricFilters",
-            json!({ "logGroupName": "g" }),
+            "PutMetricFilter",
+            json!({
+                "logGroupName": "g", "filterName": "f", "filterPattern": "x", "metricTransformations": transformation("m"),
+            }),
             vec![
-                ("logGroupName", json!("nope")),
-                ("nextToken", json!("t")),
+                ("logGroupName", json!("empty")),
+                ("filterName", json!("other")),
+                ("filterPattern", json!("y")),
+                ("metricTransformations", transformation("n")),
+            ],
+        ),
+        (
+            "DescribeMetricFilters",
+            json!({ "logGroupName": "g", "limit": 1 }),
+            vec![
+                ("logGroupName", json!("empty")),
+                ("filterNamePrefix", json!("h")),
+                ("limit", json!(2)),
+                ("nextToken", json!("f:g")),
                 ("metricName", json!("m")),
                 ("metricNamespace", json!("n")),
             ],
@@ -242,6 +262,12 @@ async fn outcome(operation: &str, request: &Value) -> (Result<Value, String>, St
     ] {
         call(&logs, operation, &request).await.expect("the world is made");
     }
+    for name in ["f", "h"] {
+        let put = json!({
+            "logGroupName": "g", "filterName": name, "filterPattern": "old", "metricTransformations": transformation("m"),
+        });
+        call(&logs, "PutMetricFilter", &put).await.expect("the world is made");
+    }
     for (stream, offset, message) in [("a", 1, "one"), ("b", 0, "zero"), ("a", 3, "two")] {
         let event = json!([{ "timestamp": NOW + offset, "message": message }]);
         let put = json!({ "logGroupName": "g", "logStreamName": stream, "logEvents": event });
@@ -255,6 +281,7 @@ async fn outcome(operation: &str, request: &Value) -> (Result<Value, String>, St
         ("FilterLogEvents", json!({ "logGroupName": "g" })),
         ("ListTagsLogGroup", json!({ "logGroupName": "g" })),
         ("ListTagsLogGroup", json!({ "logGroupName": "new" })),
+        ("DescribeMetricFilters", json!({})),
     ] {
         after.push_str(&format!("{:?}\n", call(&logs, operation, &request).await));
     }

@@ -3,6 +3,7 @@
 mod api;
 mod door;
 mod honoured;
+mod metric_filters;
 mod retention;
 mod search;
 mod tags;

@@ -2,6 +2,7 @@
 
 mod keys;
 mod listener;
+mod metric_sink;
 
 pub use keys::ACCOUNT;
 
@@ -11,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use control::{Control, ControlConfig};
 use keys::{StoreKeys, ensure_first_key};
 use listener::{Listener, Routes};
+use metric_sink::MetricStore;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use store::redb::RedbJournal;
@@ -69,7 +71,8 @@ impl Server {
         let control = Control::new(store.clone(), clock.clone(), ids.clone(), keys.clone(), config);
         let metrics = api_metrics::Metrics::open(&data.metrics(), clock.clone())
             .context("opening the store of metrics")?;
-        let logs = api_logs::Logs::open(store.clone(), data.logs(), clock.clone())
+        let sink = Arc::new(MetricStore(metrics.clone()));
+        let logs = api_logs::Logs::open(store.clone(), data.logs(), clock.clone(), sink)
             .context("opening the log segments")?;
         let ecs = Arc::new(api_ecs::Ecs::new(
             store.clone(),
@@ -122,7 +125,8 @@ impl Server {
         let (logs, metrics) = (self.logs.clone(), self.metrics.clone());
         let retention = async {
             tokio::select! {
-                () = logs.keep_retention() => {}
+                () = logs.clone().keep_retention() => {}
+                () = logs.keep_default_values() => {}
                 () = metrics.keep_retention() => {}
                 () = until(shutdown.clone()) => {}
             }

@@ -138,6 +138,7 @@ fake! {
     get_log_events: GetLogEventsRequest => GetLogEventsResponse,
     list_tags_for_resource: ListTagsForResourceRequest => ListTagsForResourceResponse,
     list_tags_log_group: ListTagsLogGroupRequest => ListTagsLogGroupResponse,
+    put_metric_filter: PutMetricFilterRequest => PutMetricFilterResponse,
     put_retention_policy: PutRetentionPolicyRequest => PutRetentionPolicyResponse,
     tag_log_group: TagLogGroupRequest => TagLogGroupResponse,
     tag_resource: TagResourceRequest => TagResourceResponse,

@@ -10,10 +10,10 @@ use super::{
     DescribeSubscriptionFiltersRequest, DescribeSubscriptionFiltersResponse, FilterLogEventsRequest,
     FilterLogEventsResponse, GetLogEventsRequest, GetLogEventsResponse, ListTagsForResourceRequest,
     ListTagsForResourceResponse, ListTagsLogGroupRequest, ListTagsLogGroupResponse, PutLogEventsRequest,
-    PutLogEventsResponse, PutRetentionPolicyRequest, PutRetentionPolicyResponse, SERVICE, TagLogGroupRequest,
-    TagLogGroupResponse, TagResourceRequest, TagResourceResponse, TestMetricFilterRequest,
-    TestMetricFilterResponse, UntagLogGroupRequest, UntagLogGroupResponse, UntagResourceRequest,
-    UntagResourceResponse,
+    PutLogEventsResponse, PutMetricFilterRequest, PutMetricFilterResponse, PutRetentionPolicyRequest,
+    PutRetentionPolicyResponse, SERVICE, TagLogGroupRequest, TagLogGroupResponse, TagResourceRequest,
+    TagResourceResponse, TestMetricFilterRequest, TestMetricFilterResponse, UntagLogGroupRequest,
+    UntagLogGroupResponse, UntagResourceRequest, UntagResourceResponse,
 };
 use crate::client::{self, ClientError};
 
@@ -147,6 +147,14 @@ impl Client<'_> {
         input: &PutLogEventsRequest,
     ) -> Result<PutLogEventsResponse, ClientError> {
         self.0.call(&SERVICE, "PutLogEvents", input).await
+    }
+
+    /// `PutMetricFilter`.
+    pub async fn put_metric_filter(
+        &self,
+        input: &PutMetricFilterRequest,
+    ) -> Result<PutMetricFilterResponse, ClientError> {
+        self.0.call(&SERVICE, "PutMetricFilter", input).await
     }
 
     /// `PutRetentionPolicy`.

@@ -13,10 +13,11 @@ use super::{
     DescribeSubscriptionFiltersRequest, DescribeSubscriptionFiltersResponse, FilterLogEventsRequest,
     FilterLogEventsResponse, GetLogEventsRequest, GetLogEventsResponse, ListTagsForResourceRequest,
     ListTagsForResourceResponse, ListTagsLogGroupRequest, ListTagsLogGroupResponse, PutLogEventsRequest,
-    PutLogEventsResponse, PutRetentionPolicyRequest, PutRetentionPolicyResponse, StartLiveTailRequest,
-    StartLiveTailResponseStream, TagLogGroupRequest, TagLogGroupResponse, TagResourceRequest,
-    TagResourceResponse, TestMetricFilterRequest, TestMetricFilterResponse, UntagLogGroupRequest,
-    UntagLogGroupResponse, UntagResourceRequest, UntagResourceResponse, schema,
+    PutLogEventsResponse, PutMetricFilterRequest, PutMetricFilterResponse, PutRetentionPolicyRequest,
+    PutRetentionPolicyResponse, StartLiveTailRequest, StartLiveTailResponseStream, TagLogGroupRequest,
+    TagLogGroupResponse, TagResourceRequest, TagResourceResponse, TestMetricFilterRequest,
+    TestMetricFilterResponse, UntagLogGroupRequest, UntagLogGroupResponse, UntagResourceRequest,
+    UntagResourceResponse, schema,
 };
 use crate::service::{Encoding, Operation, Protocol, Reply, Service, decode};
 use crate::{ApiError, Cx};
@@ -135,6 +136,13 @@ pub trait Api: Send + Sync {
         cx: &Cx,
         input: PutLogEventsRequest,
     ) -> Result<PutLogEventsResponse, ApiError>;
+
+    /// `PutMetricFilter`.
+    async fn put_metric_filter(
+        &self,
+        cx: &Cx,
+        input: PutMetricFilterRequest,
+    ) -> Result<PutMetricFilterResponse, ApiError>;
 
     /// `PutRetentionPolicy`.
     async fn put_retention_policy(
@@ -274,6 +282,11 @@ pub static SERVICE: Service = Service {
             output: &crate::schema::EMPTY,
         },
         Operation {
+            name: "PutMetricFilter",
+            input: &schema::PUT_METRIC_FILTER_REQUEST,
+            output: &crate::schema::EMPTY,
+        },
+        Operation {
             name: "PutRetentionPolicy",
             input: &schema::PUT_RETENTION_POLICY_REQUEST,
             output: &crate::schema::EMPTY,
@@ -387,7 +400,6 @@ pub static SERVICE: Service = Service {
         "PutIndexPolicy",
         "PutIntegration",
         "PutLogGroupDeletionProtection",
-        "PutMetricFilter",
         "PutQueryDefinition",
         "PutResourcePolicy",
         "PutSubscriptionFilter",
@@ -401,13 +413,10 @@ pub static SERVICE: Service = Service {
         "UpdateLookupTable",
         "UpdateScheduledQuery",
     ],
-    reasons: &[
-        ("PutMetricFilter", "metric filters need CloudWatch metrics, which this release does not have"),
-        (
-            "PutSubscriptionFilter",
-            "subscription filters need Kinesis, Firehose or Lambda, which this release does not have",
-        ),
-    ],
+    reasons: &[(
+        "PutSubscriptionFilter",
+        "subscription filters need Kinesis, Firehose or Lambda, which this release does not have",
+    )],
     error_names: &[],
 };
 
@@ -452,6 +461,7 @@ pub(crate) async fn call(
         }
         "ListTagsLogGroup" => encoding.encode(operation, &api.list_tags_log_group(cx, decode(input)?).await?),
         "PutLogEvents" => encoding.encode(operation, &api.put_log_events(cx, decode(input)?).await?),
+        "PutMetricFilter" => encoding.encode(operation, &api.put_metric_filter(cx, decode(input)?).await?),
         "PutRetentionPolicy" => {
             encoding.encode(operation, &api.put_retention_policy(cx, decode(input)?).await?)
         }

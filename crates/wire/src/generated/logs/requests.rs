@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InputLogEvent, OrderBy};
+use super::{InputLogEvent, MetricTransformation, OrderBy};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -180,6 +180,15 @@ pub struct PutLogEventsRequest {
     pub log_stream_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence_token: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PutMetricFilterRequest {
+    pub filter_name: String,
+    pub filter_pattern: String,
+    pub log_group_name: String,
+    pub metric_transformations: Vec<MetricTransformation>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -121,6 +121,9 @@ pub struct DeleteRetentionPolicyResponse {}
 pub struct DeleteSubscriptionFilterResponse {}
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PutMetricFilterResponse {}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PutRetentionPolicyResponse {}
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -31,6 +31,8 @@ pub static CREATE_LOG_STREAM_REQUEST: Shape = Shape::Structure(Structure {
 
 pub static DAYS: Shape = Shape::Integer(Range { min: None, max: None });
 
+pub static DEFAULT_VALUE: Shape = Shape::Double(Range { min: None, max: None });
+
 pub static DELETE_LOG_GROUP_REQUEST: Shape = Shape::Structure(Structure {
     name: "DeleteLogGroupRequest",
     members: &[Member::required("logGroupName", &LOG_GROUP_NAME)],
@@ -123,6 +125,19 @@ pub static DESCRIBE_SUBSCRIPTION_FILTERS_REQUEST: Shape = Shape::Structure(Struc
         Member::optional("nextToken", &NEXT_TOKEN),
     ],
 });
+
+pub static DIMENSIONS: Shape = Shape::Map(Map {
+    length: Range { min: None, max: None },
+    key: &DIMENSIONS_KEY,
+    value: &DIMENSIONS_VALUE,
+    flattened: false,
+});
+
+pub static DIMENSIONS_KEY: Shape =
+    Shape::Text(Text { length: Range { min: None, max: Some(255) }, pattern: None, values: &[] });
+
+pub static DIMENSIONS_VALUE: Shape =
+    Shape::Text(Text { length: Range { min: None, max: Some(255) }, pattern: None, values: &[] });
 
 pub static EVENT_MESSAGE: Shape =
     Shape::Text(Text { length: Range { min: Some(1), max: None }, pattern: None, values: &[] });
@@ -233,6 +248,27 @@ pub static METRIC_NAMESPACE: Shape = Shape::Text(Text {
     values: &[],
 });
 
+pub static METRIC_TRANSFORMATION: Shape = Shape::Structure(Structure {
+    name: "MetricTransformation",
+    members: &[
+        Member::optional("defaultValue", &DEFAULT_VALUE),
+        Member::optional("dimensions", &DIMENSIONS),
+        Member::required("metricName", &METRIC_NAME),
+        Member::required("metricNamespace", &METRIC_NAMESPACE),
+        Member::required("metricValue", &METRIC_VALUE),
+        Member::optional("unit", &STANDARD_UNIT),
+    ],
+});
+
+pub static METRIC_TRANSFORMATIONS: Shape = Shape::List(List {
+    length: Range { min: Some(1), max: Some(1) },
+    member: &METRIC_TRANSFORMATION,
+    flattened: false,
+});
+
+pub static METRIC_VALUE: Shape =
+    Shape::Text(Text { length: Range { min: None, max: Some(100) }, pattern: None, values: &[] });
+
 pub static NEXT_TOKEN: Shape =
     Shape::Text(Text { length: Range { min: Some(1), max: None }, pattern: None, values: &[] });
 
@@ -253,6 +289,19 @@ pub static PUT_LOG_EVENTS_REQUEST: Shape = Shape::Structure(Structure {
     ],
 });
 
+pub static PUT_METRIC_FILTER_REQUEST: Shape = Shape::Structure(Structure {
+    name: "PutMetricFilterRequest",
+    members: &[
+        Member::refused("applyOnTransformedLogs", &["false"]),
+        Member::refused("emitSystemFieldDimensions", &[]),
+        Member::refused("fieldSelectionCriteria", &[]),
+        Member::required("filterName", &FILTER_NAME),
+        Member::required("filterPattern", &FILTER_PATTERN),
+        Member::required("logGroupName", &LOG_GROUP_NAME),
+        Member::required("metricTransformations", &METRIC_TRANSFORMATIONS),
+    ],
+});
+
 pub static PUT_RETENTION_POLICY_REQUEST: Shape = Shape::Structure(Structure {
     name: "PutRetentionPolicyRequest",
     members: &[Member::required("logGroupName", &LOG_GROUP_NAME), Member::required("retentionInDays", &DAYS)],
@@ -260,6 +309,40 @@ pub static PUT_RETENTION_POLICY_REQUEST: Shape = Shape::Structure(Structure {
 
 pub static SEQUENCE_TOKEN: Shape =
     Shape::Text(Text { length: Range { min: Some(1), max: None }, pattern: None, values: &[] });
+
+pub static STANDARD_UNIT: Shape = Shape::Text(Text {
+    length: Range { min: None, max: None },
+    pattern: None,
+    values: &[
+        "Seconds",
+        "Microseconds",
+        "Milliseconds",
+        "Bytes",
+        "Kilobytes",
+        "Megabytes",
+        "Gigabytes",
+        "Terabytes",
+        "Bits",
+        "Kilobits",
+        "Megabits",
+        "Gigabits",
+        "Terabits",
+        "Percent",
+        "Count",
+        "Bytes/Second",
+        "Kilobytes/Second",
+        "Megabytes/Second",
+        "Gigabytes/Second",
+        "Terabytes/Second",
+        "Bits/Second",
+        "Kilobits/Second",
+        "Megabits/Second",
+        "Gigabits/Second",
+        "Terabits/Second",
+        "Count/Second",
+        "None",
+    ],
+});
 
 pub static START_FROM_HEAD: Shape = Shape::Boolean;
 

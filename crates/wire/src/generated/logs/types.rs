@@ -170,12 +170,9 @@ pub struct MetricTransformation {
     pub default_value: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<BTreeMap<String, String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub metric_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub metric_namespace: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub metric_value: Option<String>,
+    pub metric_name: String,
+    pub metric_namespace: String,
+    pub metric_value: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<StandardUnit>,
 }
