@@ -138,12 +138,14 @@ pub fn stands(dir: &Path) -> io::Result<bool> {
 pub fn cut(dir: &Path) -> io::Result<()> {
     let Some(name) = link_of(dir)? else { return Ok(()) };
     let mut host = Rtnl::open()?;
-    let Some(link) = host.link(&name)? else { return Ok(()) };
+    let link = host.link(&name)?;
     if netns::is_bound(&dir.join(NETNS_FILE)) {
-        host.set_link(doomed(LinkUnspec::new_with_index(link.index).down().build()))
-    } else {
-        host.delete_link(link.index)
+        let down = link.map(|link| doomed(LinkUnspec::new_with_index(link.index).down().build()));
+        return down.map_or(Ok(()), |down| host.set_link(down));
     }
+    link.map_or(Ok(()), |link| host.delete_link(link.index))?;
+    // The next wire at this place has the same name, and is not to be deleted for this one.
+    fs::remove_file(dir.join(LINK_FILE))
 }
 
 /// Removes these directories with their namespaces and links. Idempotent.

@@ -27,7 +27,7 @@ mod figures;
 const INNER: &str = "WHARF_NET_TEST_INNER";
 /// Names the directory of a process that is going to be killed.
 const CRASHING: &str = "WHARF_NET_TEST_CRASHING";
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs the test's body in a process whose network and mounts are its own.
 fn on_own_host<F: Future<Output = ()>>(name: &str, body: impl FnOnce(HostNetworkConfig) -> F) {

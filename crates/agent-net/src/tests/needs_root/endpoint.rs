@@ -86,8 +86,12 @@ fn a_namespace_of_somebody_else_gets_the_interface_and_loses_it() {
             assert!(sandbox.link("eth0").unwrap().is_none(), "it is gone at once");
             assert!(netns::is_bound(&bound));
         }
-        // It goes with its owner's namespace, too.
         network.attach(&wanted).await.unwrap();
+        // Everything that is deleted late is deleted now, and this interface is none of it.
+        drop(network);
+        assert!(sandbox.link("eth0").unwrap().is_some(), "it was taken for the one before");
+        let network = HostNetwork::open(config.clone()).await.unwrap();
+        // It goes with its owner's namespace, too.
         netns::remove(&bound).unwrap();
         drop(sandbox);
         network.detach("task").await.unwrap();
