@@ -162,7 +162,8 @@ async fn nobody_there_is_reported_soon() {
     let world = world();
     let began = Instant::now();
     // Bound, never listening: refused at once, and no one else takes the port.
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let reference = format!("127.0.0.1:{}/app", socket.local_addr().unwrap().port());
     let error = world.store.ensure(&reference, PullPolicy::Default).await.unwrap_err().0;
     assert!(
@@ -171,7 +172,7 @@ async fn nobody_there_is_reported_soon() {
     );
     assert!(error.contains("failed to do request: Head \"http://127.0.0.1:"), "{error}");
     assert!(error.ends_with("Connection refused (os error 111)"), "{error}");
-    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(began.elapsed() < Duration::from_secs(60), "long before anything times out");
 }
 
 #[tokio::test]

@@ -179,9 +179,8 @@ async fn what_was_not_acknowledged_is_sent_again_as_the_same_chunk() {
 #[tokio::test]
 async fn nothing_is_lost_while_the_collector_is_away() {
     let tmp = tempfile::tempdir().unwrap();
-    let listener = local();
-    let mut spec = spec(tmp.path(), &listener.local_addr().unwrap().to_string());
-    drop(listener);
+    let socket = tmp.path().join("collector.sock");
+    let mut spec = spec(tmp.path(), &format!("unix://{}", socket.display()));
     fluentd(&mut spec).connect_async = true;
     let logs = shipper();
     logs.prepare(&spec).await.unwrap();
@@ -193,7 +192,7 @@ async fn nothing_is_lost_while_the_collector_is_away() {
         tokio::task::yield_now().await;
     }
     let collector = Collector::new(|_| false);
-    collector.listen_tcp(TcpListener::bind(&fluentd(&mut spec).address).unwrap());
+    collector.listen_unix(&socket);
     collector.until("all lines", |c| c.lines() == lines).await;
     writer.finish(2).unwrap();
     finish(&logs, &spec).await;
@@ -220,9 +219,10 @@ async fn a_collector_that_hung_up_is_connected_to_anew() {
 #[tokio::test]
 async fn a_container_is_not_started_when_nobody_listens() {
     let tmp = tempfile::tempdir().unwrap();
-    let listener = local();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    // Bound, and never listening, so that nobody else takes the port.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = closed.local_addr().unwrap().to_string();
     let mut spec = spec(tmp.path(), &address);
     let logs = shipper();
     assert_eq!(

@@ -38,15 +38,21 @@ fn round(w: &World) -> f64 {
 
 #[test]
 fn calls_do_not_read_the_tasks_that_they_are_not_about() {
-    let w = World::with_agent();
-    w.register("web");
-    let first = w.run_fargate("web");
-    w.ok("StopTask", json!({ "task": first }));
-    w.reconcile();
-    let best = |w: &World| (0..20).map(|_| round(w)).fold(f64::INFINITY, f64::min);
-    let few = best(&w);
-    fill(&w, &first, STORED);
-    let many = best(&w);
+    let worlds = [0, STORED].map(|stored| {
+        let w = World::with_agent();
+        w.register("web");
+        let first = w.run_fargate("web");
+        w.ok("StopTask", json!({ "task": first }));
+        w.reconcile();
+        fill(&w, &first, stored);
+        w
+    });
+    // In turn, so that whatever else this machine does slows both.
+    let mut best = [f64::INFINITY; 2];
+    for _ in 0..20 {
+        best = [0, 1].map(|n| best[n].min(round(&worlds[n])));
+    }
+    let [few, many] = best;
     // A scan of 20,000 tasks costs a hundred times a round; noise does not.
     assert!(many < few * 10.0, "a round took {few:.6} s beside few tasks and {many:.6} s beside {STORED}");
 }
