@@ -5,6 +5,7 @@ use anyhow::Result;
 use model::Timestamp;
 use model::time::Clock;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use wire::client::Client;
 use wire::ecs::{DescribeTasksRequest, DesiredStatus, ListClustersRequest, ListTasksRequest, Task};
@@ -93,7 +94,7 @@ async fn list_clusters(client: &Client) -> Result<Vec<String>> {
 pub async fn describe_all(client: &Client, cluster: &str, stopped_too: bool) -> Result<Vec<Task>> {
     let mut arns = list_tasks(client, cluster, DesiredStatus::Running).await?;
     if stopped_too {
-        arns.extend(list_tasks(client, cluster, DesiredStatus::Stopped).await?);
+        arns = together(arns, list_tasks(client, cluster, DesiredStatus::Stopped).await?);
     }
     let mut tasks = Vec::new();
     for chunk in arns.chunks(DESCRIBE_MAX) {
@@ -105,6 +106,12 @@ pub async fn describe_all(client: &Client, cluster: &str, stopped_too: bool) -> 
         tasks.extend(client.ecs().describe_tasks(&request).await?.tasks.unwrap_or_default());
     }
     Ok(tasks)
+}
+
+/// Both lists. The running ones are asked for first, so that none is missed; one that stops in between is on both.
+fn together(running: Vec<String>, stopped: Vec<String>) -> Vec<String> {
+    let arns: BTreeSet<String> = running.into_iter().chain(stopped).collect();
+    arns.into_iter().collect()
 }
 
 async fn list_tasks(client: &Client, cluster: &str, desired_status: DesiredStatus) -> Result<Vec<String>> {
@@ -168,6 +175,12 @@ fn age(millis: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_task_that_stops_between_two_lists_is_one_task() {
+        let list = |arns: &[&str]| arns.iter().map(|arn| arn.to_string()).collect::<Vec<_>>();
+        assert_eq!(super::together(list(&["b", "c"]), list(&["a", "b"])), ["a", "b", "c"]);
+    }
+
     #[test]
     fn ages_read_well() {
         let shown = [0, 119_000, 120_000, 7_200_000, 172_800_000].map(super::age);
