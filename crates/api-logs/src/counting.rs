@@ -1,7 +1,8 @@
 //! What log events count into metrics, by the metric filters of their group.
 //!
 //! Events count from the filter's record on: PutLogEvents looks at the filters that are in the store when it starts. Each
-//! event counts at its own time; the values of a metric in one minute are one [`Datum`].
+//! event counts at its own time; the values of a metric in one minute are one [`Datum`], of the minute's start. CloudWatch
+//! takes none that is older than two weeks, which can be so for the oldest events that PutLogEvents takes.
 //!
 //! Order and failure: the events are made durable first, then the metrics, then PutLogEvents answers. A failure of the
 //! second is answered as a failure of the whole, so nothing is acknowledged that does not count; who sends the batch
