@@ -19,8 +19,10 @@ impl Window {
         matches!(secs, 1 | 5 | 10 | 20 | 30) || secs > 0 && secs % 60 == 0
     }
 
-    /// The periods of a range. The begin is rounded down to what is kept of its age, or to a short period.
+    /// The periods of a range. The begin is rounded down to what is kept of its age, or to a short period. Nothing is kept
+    /// of before 1970.
     pub fn new(start: Timestamp, end: Timestamp, period_secs: u32, now: Timestamp) -> Self {
+        let start = start.max(Timestamp(0));
         let age = now.millis_since(start);
         let rounding = match period_secs {
             0..60 => period_secs,
@@ -90,6 +92,12 @@ mod tests {
         assert_eq!(ten_seconds.period(before(295), Resolution::Second), Some(before(300)));
         let two_minutes = Window::new(before(600), NOW, 120, NOW);
         assert_eq!(two_minutes.period(before(300), Resolution::FiveMinutes), None);
+    }
+
+    #[test]
+    fn all_of_time_is_a_range() {
+        let window = Window::new(Timestamp(i64::MIN), Timestamp(i64::MAX), 60, NOW);
+        assert_eq!(window.period(NOW.plus_millis(1), Resolution::Second), Some(NOW));
     }
 
     #[test]
