@@ -9,6 +9,7 @@ use crate::runtime::DockerRuntime;
 use crate::volumes::DockerVolumes;
 use crate::{name, record};
 use agent_driver::{Images, Network, Runtime, Volumes};
+use agent_host::dynamic_ports;
 use bollard::query_parameters::{ListContainersOptions, ListVolumesOptions, RemoveVolumeOptions};
 use bollard::{API_DEFAULT_VERSION, Docker};
 use std::fs;
@@ -18,9 +19,6 @@ use std::sync::Arc;
 
 /// How long an answer may take to begin; a removed container's files may be many.
 const ANSWER_SECS: u64 = 120;
-/// Where ECS takes dynamic host ports from.
-/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PortMapping.html>
-const DYNAMIC_PORTS: RangeInclusive<u16> = 49153..=65535;
 
 /// Which Engine, and how it is used.
 #[derive(Clone, Debug)]
@@ -32,7 +30,7 @@ pub struct DockerConfig {
     /// The control group that the tasks' groups are made in, relative to the hierarchies' roots: `wharf`. With the
     /// Engine's systemd driver, the first part of the slices' names.
     pub cgroup_parent: String,
-    /// Where dynamic host ports are taken from; 49153 to 65535 when `None`.
+    /// Where dynamic host ports are taken from; from the kernel's ephemeral ports when `None`.
     pub dynamic_ports: Option<RangeInclusive<u16>>,
 }
 
@@ -86,7 +84,7 @@ impl DockerHost {
     /// # Errors
     /// What was remembered of earlier tasks cannot be read.
     pub fn network(&self, awsvpc: Arc<dyn Network>) -> Result<Arc<dyn Network>, EngineError> {
-        let range = self.config.dynamic_ports.clone().unwrap_or(DYNAMIC_PORTS);
+        let range = self.config.dynamic_ports.clone().unwrap_or_else(dynamic_ports);
         let network = DockerNetwork::open(self.engine.clone(), awsvpc, range, self.ports_dir());
         Ok(Arc::new(network.map_err(EngineError::here("ports"))?))
     }

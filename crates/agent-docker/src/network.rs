@@ -96,7 +96,9 @@ impl DockerNetwork {
         }
         let mut taken = self.published().await.map_err(|e| NetworkError::Host(e.to_string()))?;
         let others = plans.iter().filter(|(task, _)| **task != spec.task).map(|(_, plan)| plan);
-        taken.extend(others.flat_map(|plan| plan.bindings.values().flatten()).flat_map(port::host_ports));
+        taken.extend(
+            others.flat_map(|plan| plan.bindings.values().flatten()).flat_map(PortBinding::host_ports),
+        );
         let mut bindings = BTreeMap::new();
         for container in &spec.containers {
             let chosen = container.ports.iter().map(|request| port::choose(request, &self.range, &mut taken));

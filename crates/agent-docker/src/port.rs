@@ -2,15 +2,13 @@
 //! container starts, and says so if somebody was faster.
 
 use agent_driver::{NetworkError, PortBinding, PortRequest, Protocol};
+use agent_host::PORTS_RESERVED;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::ops::RangeInclusive;
 
 /// All of the host's addresses.
 const ANY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
-/// For SSH, Docker and the agent:
-/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PortMapping.html>
-const RESERVED: [u16; 6] = [22, 2375, 2376, 51678, 51679, 51680];
 
 /// Ports that are spoken for.
 pub(crate) type Taken = BTreeSet<(Protocol, u16)>;
@@ -40,14 +38,8 @@ pub(crate) fn choose(
         host_last: host_first + more,
         protocol: request.protocol,
     };
-    taken.extend(host_ports(&binding));
+    taken.extend(binding.host_ports());
     Ok(binding)
-}
-
-/// The host's ports of a binding.
-pub(crate) fn host_ports(binding: &PortBinding) -> impl Iterator<Item = (Protocol, u16)> + use<> {
-    let protocol = binding.protocol;
-    (binding.host_first..=binding.host_last).map(move |port| (protocol, port))
 }
 
 fn check(protocol: Protocol, first: u16, more: u16, taken: &Taken) -> Result<(), NetworkError> {
@@ -70,7 +62,7 @@ fn search(
 ) -> Result<u16, NetworkError> {
     let mut free = 0;
     for port in range.clone() {
-        let is_free = !RESERVED.contains(&port) && is_free(protocol, port, taken);
+        let is_free = !PORTS_RESERVED.contains(&port) && is_free(protocol, port, taken);
         free = if is_free { free + 1 } else { 0 };
         if free == u32::from(more) + 1 {
             return Ok(port - more);
@@ -106,7 +98,7 @@ mod tests {
         let binding = choose(&request(3, None), &range, &mut taken).unwrap();
         assert_eq!(binding.host_last - binding.host_first, 2);
         assert!(binding.host_first > taken_by_us.1, "{binding:?}");
-        assert!(host_ports(&binding).all(|port| taken.contains(&port)));
+        assert!(binding.host_ports().all(|port| taken.contains(&port)));
         let next = choose(&request(1, None), &range, &mut taken).unwrap();
         assert_ne!(next.host_first, binding.host_first);
     }

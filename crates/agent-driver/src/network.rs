@@ -91,6 +91,14 @@ pub struct PortBinding {
     pub protocol: Protocol,
 }
 
+impl PortBinding {
+    /// The host's ports, one by one.
+    pub fn host_ports(&self) -> impl Iterator<Item = (Protocol, u16)> + use<> {
+        let protocol = self.protocol;
+        (self.host_first..=self.host_last).map(move |port| (protocol, port))
+    }
+}
+
 /// A transport protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Protocol {

@@ -8,12 +8,16 @@
 
 mod interface;
 mod mount_option;
+mod names;
 mod path;
+mod port;
 mod space;
 mod tree;
 
 pub use interface::interface_counters;
 pub use mount_option::mount_flag;
+pub use names::{hosts, resolv_conf};
 pub use path::ensure_host_path;
+pub use port::{PORTS_RESERVED, dynamic_ports};
 pub use space::free_bytes;
 pub use tree::{remove_tree, tree_bytes};

@@ -5,11 +5,11 @@
 //! reached, and a warning says so when the agent is back.
 
 use agent_driver::{NetworkError, PortBinding, PortRequest, Protocol};
+use agent_host::{PORTS_RESERVED, dynamic_ports};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket, sockopt,
 };
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::RangeInclusive;
@@ -17,12 +17,6 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 
 /// All of the host's addresses.
 pub const ANY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
-/// Where ECS takes dynamic host ports from, and when that is not to be read:
-/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PortMapping.html>
-const KERNELS_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
-const DEFAULT_RANGE: RangeInclusive<u16> = 49153..=65535;
-/// The same page: reserved for SSH, Docker and the agent.
-const RESERVED: [u16; 6] = [22, 2375, 2376, 51678, 51679, 51680];
 
 /// The ports that are given out.
 #[derive(Debug)]
@@ -36,7 +30,7 @@ pub struct Ports {
 impl Ports {
     /// Takes dynamic ports from this range, or from the one that ECS documents.
     pub fn new(range: Option<RangeInclusive<u16>>) -> Self {
-        let range = range.or_else(kernels_range).unwrap_or(DEFAULT_RANGE);
+        let range = range.unwrap_or_else(dynamic_ports);
         Self { next: *range.start(), range, held: HashMap::new() }
     }
 
@@ -57,7 +51,7 @@ impl Ports {
 
     /// Holds the ports that a plan on disk names, as far as others have not taken them.
     pub fn keep(&mut self, bindings: &[PortBinding]) {
-        for (protocol, port) in bindings.iter().flat_map(host_ports) {
+        for (protocol, port) in bindings.iter().flat_map(PortBinding::host_ports) {
             if let Err(error) = self.hold(protocol, port) {
                 tracing::warn!(%error, port, ?protocol, "cannot hold a published port; it still leads to its container");
                 self.held.insert((protocol, port), None);
@@ -67,7 +61,7 @@ impl Ports {
 
     /// Takes them back. Idempotent.
     pub fn free(&mut self, bindings: &[PortBinding]) {
-        for key in bindings.iter().flat_map(host_ports) {
+        for key in bindings.iter().flat_map(PortBinding::host_ports) {
             self.held.remove(&key);
         }
     }
@@ -129,7 +123,7 @@ impl Ports {
                 continue;
             }
             let (Ok(from), Ok(to)) = (u16::try_from(first), u16::try_from(last)) else { return Err(none()) };
-            let blocked = match RESERVED.into_iter().filter(|port| (from..=to).contains(port)).max() {
+            let blocked = match PORTS_RESERVED.into_iter().filter(|port| (from..=to).contains(port)).max() {
                 Some(reserved) => reserved,
                 None => match self.hold_row(protocol, from, more) {
                     Ok(()) => {
@@ -181,17 +175,4 @@ impl Ports {
         self.held.insert((protocol, port), Some(holder));
         Ok(())
     }
-}
-
-/// The host's ports of a binding.
-pub fn host_ports(binding: &PortBinding) -> impl Iterator<Item = (Protocol, u16)> + use<> {
-    let protocol = binding.protocol;
-    (binding.host_first..=binding.host_last).map(move |port| (protocol, port))
-}
-
-fn kernels_range() -> Option<RangeInclusive<u16>> {
-    let text = fs::read_to_string(KERNELS_RANGE).ok()?;
-    let mut numbers = text.split_whitespace().map_while(|number| number.parse().ok());
-    let range = numbers.next()?..=numbers.next()?;
-    (*range.start() > 0 && !range.is_empty()).then_some(range)
 }

@@ -6,13 +6,13 @@ use agent_driver::{
     ContainerSpec, JsonFileSpec, Limits, LogOutput, Mount, MountSource, Namespace, Networking, PortBinding,
     Protocol, Sharing, SpoolSpec,
 };
+use agent_host::{hosts, resolv_conf};
 use bollard::models::{
     ContainerCreateBody, DeviceMapping, HealthConfig, HostConfig, HostConfigLogConfig, Mount as ApiMount,
     MountBindOptions, MountBindOptionsPropagationEnum, MountType, MountVolumeOptions,
     PortBinding as ApiPortBinding, PortMap, ResourcesUlimits,
 };
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -21,9 +21,6 @@ use std::path::Path;
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 const HOSTS: &str = "/etc/hosts";
 const STOP_SIGNAL: &str = "SIGTERM";
-/// What every `/etc/hosts` of Docker's begins with.
-const LOCALHOST: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n\
-    ff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
 
 /// What a container is made with that its spec does not say.
 pub(super) struct Surroundings<'a> {
@@ -234,7 +231,7 @@ fn publish(bindings: &[PortBinding]) -> (Vec<String>, PortMap) {
 }
 
 fn mounts(spec: &ContainerSpec, dir: &Path) -> Vec<ApiMount> {
-    let own = files(spec).into_iter().map(|file| bind(dir.join(file.name), file.target, false));
+    let own = files(spec).map(|file| bind(dir.join(file.name), file.target, false));
     spec.storage.mounts.iter().map(mount).chain(own).collect()
 }
 
@@ -270,50 +267,26 @@ fn bind(source: impl AsRef<Path>, target: &str, read_only: bool) -> ApiMount {
 struct OwnFile {
     name: &'static str,
     target: &'static str,
-    content: String,
+    content: fn(&Networking) -> io::Result<String>,
 }
 
-/// Of a container in its task's sandbox, which would have the sandbox's files otherwise.
-fn files(spec: &ContainerSpec) -> Vec<OwnFile> {
-    if spec.network.namespace != Namespace::Sandbox {
-        return Vec::new();
-    }
-    let mut hosts = LOCALHOST.to_owned();
-    for (address, names) in &spec.network.hosts {
-        // Writing to a String does not fail.
-        let _ = writeln!(hosts, "{address}\t{names}");
-    }
-    let resolv_conf = resolv_conf(&spec.network, &fs::read_to_string(RESOLV_CONF).unwrap_or_default());
-    let file = |name, target, content| OwnFile { name, target, content };
-    let mut files = vec![file("hosts", HOSTS, hosts), file("resolv.conf", RESOLV_CONF, resolv_conf)];
-    // A volume that is mounted there is what was asked for.
-    files.retain(|file| !spec.storage.mounts.iter().any(|mount| mount.target == file.target));
-    files
-}
-
-/// The host's lines for what was not given.
-fn resolv_conf(network: &Networking, hosts_own: &str) -> String {
-    let lines = |keyword: &str| {
-        hosts_own.lines().filter(move |line| line.starts_with(keyword)).map(str::to_owned).collect()
-    };
-    let servers: Vec<String> = match network.dns_servers.as_slice() {
-        [] => lines("nameserver"),
-        servers => servers.iter().map(|server| format!("nameserver {server}")).collect(),
-    };
-    let search: Vec<String> = match network.dns_search.as_slice() {
-        [] => lines("search"),
-        domains => vec![format!("search {}", domains.join(" "))],
-    };
-    let options: Vec<String> = lines("options");
-    let all = [search, servers, options].concat();
-    all.into_iter().map(|line| line + "\n").collect()
+/// Of a container in its task's sandbox, which would have the sandbox's files otherwise. A volume that is mounted there is
+/// what was asked for.
+fn files(spec: &ContainerSpec) -> impl Iterator<Item = OwnFile> {
+    let files = [
+        OwnFile { name: "hosts", target: HOSTS, content: |network| Ok(hosts(network)) },
+        OwnFile { name: "resolv.conf", target: RESOLV_CONF, content: resolv_conf },
+    ];
+    let is_given = |file: &OwnFile| spec.storage.mounts.iter().any(|mount| mount.target == file.target);
+    let is_needed = spec.network.namespace == Namespace::Sandbox;
+    files.into_iter().filter(move |file| is_needed && !is_given(file))
 }
 
 /// Writes what the container mounts. Idempotent.
 pub(super) fn write_files(spec: &ContainerSpec, dir: &Path) -> io::Result<()> {
     for file in files(spec) {
         fs::create_dir_all(dir)?;
-        fs::write(dir.join(file.name), file.content)?;
+        fs::write(dir.join(file.name), (file.content)(&spec.network)?)?;
     }
     Ok(())
 }
@@ -322,18 +295,6 @@ pub(super) fn write_files(spec: &ContainerSpec, dir: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
     use std::net::IpAddr;
-
-    #[test]
-    fn name_servers_are_given_or_the_hosts() {
-        let own = "search a b\nnameserver 10.0.0.1\nnameserver 10.0.0.2\noptions ndots:2\n";
-        assert_eq!(resolv_conf(&Networking::default(), own), own);
-        let given = Networking {
-            dns_servers: vec![IpAddr::from([1, 2, 3, 4])],
-            dns_search: vec!["x".to_owned(), "y".to_owned()],
-            ..Networking::default()
-        };
-        assert_eq!(resolv_conf(&given, own), "search x y\nnameserver 1.2.3.4\noptions ndots:2\n");
-    }
 
     #[test]
     fn ranges_are_published_port_by_port() {

@@ -84,24 +84,7 @@ fn read(reading: &Reading<'_>, n: usize, container: &payload::Container) -> Resu
         reading,
     })?;
     let log_config = host.log_config.clone().unwrap_or_default();
-    let draft = ContainerSpec {
-        id,
-        task: reading.id.to_owned(),
-        user: config.user.clone().unwrap_or_default(),
-        cwd: config.working_dir.clone().unwrap_or_default(),
-        labels,
-        storage: storage::read(&host)?,
-        network: names(&host)?,
-        limits: limits::read(container, &host)?,
-        security: security::read(&host)?,
-        pid: sharing("pidMode", &reading.task.pid_mode, &["task", "host"])?,
-        ipc: sharing("ipcMode", &reading.task.ipc_mode, &["task", "host", "none"])?,
-        init: host.init.unwrap_or(false),
-        terminal: config.tty,
-        stdin_open: config.open_stdin,
-        log: output,
-        ..ContainerSpec::default()
-    };
+    let draft = ContainerSpec { id, labels, log: output, ..draft(reading, container, &config, &host)? };
     Ok(Container {
         docker_name,
         arn: container.container_arn.clone(),
@@ -125,6 +108,30 @@ fn read(reading: &Reading<'_>, n: usize, container: &payload::Container) -> Resu
         restarts: container.restart_policy.as_ref().is_some_and(|policy| policy.enabled),
         name: container.name.clone(),
         draft,
+    })
+}
+
+/// What of it depends on nothing else, but for its id, its labels and its log.
+fn draft(
+    reading: &Reading<'_>,
+    container: &payload::Container,
+    config: &Config,
+    host: &HostConfig,
+) -> Result<ContainerSpec, Unacceptable> {
+    Ok(ContainerSpec {
+        task: reading.id.to_owned(),
+        user: config.user.clone().unwrap_or_default(),
+        cwd: config.working_dir.clone().unwrap_or_default(),
+        storage: storage::read(host)?,
+        network: names(host)?,
+        limits: limits::read(container, host)?,
+        security: security::read(host)?,
+        pid: sharing("pidMode", &reading.task.pid_mode, &["task", "host"])?,
+        ipc: sharing("ipcMode", &reading.task.ipc_mode, &["task", "host", "none"])?,
+        init: host.init.unwrap_or(false),
+        terminal: config.tty,
+        stdin_open: config.open_stdin,
+        ..ContainerSpec::default()
     })
 }
 

@@ -1,16 +1,17 @@
 //! A host: containers that run for a while, images, networks and logs.
 
+mod network;
+mod volumes;
+
 use crate::host::Drivers;
 use agent_driver::{
-    Attached, BridgeSpec, ContainerSpec, DockerVolume, Endpoint, ExecEnd, ExecSpec, Exit, Image, ImageConfig,
-    ImageId, Images, LogDestination, LogError, LogSpec, Logs, MountSource, Namespace, Network, NetworkError,
-    NetworkSpec, PortBinding, PullError, PullPolicy, Runtime, RuntimeError, RuntimeId, RuntimeState, Sandbox,
-    Seen, Stats, StopSignal, TaskSpec, VolumeError, VolumeScope, VolumeSource, VolumeSpec, Volumes,
+    ContainerSpec, Endpoint, ExecEnd, ExecSpec, Exit, Image, ImageConfig, ImageId, Images, LogDestination,
+    LogError, LogSpec, Logs, NetworkSpec, PullError, PullPolicy, Runtime, RuntimeError, RuntimeId,
+    RuntimeState, Sandbox, Seen, Stats, StopSignal, TaskSpec,
 };
 use async_trait::async_trait;
 use model::time::Clock;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -97,11 +98,6 @@ struct Container {
     state: watch::Sender<RuntimeState>,
 }
 
-/// The size of the disk: 30 GiB.
-const DISK_BYTES: u64 = 30 << 30;
-/// The first port that is chosen on a bridge.
-const DYNAMIC_PORT: u16 = 32_768;
-
 impl FakeHost {
     /// An empty host.
     pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
@@ -131,39 +127,9 @@ impl FakeHost {
         }
     }
 
-    /// Another program has this port.
-    pub fn take_port(&self, port: u16) {
-        self.lock().taken_ports.insert(port);
-    }
-
     /// The runtime makes namespaces of its own for tasks, as one under a virtual machine does.
     pub fn make_namespaces(&self) {
         self.lock().makes_namespaces = true;
-    }
-
-    /// A volume of a task that no agent knows.
-    pub fn leave_volume(&self, task: &str) {
-        self.lock().volumes.entry(task.to_owned()).or_default().insert("left".to_owned());
-    }
-
-    /// The names of a task's volumes.
-    pub fn volumes(&self, task: &str) -> Vec<String> {
-        self.lock().volumes.get(task).into_iter().flatten().cloned().collect()
-    }
-
-    /// A container has written this much.
-    pub fn write(&self, id: &str, bytes: u64) {
-        self.lock().written.insert(RuntimeId(id.to_owned()), bytes);
-    }
-
-    /// There is this much in a task's volumes.
-    pub fn fill_volumes(&self, task: &str, bytes: u64) {
-        self.lock().filled.insert(task.to_owned(), bytes);
-    }
-
-    /// What a task's network was asked to be.
-    pub fn network(&self, task: &str) -> Option<NetworkSpec> {
-        self.lock().networks.get(task).cloned()
     }
 
     /// How often each container's program was executed.
@@ -181,11 +147,6 @@ impl FakeHost {
         let state = self.lock();
         let nothing_runs = state.tasks.is_empty() && state.containers.is_empty();
         nothing_runs && state.networks.is_empty() && state.volumes.is_empty()
-    }
-
-    /// The tasks that have a network.
-    pub fn networks(&self) -> Vec<String> {
-        self.lock().networks.keys().cloned().collect()
     }
 
     /// The log streams that were made.
@@ -255,43 +216,6 @@ impl FakeHost {
                 ends
             });
         });
-    }
-}
-
-impl State {
-    /// The same endpoints whenever it is asked.
-    fn bridge(&mut self, spec: &BridgeSpec) -> Result<BTreeMap<RuntimeId, Endpoint>, NetworkError> {
-        if let Some(known) = self.bridges.get(&spec.task) {
-            return Ok(known.clone());
-        }
-        let mut endpoints = BTreeMap::new();
-        let mut next_port = DYNAMIC_PORT + 100 * u16::from(self.next_address);
-        for container in &spec.containers {
-            let mut bindings = Vec::new();
-            for port in &container.ports {
-                let first = port.host_first.unwrap_or(next_port);
-                let last = first + (port.container_last - port.container_first);
-                next_port = next_port.max(last + 1);
-                let bind_ip = Ipv4Addr::UNSPECIFIED;
-                if let Some(&taken) = self.taken_ports.range(first..=last).next() {
-                    return Err(NetworkError::PortTaken { address: (bind_ip, taken).into() });
-                }
-                bindings.push(PortBinding {
-                    bind_ip: bind_ip.into(),
-                    container_first: port.container_first,
-                    container_last: port.container_last,
-                    host_first: first,
-                    host_last: last,
-                    protocol: port.protocol,
-                });
-            }
-            self.next_address += 1;
-            let address = Some(Ipv4Addr::new(172, 17, 0, 1 + self.next_address));
-            let namespace = Namespace::Path(PathBuf::from(format!("/run/netns/{}", container.id)));
-            endpoints.insert(container.id.clone(), Endpoint { namespace, address, bindings });
-        }
-        self.bridges.insert(spec.task.clone(), endpoints.clone());
-        Ok(endpoints)
     }
 }
 
@@ -425,87 +349,6 @@ impl Images for FakeHost {
             config: ImageConfig { cmd, volumes: self.behaviour(reference).volumes, ..ImageConfig::default() },
             layers: vec![PathBuf::from(reference)],
         })
-    }
-}
-
-#[async_trait]
-impl Network for FakeHost {
-    async fn attach(&self, spec: &NetworkSpec) -> Result<Attached, NetworkError> {
-        let mut state = self.lock();
-        match spec {
-            NetworkSpec::Bridge(bridge) => {
-                let endpoints = state.bridge(bridge)?;
-                state.networks.insert(bridge.task.clone(), spec.clone());
-                Ok(Attached::Containers(endpoints))
-            }
-            NetworkSpec::Awsvpc(awsvpc) => {
-                let same = |n: &&NetworkSpec| match n {
-                    NetworkSpec::Awsvpc(n) => n.address == awsvpc.address && n.task != awsvpc.task,
-                    NetworkSpec::Bridge(_) => false,
-                };
-                if let Some(other) = state.networks.values().find(same) {
-                    let text = format!("{} is task {}'s", awsvpc.address, other.task());
-                    return Err(NetworkError::Host(text));
-                }
-                state.networks.insert(awsvpc.task.clone(), spec.clone());
-                Ok(Attached::Task(match &awsvpc.sandbox {
-                    Some(_) => Namespace::Sandbox,
-                    None => Namespace::Path(PathBuf::from(format!("/run/netns/{}", awsvpc.task))),
-                }))
-            }
-        }
-    }
-
-    async fn detach(&self, task: &str) -> Result<(), NetworkError> {
-        let mut state = self.lock();
-        state.networks.remove(task);
-        state.bridges.remove(task);
-        Ok(())
-    }
-
-    async fn list(&self) -> Result<Vec<String>, NetworkError> {
-        Ok(self.networks())
-    }
-}
-
-#[async_trait]
-impl Volumes for FakeHost {
-    async fn ensure(&self, spec: &VolumeSpec) -> Result<MountSource, VolumeError> {
-        let path = match &spec.source {
-            VolumeSource::Host(path) => return Ok(MountSource::Path(path.clone())),
-            VolumeSource::Docker(DockerVolume { scope: VolumeScope::Shared { autoprovision }, .. }) => {
-                match autoprovision {
-                    true => format!("/volumes/{}", spec.name),
-                    false => return Err(VolumeError::missing(&spec.name)),
-                }
-            }
-            VolumeSource::Docker(_) | VolumeSource::Task => {
-                self.lock().volumes.entry(spec.task.clone()).or_default().insert(spec.name.clone());
-                format!("/volumes/{}/{}", spec.task, spec.name)
-            }
-        };
-        Ok(MountSource::Path(path.into()))
-    }
-
-    async fn release(&self, task: &str) -> Result<(), VolumeError> {
-        let mut state = self.lock();
-        state.volumes.remove(task);
-        state.filled.remove(task);
-        Ok(())
-    }
-
-    async fn list(&self) -> Result<Vec<String>, VolumeError> {
-        Ok(self.lock().volumes.keys().cloned().collect())
-    }
-
-    async fn used_bytes(&self, task: &str) -> Result<u64, VolumeError> {
-        Ok(self.lock().filled.get(task).copied().unwrap_or(0))
-    }
-
-    async fn free_bytes(&self) -> Result<u64, VolumeError> {
-        let state = self.lock();
-        let used: u64 = state.written.values().chain(state.filled.values()).sum();
-        Ok(DISK_BYTES.saturating_sub(used))
     }
 }
 
