@@ -9,7 +9,7 @@ use redb::ReadableTable;
 
 /// Series that one pass looks at.
 pub(crate) const SERIES_MAX: usize = 1024;
-/// Points that one pass moves: some hundred milliseconds, for which puts wait.
+/// Points that one pass moves; puts wait for it.
 const POINTS_MAX: usize = 4096;
 
 type Points<'a> = redb::Table<'a, RawKey, &'static [u8]>;
