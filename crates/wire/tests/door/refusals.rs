@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use wire::check::check;
 use wire::schema::Shape;
 use wire::service::Service;
-use wire::{ecs, logs, sts};
+use wire::{ecs, logs};
 
 fn input(service: &'static Service, operation: &str) -> &'static Shape {
     service.operation(operation).unwrap().input
