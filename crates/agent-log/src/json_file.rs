@@ -72,6 +72,11 @@ impl JsonFileWriter {
         Ok(())
     }
 
+    /// Whether everything that was taken is in the file: another writer can go on in this one's place.
+    pub fn is_between_lines(&self) -> bool {
+        self.unfinished.iter().all(Vec::is_empty)
+    }
+
     /// The container's output has ended: writes unfinished lines, without a newline that they have not.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use agent_driver::{
     ContainerSpec, ExecSpec, Limits, LogOutput, Networking, Runtime, RuntimeId, SpoolMode, SpoolSpec,
     TaskSpec,
 };
-use agent_runtime::{OciRuntime, OciRuntimeConfig, ShimCommand};
+use agent_runtime::{OciRuntime, OciRuntimeConfig, SILENCE_MS, ShimCommand};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -36,6 +36,7 @@ async fn bench(shim: PathBuf, program: &Path, count: usize, idle: usize) {
         data_dir: root.join("data"),
         shim: ShimCommand { program: shim, args: Vec::new() },
         cgroup_parent: "wharf-bench".into(),
+        silence_ms: SILENCE_MS,
     })
     .expect("the runtime");
     let task = TaskSpec {
@@ -77,24 +78,40 @@ async fn bench(shim: PathBuf, program: &Path, count: usize, idle: usize) {
     println!("exec   p50 {:.2} p90 {:.2} ms", ms(execs[count / 2]), ms(execs[count * 9 / 10]));
     runtime.remove(&sleeper.id).await.expect("removed");
 
+    measure_idle(&runtime, &root, idle).await;
+    runtime.remove_task(TASK).await.expect("the task");
+    fs::remove_dir_all(&root).expect("the files");
+}
+
+/// What containers cost whose shims rest.
+async fn measure_idle(runtime: &OciRuntime, root: &Path, idle: usize) {
     let (free, kernel) = (available_kb(), kernel_kb());
-    let specs: Vec<_> = (0..idle).map(|n| spec(&root, n, &["/busybox", "sleep", "1000"])).collect();
+    let specs: Vec<_> = (0..idle).map(|n| idle_spec(root, n)).collect();
     for spec in &specs {
+        let task = TaskSpec { id: spec.task.clone(), ..TaskSpec::default() };
+        runtime.ensure_task(&task).await.expect("the task");
         runtime.start(spec.clone()).await.expect("started");
     }
+    tokio::time::sleep(Duration::from_millis(u64::from(SILENCE_MS) + 2_000)).await;
     let used = free.saturating_sub(available_kb());
     let kernel = kernel_kb().saturating_sub(kernel);
     for key in ["Rss", "Pss", "Private_Clean", "Private_Dirty"] {
-        let sum: u64 = specs.iter().map(|spec| shim_kb(&root, &spec.id, key)).sum();
+        let sum: u64 = specs.iter().map(|spec| shim_kb(root, &spec.id, key)).sum();
         println!("shim {key:14} {} kB", sum / idle.max(1) as u64);
     }
     println!("kernel             {} kB a container", kernel / idle.max(1) as u64);
     println!("whole system       {} kB a container", used / idle.max(1) as u64);
     for spec in &specs {
         runtime.remove(&spec.id).await.expect("removed");
+        runtime.remove_task(&spec.task).await.expect("removed");
     }
-    runtime.remove_task(TASK).await.expect("the task");
-    fs::remove_dir_all(&root).expect("the files");
+}
+
+/// Of a task of its own, without limits of the task's.
+fn idle_spec(root: &Path, n: usize) -> ContainerSpec {
+    let task = format!("idle{n}");
+    let id = RuntimeId(format!("{task}-0"));
+    ContainerSpec { id, task, ..spec(root, n, &["/busybox", "sleep", "1000"]) }
 }
 
 fn spec(root: &Path, n: usize, args: &[&str]) -> ContainerSpec {

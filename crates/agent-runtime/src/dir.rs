@@ -48,6 +48,14 @@ pub(crate) struct Launch {
     pub(crate) capabilities: u64,
     /// The directory of the process that has what its task's containers share.
     pub(crate) holder: PathBuf,
+    /// How long the container says nothing before its shim rests.
+    #[serde(default = "default_silence_ms")]
+    pub(crate) silence_ms: u16,
+}
+
+/// Of a container that an agent before this one started.
+fn default_silence_ms() -> u16 {
+    u16::MAX
 }
 
 /// Processes of a container.

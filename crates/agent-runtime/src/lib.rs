@@ -34,6 +34,7 @@ mod exec;
 mod holder;
 mod init;
 mod lsm;
+mod rest;
 mod rlimit;
 mod rootfs;
 mod runtime;
@@ -47,5 +48,5 @@ mod terminal;
 mod tmpfs;
 mod user;
 
-pub use runtime::{OciRuntime, OciRuntimeConfig, ShimCommand};
+pub use runtime::{OciRuntime, OciRuntimeConfig, SILENCE_MS, ShimCommand};
 pub use shim::shim_main;

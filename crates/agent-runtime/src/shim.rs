@@ -8,7 +8,7 @@ use crate::dir::{ContainerDir, Launch, Pids};
 use crate::init::{self, IGNORED_BY_SHIM, Inherited};
 use crate::supervise::{self, Output, Sink, Supervised};
 use crate::sys::{self, Cloned};
-use crate::{exec, holder, terminal};
+use crate::{exec, holder, rest, terminal};
 use agent_driver::{ContainerSpec, Namespace, RuntimeError, Sharing};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
@@ -29,6 +29,7 @@ const FAILED: i32 = 1;
 
 /// What a shim is started for: its first argument.
 pub(crate) const RUN: &str = "run";
+pub(crate) const RESUME: &str = "resume";
 pub(crate) const EXEC: &str = "exec";
 pub(crate) const HOLD: &str = "hold";
 
@@ -38,10 +39,11 @@ pub(crate) const HOLD: &str = "hold";
 pub fn shim_main(args: impl Iterator<Item = OsString>) -> i32 {
     let args: Vec<OsString> = args.collect();
     match &args[..] {
-        [what, state, data, attempt] if what == RUN => {
+        [what, state, data, attempt] if what == RUN || what == RESUME => {
             let dir = ContainerDir { state: state.into(), data: data.into() };
             match attempt.to_str().and_then(|attempt| attempt.parse().ok()) {
-                Some(attempt) => run(&dir, attempt),
+                Some(attempt) if what == RUN => run(&dir, attempt),
+                Some(attempt) => resume(&dir, attempt),
                 None => FAILED,
             }
         }
@@ -69,6 +71,13 @@ fn run(dir: &ContainerDir, attempt: u32) -> i32 {
             report_to_agent(&Err(failure));
             FAILED
         }
+    }
+}
+
+fn resume(dir: &ContainerDir, attempt: u32) -> i32 {
+    match rest::resume(dir, attempt) {
+        Ok(supervised) => supervise::until_exit(dir, supervised),
+        Err(_) => FAILED,
     }
 }
 
@@ -140,7 +149,8 @@ fn start(dir: &ContainerDir, attempt: u32) -> Result<Supervised, RuntimeError> {
         hierarchies: launch.hierarchies,
         cgroup: launch.cgroup,
         attempt,
-        _stdin: None,
+        silence_ms: launch.silence_ms,
+        stdin: None,
     };
     let started = dir
         .write_pids(Pids { shim: std::process::id() as i32, init: pid, attempt })
@@ -149,7 +159,7 @@ fn start(dir: &ContainerDir, attempt: u32) -> Result<Supervised, RuntimeError> {
         .and_then(|()| ours.into_output().map_err(host("terminal")));
     match started {
         Ok((output, stdin)) => {
-            (supervised.output, supervised._stdin) = (output, stdin);
+            (supervised.output, supervised.stdin) = (output, stdin);
             Ok(supervised)
         }
         Err(failure) => {
@@ -221,12 +231,12 @@ impl Ours {
             Self::Pipes { sink, stdin, stdout, stderr } => {
                 nonblocking(&stdout)?;
                 nonblocking(&stderr)?;
-                Ok((Some(Output::new(sink, stdout.into(), Some(stderr.into()))), stdin))
+                Ok((Some(Output::new(sink, [Some(stdout.into()), Some(stderr.into())])), stdin))
             }
             Self::Terminal { sink, socket } => {
                 let terminal = terminal::receive(&socket)?;
                 nonblocking(&terminal)?;
-                Ok((Some(Output::new(sink, terminal, None)), None))
+                Ok((Some(Output::new(sink, [Some(terminal), None])), None))
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::cgroup::Hierarchies;
 use crate::dir::ContainerDir;
+use crate::rest;
 use crate::sys;
 use agent_driver::{Exit, LogOutput, Sharing};
 use agent_log::json_file::JsonFileWriter;
@@ -31,8 +32,10 @@ pub(crate) struct Supervised {
     /// Whose processes it sees: in a namespace of its own the kernel ends them with init.
     pub(crate) pid: Sharing,
     pub(crate) attempt: u32,
+    /// How long there is nothing to do before the shim rests.
+    pub(crate) silence_ms: u16,
     /// The other end of a standard input that stays open.
-    pub(crate) _stdin: Option<OwnedFd>,
+    pub(crate) stdin: Option<OwnedFd>,
 }
 
 impl Supervised {
@@ -73,6 +76,15 @@ impl Sink {
         }
     }
 
+    /// Whether another that is opened in its place would go on with nothing lost.
+    fn is_between_lines(&self) -> bool {
+        match self {
+            Self::Nowhere => true,
+            Self::Spool(spool) => spool.is_between_lines(),
+            Self::JsonFile(file) => file.is_between_lines(),
+        }
+    }
+
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Nowhere => Ok(()),
@@ -104,7 +116,13 @@ pub(crate) fn record_failure(dir: &ContainerDir, code: i32, attempt: u32) -> io:
 
 /// Supervises until init has ended; answers the shim's exit status.
 pub(crate) fn until_exit(dir: &ContainerDir, mut supervised: Supervised) -> i32 {
-    wait_and_spool(&supervised.init, &mut supervised.output);
+    while let Woken::Silent = wait_and_spool(&mut supervised) {
+        supervised = match rest::rest(dir, supervised) {
+            Ok(supervised) => supervised,
+            // Without an `exit.json` the container is lost.
+            Err(_) => return 1,
+        };
+    }
     // Not reaped yet: its number stays taken for as long as others may look it up in `state.json`.
     let ended = sys::wait_pidfd(supervised.init.as_fd(), libc::WNOWAIT);
     let at_unix_ms = unix_ms();
@@ -122,26 +140,43 @@ pub(crate) fn until_exit(dir: &ContainerDir, mut supervised: Supervised) -> i32 
     i32::from(written.is_err())
 }
 
-fn wait_and_spool(init: &OwnedFd, output: &mut Option<Output>) {
+/// What ended a wait.
+enum Woken {
+    /// Init has ended.
+    Ended,
+    /// Nothing for a while, and nothing is half done.
+    Silent,
+}
+
+fn wait_and_spool(supervised: &mut Supervised) -> Woken {
+    let Supervised { init, output, silence_ms, .. } = supervised;
     loop {
         let mut sources = vec![PollFd::new(init.as_fd(), PollFlags::POLLIN)];
-        let mut timeout = PollTimeout::NONE;
+        let (mut timeout, mut may_rest) = (PollTimeout::from(*silence_ms), true);
         if let Some(output) = output {
             if output.sink.is_full() {
-                timeout = PollTimeout::from(FULL_SPOOL_RECHECK_MS);
+                (timeout, may_rest) = (PollTimeout::from(FULL_SPOOL_RECHECK_MS), false);
             } else {
-                sources.extend(output.pipes().map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+                may_rest = output.sink.is_between_lines();
+                sources.extend(
+                    output
+                        .pipes()
+                        .into_iter()
+                        .flatten()
+                        .map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)),
+                );
             }
         }
         match poll(&mut sources, timeout) {
             Err(Errno::EINTR) => continue,
-            Err(_) => return,
+            Err(_) => return Woken::Ended,
+            Ok(0) if may_rest => return Woken::Silent,
             Ok(_) => {}
         }
         let ended = sources[0].any().unwrap_or(true);
         let readable = sources[1..].iter().any(|source| source.any().unwrap_or(true));
         if ended {
-            return;
+            return Woken::Ended;
         }
         if let (true, Some(output)) = (readable, output.as_mut()) {
             output.spool_some();
@@ -150,13 +185,14 @@ fn wait_and_spool(init: &OwnedFd, output: &mut Option<Output>) {
 }
 
 impl Output {
-    /// A terminal has one stream, which is its standard output.
-    pub(crate) fn new(sink: Sink, stdout: File, stderr: Option<File>) -> Self {
-        Self { sink, streams: [(Stream::Stdout, Some(stdout)), (Stream::Stderr, stderr)] }
+    /// Standard output and error. A terminal has one stream, which is its standard output.
+    pub(crate) fn new(sink: Sink, [stdout, stderr]: [Option<File>; 2]) -> Self {
+        Self { sink, streams: [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] }
     }
 
-    fn pipes(&self) -> impl Iterator<Item = &File> {
-        self.streams.iter().filter_map(|(_, pipe)| pipe.as_ref())
+    /// Those that are open.
+    pub(crate) fn pipes(&self) -> [Option<&File>; 2] {
+        self.streams.each_ref().map(|(_, pipe)| pipe.as_ref())
     }
 
     /// Takes what one read of each pipe gives; whether there was anything.

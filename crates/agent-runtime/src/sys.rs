@@ -1,8 +1,10 @@
 //! System calls that no library wraps, each behind a safe function.
 
+use nix::fcntl::{FcntlArg, FdFlag, SealFlag};
 use nix::libc::{self, c_int, c_long, c_uint, sock_filter, sock_fprog};
 use std::ffi::CStr;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 /// The two sides of [`clone_process`].
@@ -322,6 +324,57 @@ pub(crate) fn keep_only(
     close_from(end)?;
     // SAFETY: these descriptors are open and owned by nothing else.
     Ok((3..end).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect())
+}
+
+/// Gives the descriptors the numbers from `first` on, open across `execve`, and closes every other one from there on. Whatever
+/// owned one of these numbers owns it no more: forget it.
+///
+/// # Errors
+/// All are as they were.
+#[allow(unsafe_code)]
+pub(crate) fn arrange(first: RawFd, descriptors: &[BorrowedFd]) -> io::Result<()> {
+    let end = first + descriptors.len() as RawFd;
+    // Above all of the new numbers, so that nothing that is still needed is overwritten below.
+    let duplicate = |fd: &BorrowedFd| nix::fcntl::fcntl(fd.as_raw_fd(), FcntlArg::F_DUPFD_CLOEXEC(end));
+    // SAFETY: it is new.
+    let duplicates = descriptors.iter().map(|fd| Ok(unsafe { OwnedFd::from_raw_fd(duplicate(fd)?) }));
+    let duplicates: Vec<OwnedFd> = duplicates.collect::<io::Result<_>>()?;
+    for (to, from) in (first..).zip(duplicates) {
+        // SAFETY: no pointers. Both are valid, so there is nothing to fail for.
+        unsafe { libc::dup2(from.into_raw_fd(), to) };
+    }
+    // What stays open is nothing but open.
+    let _ = close_from(end);
+    Ok(())
+}
+
+/// Takes what was [arranged](arrange).
+#[allow(unsafe_code)]
+pub(crate) fn take_arranged<const N: usize>(first: RawFd) -> io::Result<[OwnedFd; N]> {
+    for fd in (first..).take(N) {
+        nix::fcntl::fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    }
+    close_from(first + N as RawFd)?;
+    // SAFETY: they are open, as the above has found, and nothing else owns them.
+    Ok(std::array::from_fn(|n| unsafe { OwnedFd::from_raw_fd(first + n as RawFd) }))
+}
+
+/// A file in memory that can be executed, and not be changed.
+#[allow(unsafe_code)]
+pub(crate) fn memory_program(name: &CStr, program: &[u8]) -> io::Result<OwnedFd> {
+    // The flag that says so is known, and needed, since Linux 6.3.
+    let create = |flags: c_uint| {
+        // SAFETY: the name is a valid C string; the result is a new descriptor.
+        unsafe {
+            let flags = flags | libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+            let fd = check(c_long::from(libc::memfd_create(name.as_ptr(), flags)))?;
+            Ok(OwnedFd::from_raw_fd(fd as RawFd))
+        }
+    };
+    let file = create(libc::MFD_EXEC).or_else(|_: io::Error| create(0))?;
+    File::from(file.try_clone()?).write_all(program)?;
+    nix::fcntl::fcntl(file.as_raw_fd(), FcntlArg::F_ADD_SEALS(SealFlag::all()))?;
+    Ok(file)
 }
 
 /// Whether a standard stream is a pipe.

@@ -116,6 +116,11 @@ impl Writer {
         matches!(self.mode, SpoolMode::Blocking { .. }) && !self.has_room_for(1)
     }
 
+    /// Whether everything that was taken is in the file: another writer can go on in this one's place.
+    pub fn is_between_lines(&self) -> bool {
+        self.unfinished.iter().all(Vec::is_empty) && self.dropped == 0
+    }
+
     /// Where the next record begins, once [`Writer::write`] has returned.
     pub fn position(&self) -> Cursor {
         Cursor { segment: self.current.number, offset: self.current.bytes }

@@ -182,7 +182,9 @@ impl Host {
         let cgroup = self.new_group(&spec.task, &spec.id);
         let (skeleton, hierarchies) = (self.skeleton.clone(), self.hierarchies.clone());
         let holder = self.holder_dir(&spec.task).state;
-        let launch = Launch { spec, skeleton, hierarchies, cgroup, devices, capabilities, holder };
+        let silence_ms = self.config.silence_ms;
+        let launch =
+            Launch { spec, skeleton, hierarchies, cgroup, devices, capabilities, holder, silence_ms };
         dir.write_launch(&launch).map_err(create("launch.json"))?;
         self.ensure_group(&launch)
     }

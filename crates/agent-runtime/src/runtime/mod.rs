@@ -24,6 +24,9 @@ use tokio::time::{Instant, sleep, timeout};
 /// Longer names do not fit where they are used as a directory's name with a suffix.
 const ID_BYTES_MAX: usize = 200;
 
+/// To wake a shim takes some milliseconds, too much for one whose container says something every few seconds.
+pub const SILENCE_MS: u16 = 30_000;
+
 /// The program that calls [`shim_main`](crate::shim_main) with the arguments that are added to these.
 #[derive(Clone, Debug)]
 pub struct ShimCommand {
@@ -44,6 +47,8 @@ pub struct OciRuntimeConfig {
     pub shim: ShimCommand,
     /// The control group that the tasks' groups are made in, relative to the hierarchies' roots: `wharf`.
     pub cgroup_parent: PathBuf,
+    /// How long a container says nothing before its shim rests: [`SILENCE_MS`].
+    pub silence_ms: u16,
 }
 
 /// Runs containers under Docker's defaults. Cheap to clone; has no state but what is in its directories, so one that

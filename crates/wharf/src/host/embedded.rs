@@ -5,7 +5,7 @@ use crate::data_dir::DataDir;
 use agent_driver::{Runtime, RuntimeState, StopSignal};
 use agent_image::ImageStore;
 use agent_net::HostNetwork;
-use agent_runtime::{OciRuntime, OciRuntimeConfig, ShimCommand};
+use agent_runtime::{OciRuntime, OciRuntimeConfig, SILENCE_MS, ShimCommand};
 use agent_volume::HostVolumes;
 use anyhow::{Context, Result};
 use std::sync::Arc;
@@ -46,6 +46,7 @@ fn open_runtime(data: &DataDir) -> Result<OciRuntime> {
         data_dir: data.containers(),
         shim: shim_command(),
         cgroup_parent: data.cgroup_parent().into(),
+        silence_ms: SILENCE_MS,
     };
     OciRuntime::new(config).context("opening the container runtime")
 }

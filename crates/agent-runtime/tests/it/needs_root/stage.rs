@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub const TASK: &str = "0123456789abcdef0123456789abcdef";
 const APPLETS: &str = "cat chroot echo env grep head hostname id ifconfig kill ls mkdir mknod mount od pwd sh sleep stat tail \
                        test touch true ulimit umount unshare wc yes dd chmod ps \
-                       chown cut readlink rm stty tr tty uniq";
+                       chown cut mkfifo readlink rm stty tr tty uniq";
 
 /// Where a test's runtime works; another one can be made on the same place.
 #[derive(Clone)]
@@ -88,6 +88,8 @@ impl Place {
             data_dir: self.root.join("data"),
             shim: ShimCommand { program: env!("CARGO_BIN_EXE_wharf-shim").into(), args: Vec::new() },
             cgroup_parent: self.parent.clone().into(),
+            // So that every test has shims that rest.
+            silence_ms: 20,
         })
         .unwrap()
     }
@@ -115,6 +117,16 @@ impl Place {
             }),
             ..ContainerSpec::default()
         }
+    }
+
+    /// The shim of a container that runs, and its init.
+    pub fn pids(&self, id: &RuntimeId) -> (i32, i32) {
+        let state = fs::read_to_string(self.root.join("state").join(&id.0).join("state.json")).unwrap();
+        let number = |key: &str| -> i32 {
+            let (_, rest) = state.split_once(&format!("\"{key}\":")).unwrap();
+            rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+        };
+        (number("shim"), number("init"))
     }
 
     pub fn shell(&self, name: &str, script: &str) -> ContainerSpec {

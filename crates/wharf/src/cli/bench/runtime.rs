@@ -4,7 +4,7 @@ use super::Figure;
 use super::peers::{OciPeer, write_program};
 use super::stats::Series;
 use agent_driver::{ContainerSpec, Networking, Runtime, RuntimeId, TaskSpec};
-use agent_runtime::{OciRuntime, OciRuntimeConfig};
+use agent_runtime::{OciRuntime, OciRuntimeConfig, SILENCE_MS};
 use anyhow::{Result, ensure};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,6 +21,7 @@ pub async fn measure(rounds: usize) -> Result<Vec<Figure>> {
         data_dir: dir.path().join("data"),
         shim: crate::host::embedded::shim_command(),
         cgroup_parent: format!("wharf-bench-{}", std::process::id()).into(),
+        silence_ms: SILENCE_MS,
     })?;
     let mut peers = ["crun", "runc"]
         .into_iter()

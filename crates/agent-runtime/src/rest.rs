@@ -1,0 +1,95 @@
+//! How the shim of a silent container costs next to nothing: it executes the keeper, a program of a page or two, which
+//! waits for output or the end and executes the shim again.
+//!
+//! The process stays the same, and with it the lock, which is its standard error, and the container, which is its child.
+//! What else it has is in descriptors that both programs know by number.
+
+use crate::dir::ContainerDir;
+use crate::shim::{RESUME, RUN};
+use crate::supervise::{Output, Sink, Supervised};
+use crate::sys;
+use nix::libc;
+use nix::sys::stat::fstat;
+use nix::unistd::fexecve;
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStringExt;
+
+/// `keeper/main.rs`.
+const KEEPER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/keeper"));
+
+/// The first descriptor after the standard streams. From there on: the container's init, the shim's program, the other end
+/// of the container's standard input, its standard output, its standard error. What there is not is init once more.
+const FIRST: RawFd = 3;
+/// After those; only until the keeper is executed.
+const PROGRAM: RawFd = FIRST + 5;
+
+/// Becomes the keeper. It comes back only if that cannot be.
+///
+/// # Errors
+/// The container cannot be supervised any more.
+pub(crate) fn rest(dir: &ContainerDir, supervised: Supervised) -> io::Result<Supervised> {
+    let Ok(arguments) = prepare(&supervised) else { return Ok(supervised) };
+    let attempt = supervised.attempt;
+    // The numbers of its descriptors are others' now.
+    std::mem::forget(supervised);
+    let _ = fexecve(PROGRAM, &arguments, &[] as &[&CStr]);
+    resume(dir, attempt)
+}
+
+/// Arranges the descriptors and answers the keeper's arguments, with which it will execute the shim.
+///
+/// # Errors
+/// Everything is as it was.
+fn prepare(supervised: &Supervised) -> io::Result<Vec<CString>> {
+    let mut arguments: Vec<_> = std::env::args_os().map(OsStringExt::into_vec).collect();
+    let what =
+        arguments.iter_mut().rfind(|argument| *argument == RUN.as_bytes() || *argument == RESUME.as_bytes());
+    *what.ok_or(ErrorKind::InvalidInput)? = RESUME.into();
+    let arguments = arguments.into_iter().map(CString::new).collect::<Result<_, _>>()?;
+    let shim = File::open("/proc/self/exe")?;
+    let keeper = sys::memory_program(c"keeper", KEEPER)?;
+    let init = supervised.init.as_fd();
+    let stdin = supervised.stdin.as_ref().map_or(init, AsFd::as_fd);
+    let [stdout, stderr] = match &supervised.output {
+        Some(output) => output.pipes().map(|pipe| pipe.map_or(init, AsFd::as_fd)),
+        None => [init; 2],
+    };
+    sys::arrange(FIRST, &[init, shim.as_fd(), stdin, stdout, stderr, keeper.as_fd()])?;
+    // Closed by this.
+    std::mem::forget((shim, keeper));
+    Ok(arguments)
+}
+
+/// Goes on as the shim.
+///
+/// # Errors
+/// The container cannot be supervised any more.
+pub(crate) fn resume(dir: &ContainerDir, attempt: u32) -> io::Result<Supervised> {
+    let [init, _shim, stdin, stdout, stderr] = sys::take_arranged(FIRST)?;
+    let launch = dir.read_launch()?.ok_or(ErrorKind::InvalidData)?;
+    let streams = [stdout, stderr].map(stream);
+    let output = streams.iter().any(Option::is_some).then(|| {
+        // A full disk costs lines, and must not cost the container.
+        let sink = Sink::open(&launch.spec.log).unwrap_or(Sink::Nowhere);
+        Output::new(sink, streams.map(|stream| stream.map(File::from)))
+    });
+    Ok(Supervised {
+        init,
+        output,
+        pid: launch.spec.pid,
+        hierarchies: launch.hierarchies,
+        cgroup: launch.cgroup,
+        attempt,
+        silence_ms: launch.silence_ms,
+        stdin: stream(stdin),
+    })
+}
+
+/// What was arranged, when it is not init.
+fn stream(fd: OwnedFd) -> Option<OwnedFd> {
+    let kind = fstat(fd.as_raw_fd()).map(|stat| stat.st_mode & libc::S_IFMT);
+    matches!(kind, Ok(libc::S_IFIFO | libc::S_IFCHR)).then_some(fd)
+}
