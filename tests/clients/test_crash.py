@@ -424,8 +424,9 @@ def words(pid):
 
 
 def keepers(wharf, task, what):
-    """The shims (`run`) or the holder (`hold`) of a task."""
-    return [pid for pid in wharf.shims() if what.encode() in words(pid) and task.id.encode() in b" ".join(words(pid))]
+    """The shims (`run`, or `resume` once they have rested) or the holder (`hold`) of a task."""
+    names = {b"run", b"resume"} if what == "run" else {what.encode()}
+    return [pid for pid in wharf.shims() if names & set(words(pid)) and task.id.encode() in b" ".join(words(pid))]
 
 
 def remains(wharf, task):
