@@ -11,8 +11,8 @@ use wire::ecs::{
 
 /// RunTask takes this many at once.
 const BATCH: usize = 10;
-/// What the memory of the machine is read after.
-const SETTLE: Duration = Duration::from_secs(2);
+/// What the memory of the machine is read after: the containers are silent, so their shims rest by then.
+const SETTLE: Duration = Duration::from_millis(agent_runtime::SILENCE_MS as u64 + 5_000);
 
 pub async fn measure(containers: usize) -> Result<Vec<Figure>> {
     let subject = Subject::start().await?;
@@ -21,7 +21,7 @@ pub async fn measure(containers: usize) -> Result<Vec<Figure>> {
     let first = run(&subject, 1).await?;
     subject.stop(&first).await?;
     tokio::time::sleep(SETTLE).await;
-    let idle_mib = status_kib(subject.pid()?, "VmRSS")? / 1024.0;
+    let idle_kib = status_kib(subject.pid()?, "VmRSS")?;
     let before = Memory::read(&subject)?;
     let mut arns = Vec::new();
     while arns.len() < containers {
@@ -31,15 +31,15 @@ pub async fn measure(containers: usize) -> Result<Vec<Figure>> {
     let after = Memory::read(&subject)?;
     subject.stop(&arns).await?;
     subject.end().await?;
-    let each = |before: f64, after: f64| (after - before) / containers as f64 / 1024.0;
-    let figure = |measured: &str, mib: f64, note: &str| Figure {
+    let each = |before_kib: f64, after_kib: f64| (after_kib - before_kib) / containers as f64;
+    let figure = |measured: &str, kib: f64, note: &str| Figure {
         measured: measured.into(),
         of: "wharf".into(),
-        figure: format!("{mib:.2} MiB"),
+        figure: format!("{:.2} MB", kib * 1024.0 / 1e6),
         note: note.into(),
     };
     Ok(vec![
-        figure("control plane and agent, idle", idle_mib, "RSS of `wharf up`"),
+        figure("control plane and agent, idle", idle_kib, "RSS of `wharf up`"),
         figure(
             "each idle container",
             each(after.available_kib, before.available_kib),
