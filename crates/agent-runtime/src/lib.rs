@@ -9,7 +9,8 @@
 //! ```
 //!
 //! The *shim* outlives the agent. It holds the lock of the container's directory, carries output into the log spool,
-//! and records how the container ended. [`OciRuntime`] keeps nothing in memory: all it knows it reads from the
+//! and records how the container ended; while the container is silent it rests as a program of a page (`rest.rs`).
+//! [`OciRuntime`] keeps nothing in memory: all it knows it reads from the
 //! directories, so an agent that was killed goes on where it was.
 //!
 //! What it is not: no image is pulled and no network made here, and there is no `config.json`; see
