@@ -3,6 +3,7 @@
 use super::record::{HEADER_BYTES, Header, MAGIC, MAX_LINE_BYTES, Stream};
 use super::{Cursor, WRITER_LOCK, list_segments, segment_path};
 use agent_driver::{SpoolMode, SpoolSpec};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -55,6 +56,19 @@ struct Sealed {
     bytes: u64,
 }
 
+/// Takes the writer's lock. Readers share it for a moment, to see whether there is a writer: they are waited for.
+fn lock(path: &Path) -> io::Result<Flock<File>> {
+    loop {
+        let file = match Flock::lock(File::create(path)?, FlockArg::LockExclusiveNonblock) {
+            Err((file, Errno::EWOULDBLOCK)) => file,
+            result => return result.map_err(|(_, e)| e.into()),
+        };
+        // Not to be shared either: that is a writer.
+        Flock::lock(file, FlockArg::LockSharedNonblock).map_err(|(_, e)| io::Error::from(e))?;
+        std::thread::yield_now();
+    }
+}
+
 impl Writer {
     /// Makes the directory if need be and begins a new segment in it.
     ///
@@ -63,8 +77,7 @@ impl Writer {
     pub fn create(spec: &SpoolSpec) -> io::Result<Self> {
         let dir = spec.dir.clone();
         fs::create_dir_all(&dir)?;
-        let lock = File::create(dir.join(WRITER_LOCK))?;
-        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, e)| io::Error::from(e))?;
+        let lock = lock(&dir.join(WRITER_LOCK))?;
         let mut sealed = VecDeque::new();
         for number in list_segments(&dir)? {
             sealed.push_back(Sealed { number, bytes: fs::metadata(segment_path(&dir, number))?.len() });

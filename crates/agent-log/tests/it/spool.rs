@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 fn spec(dir: &Path, mode: SpoolMode) -> SpoolSpec {
     SpoolSpec { dir: dir.join("spool"), mode }
@@ -293,6 +294,25 @@ fn segments_that_a_killed_writer_only_began_are_empty() {
     assert!(writer.is_full());
     fs::remove_file(spec.dir.join("cursor")).unwrap();
     assert_eq!(read_all(&mut Reader::open(&spec.dir).unwrap()).len(), 2);
+}
+
+#[test]
+fn a_writer_is_not_refused_for_one_who_looks_whether_there_is_one() {
+    let tmp = tempfile::tempdir().unwrap();
+    let spec = blocking(tmp.path(), 1 << 20);
+    drop(Writer::create(&spec).unwrap());
+    let reader = Reader::open(&spec.dir).unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Relaxed) {
+                reader.has_writer().unwrap();
+            }
+        });
+        let refused: Vec<_> = (0..500).filter_map(|_| Writer::create(&spec).err()).collect();
+        is_over.store(true, Relaxed);
+        assert!(refused.is_empty(), "{refused:?}");
+    });
 }
 
 #[test]
