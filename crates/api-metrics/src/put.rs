@@ -3,8 +3,11 @@
 use crate::Metrics;
 use crate::api::{dimensions, metric, unit};
 use crate::sample::{Sample, Series};
-use core_metrics::limits::{TextError, TimeError, check_name, check_text, check_time, is_count, is_value};
 use core_metrics::{Resolution, StatisticSet, Summary, Unit};
+use model::metrics::{
+    DIMENSION_VALUE_CHARS_MAX, NAME_CHARS_MAX, TextError, TimeError, check_name, check_text, check_time,
+    is_count, is_value,
+};
 use model::{Scope, Timestamp};
 use wire::error::internal_failure;
 use wire::metrics::error::{
@@ -71,13 +74,15 @@ fn sample(
             return Err(invalid_parameter_value_exception(message));
         }
     };
-    check_text(&datum.metric_name).map_err(|error| refuse_text(&format!("{path}.MetricName"), error))?;
+    check_text(&datum.metric_name, NAME_CHARS_MAX)
+        .map_err(|error| refuse_text(&format!("{path}.MetricName"), error))?;
     let metric = metric(namespace, datum.metric_name, datum.dimensions.take())
         .map_err(invalid_parameter_value_exception)?;
     for (nth, dimension) in dimensions(&metric).iter().enumerate() {
         let path = |member| format!("{path}.Dimensions.member.{}.{member}", nth + 1);
         check_name(&dimension.name).map_err(|error| refuse_text(&path("Name"), error))?;
-        check_text(&dimension.value).map_err(|error| refuse_text(&path("Value"), error))?;
+        check_text(&dimension.value, DIMENSION_VALUE_CHARS_MAX)
+            .map_err(|error| refuse_text(&path("Value"), error))?;
     }
     let unit = unit(datum.unit).unwrap_or(Unit::NONE);
     let series = Series { scope: scope.clone(), metric };
@@ -165,5 +170,6 @@ fn refuse_text(path: &str, error: TextError) -> ApiError {
         TextError::Control => format!("The value for parameter {path} contains control characters."),
         TextError::Blank => format!("The value for parameter {path} must not be blank."),
         TextError::Colon => format!("The value for parameter {path} must not start with a colon."),
+        TextError::TooLong => format!("The value for parameter {path} is too long."),
     })
 }

@@ -1,5 +1,5 @@
-//! CloudWatch metrics, pure: what data add to the summary of a period, what a statistic makes of it, how long which
-//! resolution is kept, and what CloudWatch takes. It follows the pages "Concepts", "CloudWatch statistics definitions"
+//! CloudWatch metrics, pure: what data add to the summary of a period, what a statistic makes of it, and how long
+//! which resolution is kept. It follows the pages "Concepts", "CloudWatch statistics definitions"
 //! and "Metrics retention" of the Amazon CloudWatch user guide.
 //!
 //! What it is not: storage, metric math, or AWS's error shapes.
@@ -11,7 +11,6 @@
 //! Start at [`Summary`]; then [`Resolution`] for retention and [`Window`] for reading.
 
 mod distribution;
-pub mod limits;
 mod resolution;
 mod statistic;
 mod summary;
