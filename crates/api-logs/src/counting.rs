@@ -19,7 +19,7 @@
 use crate::api::Logs;
 use crate::metric_filters::compile;
 use async_trait::async_trait;
-use core_logs::{Observation, Transformation};
+use core_logs::{Message, Observation, Transformation};
 use model::logs::MetricFilter;
 use model::metrics::{Datum, Metric};
 use model::{LogGroupName, Scope, Timestamp};
@@ -81,8 +81,14 @@ struct Combinations {
     is_full: bool,
 }
 
-/// Values by minute and dimensions: how often each, by its bits.
-type Values = BTreeMap<(i64, BTreeMap<String, String>), BTreeMap<u64, f64>>;
+/// What the events of one batch count as, by one filter.
+struct Tally {
+    counter: Arc<Counter>,
+    /// By minute and dimensions: how often each value was seen, by its bits.
+    values: BTreeMap<(i64, BTreeMap<String, String>), BTreeMap<u64, f64>>,
+    /// The minutes of the events, and whether one of them matched.
+    matched: BTreeMap<i64, bool>,
+}
 
 impl Logs {
     /// Reports default values when they are due, for ever; it may be dropped at any moment.
@@ -127,7 +133,15 @@ impl Counting {
         now: Timestamp,
     ) -> Vec<Datum> {
         let filters = state.metric_filters(scope, group);
-        filters.flat_map(|row| self.counter(row).count(events, now.0)).collect()
+        let mut tallies: Vec<_> = filters.map(|row| Tally::new(self.counter(row))).collect();
+        if tallies.is_empty() {
+            return Vec::new();
+        }
+        for (timestamp, message) in events {
+            let message = Message::new(message);
+            tallies.iter_mut().for_each(|tally| tally.add(*timestamp, &message));
+        }
+        tallies.into_iter().flat_map(|tally| tally.finish(now.0)).collect()
     }
 
     fn counter(&self, row: &Arc<MetricFilter>) -> Arc<Counter> {
@@ -160,37 +174,14 @@ impl Counter {
         Self { row, transformation: transformation.ok(), minutes, combinations }
     }
 
-    fn count(&self, events: &[(i64, String)], now: i64) -> Vec<Datum> {
-        let Some(transformation) = &self.transformation else { return Vec::new() };
-        let mut values = Values::new();
-        let mut matched = BTreeMap::new();
-        for (timestamp, message) in events {
-            let minute = timestamp - timestamp.rem_euclid(MINUTE_MS);
-            let observed = transformation.observe(message);
-            *matched.entry(minute).or_insert(false) |= observed != Observation::NoMatch;
-            if let Observation::Sample { value, dimensions } = observed {
-                *values.entry((minute, dimensions)).or_default().entry(value.to_bits()).or_default() += 1.0;
-            }
-        }
-        if transformation.default_value().is_some() {
-            lock(&self.minutes).note(&matched, now);
-        }
-        if !self.row.transformation.dimensions.is_empty() {
-            let mut combinations = lock(&self.combinations);
-            values.retain(|(_, dimensions), _| combinations.admit(dimensions, now, &self.row));
-        }
-        let datum = |((minute, dimensions), values): (_, BTreeMap<u64, f64>)| {
-            let values = values.into_iter().map(|(bits, count)| (f64::from_bits(bits), count));
-            self.datum(minute, dimensions, values.collect())
-        };
-        values.into_iter().map(datum).collect()
+    fn default_value(&self) -> Option<f64> {
+        self.transformation.as_ref().and_then(Transformation::default_value)
     }
 
     fn defaults(&self, minutes: &[i64]) -> Vec<Datum> {
-        let default = self.transformation.as_ref().and_then(Transformation::default_value);
         let datum =
             |value| minutes.iter().map(move |at| self.datum(*at, BTreeMap::new(), vec![(value, 1.0)]));
-        default.into_iter().flat_map(datum).collect()
+        self.default_value().into_iter().flat_map(datum).collect()
     }
 
     fn datum(&self, minute: i64, dimensions: BTreeMap<String, String>, values: Vec<(f64, f64)>) -> Datum {
@@ -202,6 +193,39 @@ impl Counter {
             values,
             resolution_secs: RESOLUTION_SECS,
         }
+    }
+}
+
+impl Tally {
+    fn new(counter: Arc<Counter>) -> Self {
+        Self { counter, values: BTreeMap::new(), matched: BTreeMap::new() }
+    }
+
+    fn add(&mut self, timestamp: i64, message: &Message<'_>) {
+        let Some(transformation) = &self.counter.transformation else { return };
+        let minute = timestamp - timestamp.rem_euclid(MINUTE_MS);
+        let observed = transformation.observe(message);
+        *self.matched.entry(minute).or_default() |= observed != Observation::NoMatch;
+        if let Observation::Sample { value, dimensions } = observed {
+            let values = self.values.entry((minute, dimensions)).or_default();
+            *values.entry(value.to_bits()).or_default() += 1.0;
+        }
+    }
+
+    fn finish(self, now: i64) -> Vec<Datum> {
+        let Self { counter, mut values, matched } = self;
+        if counter.default_value().is_some() {
+            lock(&counter.minutes).note(&matched, now);
+        }
+        if !counter.row.transformation.dimensions.is_empty() {
+            let mut combinations = lock(&counter.combinations);
+            values.retain(|(_, dimensions), _| combinations.admit(dimensions, now, &counter.row));
+        }
+        let datum = |((minute, dimensions), values): (_, BTreeMap<u64, f64>)| {
+            let values = values.into_iter().map(|(bits, count)| (f64::from_bits(bits), count));
+            counter.datum(minute, dimensions, values.collect())
+        };
+        values.into_iter().map(datum).collect()
     }
 }
 

@@ -4,6 +4,7 @@
 //! There is nobody to subscribe, so no group has subscription filters, and none can be put.
 
 use crate::api::{Logs, find_group, invalid_token, pattern};
+use core_logs::Message;
 use model::Scope;
 use wire::logs::{self, error};
 use wire::{ApiError, Cx};
@@ -17,7 +18,7 @@ impl Logs {
     ) -> Result<logs::TestMetricFilterResponse, ApiError> {
         let pattern = pattern(&input.filter_pattern)?;
         let record = |(number, message): (i64, String)| {
-            let values = pattern.extract(&message)?;
+            let values = pattern.extract(&Message::new(&message))?;
             Some(logs::MetricFilterMatchRecord {
                 event_number: Some(number),
                 event_message: Some(message),

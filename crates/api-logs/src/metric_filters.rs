@@ -4,6 +4,7 @@
 use crate::api::{Logs, Refusal, find_group, invalid_token, no_such_group, pattern};
 use core_logs::{Pattern, Transformation};
 use model::logs::{MetricFilter, MetricTransformation};
+use model::metrics::{NAME_CHARS_MAX, check_name, check_text};
 use model::{LogGroupName, MetricFilterName};
 use std::sync::Arc;
 use store::{MetricFilterKey, Tx};
@@ -125,9 +126,13 @@ fn transformation(
         dimensions: given.dimensions.unwrap_or_default(),
         unit: given.unit.map(|unit| unit.to_string()),
     };
-    for (member, text) in [("metricName", &wanted.name), ("metricNamespace", &wanted.namespace)] {
-        if text.trim().is_empty() {
-            return Err(invalid(format!("Invalid metric transformation: {member} must not be empty")));
+    let name = check_text(&wanted.name, NAME_CHARS_MAX);
+    for (member, checked) in [("metricName", name), ("metricNamespace", check_name(&wanted.namespace))] {
+        if checked.is_err() {
+            // CloudWatch would take no data of this metric.
+            let message =
+                format!("Invalid metric transformation: {member} must be ASCII text, and not blank");
+            return Err(invalid(message));
         }
     }
     if wanted.namespace.starts_with("AWS/") {

@@ -5,7 +5,7 @@ use crate::block::Event;
 use crate::put::EVENT_OVERHEAD_BYTES;
 use crate::scan::{Direction, Position, Scan};
 use crate::token::{self, Token};
-use core_logs::Pattern;
+use core_logs::{Message, Pattern};
 use model::logs::{LogGroup, LogStream};
 use model::{LogGroupName, Scope};
 use std::collections::HashMap;
@@ -165,7 +165,7 @@ fn page(mut scan: Scan, limit: usize, pattern: Option<&Pattern>) -> io::Result<P
         if searched > SEARCHED_BYTES_MAX {
             return Ok((events, Some(position)));
         }
-        if pattern.is_some_and(|pattern| !pattern.matches(&event.message)) {
+        if pattern.is_some_and(|pattern| !pattern.matches(&Message::new(&event.message))) {
             continue;
         }
         bytes += event.message.len() + EVENT_OVERHEAD_BYTES;

@@ -4,7 +4,7 @@
 //! than a session takes is left out, and the session is told that it was sampled, as AWS does.
 
 use crate::api::{Logs, find_group, group_name, pattern};
-use core_logs::Pattern;
+use core_logs::{Message, Pattern};
 use futures_util::stream;
 use model::{LogGroupName, Scope};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -166,7 +166,9 @@ impl Tail {
 
     fn take(&self, batch: &Batch<'_>) {
         let Some(identifier) = self.identifier_of(batch) else { return };
-        let wanted = |message: &str| self.pattern.as_ref().is_none_or(|pattern| pattern.matches(message));
+        let wanted = |message: &str| {
+            self.pattern.as_ref().is_none_or(|pattern| pattern.matches(&Message::new(message)))
+        };
         let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
         for (timestamp, message) in batch.events.iter().filter(|(_, message)| wanted(message)) {
             let bytes = buffer.bytes + message.len();

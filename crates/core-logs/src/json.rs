@@ -3,11 +3,11 @@
 //! A selector that finds nothing, an object, an array, null, true or false satisfies no comparison, `!=` included:
 //! AWS compares value nodes, and those are strings or numbers. With a wildcard, one value that fits is enough.
 
-use crate::ParseError;
 use crate::condition::{Condition, Number, Scalar};
 use crate::cursor::Cursor;
 use crate::expression::Expression;
 use crate::selector::Selector;
+use crate::{Message, ParseError};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -54,17 +54,18 @@ impl JsonPattern {
         Ok(Self(expression))
     }
 
-    pub(crate) fn matches(&self, message: &str) -> bool {
-        read(message).is_some_and(|event| self.holds(&event))
+    /// A message that is neither an object nor an array matches no pattern of this kind.
+    pub(crate) fn matches(&self, message: &Message<'_>) -> bool {
+        message.json().is_some_and(|event| self.holds(event))
     }
 
     /// Each selector, as the pattern writes it, with the value that it finds; the one that satisfied its condition
     /// where a wildcard found several.
-    pub(crate) fn extract(&self, message: &str) -> Option<BTreeMap<String, String>> {
-        let event = read(message).filter(|event| self.holds(event))?;
+    pub(crate) fn extract(&self, message: &Message<'_>) -> Option<BTreeMap<String, String>> {
+        let event = message.json().filter(|event| self.holds(event))?;
         let mut values = BTreeMap::new();
         self.0.each(&mut |test| {
-            let selected = test.selector.select(&event);
+            let selected = test.selector.select(event);
             let chosen = selected.iter().find(|value| test.holds_for(value)).or(selected.first());
             if let Some(value) = chosen {
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -144,14 +145,6 @@ impl Test {
             Kind::NotExists => false,
         }
     }
-}
-
-/// The event; a message that is no JSON object matches no pattern of this kind.
-fn read(message: &str) -> Option<Value> {
-    if !message.trim_start().starts_with(['{', '[']) {
-        return None;
-    }
-    serde_json::from_str(message).ok()
 }
 
 fn scalar(value: &Value) -> Option<Scalar<'_>> {

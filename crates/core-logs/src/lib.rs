@@ -3,7 +3,7 @@
 //! CloudWatch Logs user guide describes it, and what metric filters make of a message.
 //!
 //! What it is not: a query language (Logs Insights), storage, or AWS's error shapes. A pattern is parsed once and
-//! asked about one message at a time.
+//! asked about one message at a time; a message is read once for all patterns that are asked about it.
 //!
 //! Invariants
 //! - INV-PATTERN-1: parsing is bounded: at most [`PATTERN_CHARS_MAX`] characters, parentheses at most 32 deep, regular
@@ -21,6 +21,7 @@ mod delimited;
 mod error;
 mod expression;
 mod json;
+mod message;
 mod metric;
 #[cfg(test)]
 mod metric_tests;
@@ -33,5 +34,6 @@ mod tests;
 mod wildcard;
 
 pub use error::ParseError;
+pub use message::Message;
 pub use metric::{Observation, Transformation, TransformationError};
 pub use pattern::{PATTERN_CHARS_MAX, Pattern};

@@ -10,18 +10,14 @@
 //! - So does one without a value for each dimension, or with one that CloudWatch does not take: the metric with fewer
 //!   dimensions would be another metric.
 
-use crate::Pattern;
 use crate::condition::Number;
+use crate::{Message, Pattern};
+use model::metrics::{DIMENSION_VALUE_CHARS_MAX, check_name, check_text, is_value};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// Dimensions of one filter.
 const DIMENSIONS_MAX: usize = 3;
-/// Characters of a dimension's name and of its value (`Dimension` in the Amazon CloudWatch API reference).
-const DIMENSION_NAME_CHARS_MAX: usize = 255;
-const DIMENSION_VALUE_CHARS_MAX: usize = 1024;
-/// CloudWatch takes values from -2^360 to 2^360.
-const VALUE_EXPONENT_MAX: i32 = 360;
 
 /// A pattern, and what a message that matches it counts as.
 #[derive(Clone, Debug)]
@@ -103,7 +99,7 @@ impl Transformation {
     }
 
     /// What an event with this message counts as.
-    pub fn observe(&self, message: &str) -> Observation {
+    pub fn observe(&self, message: &Message<'_>) -> Observation {
         if let (Value::Number(value), true) = (&self.value, self.dimensions.is_empty()) {
             // No need to take the message apart.
             return match self.pattern.matches(message) {
@@ -117,7 +113,8 @@ impl Transformation {
             Value::Field(name) => fields.get(name).and_then(|text| number(text)),
         };
         let dimension = |(name, field): (&String, &String)| {
-            let text = fields.get(field).filter(|text| is_dimension_value(text))?;
+            let text =
+                fields.get(field).filter(|text| check_text(text, DIMENSION_VALUE_CHARS_MAX).is_ok())?;
             Some((name.clone(), text.clone()))
         };
         let dimensions: Option<_> = self.dimensions.iter().map(dimension).collect();
@@ -140,7 +137,7 @@ fn check_dimensions(
         (default.is_some() && !dimensions.is_empty(), DefaultWithDimensions),
         (dimensions.len() > DIMENSIONS_MAX, TooManyDimensions),
         (!pattern.has_fields() && !dimensions.is_empty(), PatternWithoutFields),
-        (!dimensions.keys().all(|name| is_dimension_name(name)), DimensionName),
+        (!dimensions.keys().all(|name| check_name(name).is_ok()), DimensionName),
         (!dimensions.values().all(|field| pattern.has_field(field)), DimensionValue),
     ];
     checks.into_iter().find(|(wrong, _)| *wrong).map_or(Ok(()), |(_, error)| Err(error))
@@ -148,24 +145,6 @@ fn check_dimensions(
 
 fn number(text: &str) -> Option<f64> {
     Number::parse(text).map(Number::to_f64).filter(|value| is_value(*value))
-}
-
-/// Whether CloudWatch takes it.
-fn is_value(value: f64) -> bool {
-    value.abs() <= 2f64.powi(VALUE_EXPONENT_MAX)
-}
-
-fn is_dimension_name(name: &str) -> bool {
-    is_plain(name) && name.len() <= DIMENSION_NAME_CHARS_MAX && !name.starts_with(':')
-}
-
-fn is_dimension_value(value: &str) -> bool {
-    is_plain(value) && value.len() <= DIMENSION_VALUE_CHARS_MAX
-}
-
-/// ASCII without control characters, and not only blanks.
-fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && text.bytes().any(|byte| byte != b' ')
 }
 
 impl fmt::Display for TransformationError {

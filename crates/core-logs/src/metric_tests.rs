@@ -1,6 +1,6 @@
 //! What messages count as, as on AWS's page and where it is silent, and what is refused.
 
-use crate::{Observation, Pattern, Transformation, TransformationError};
+use crate::{Message, Observation, Pattern, Transformation, TransformationError};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ fn new(
 }
 
 fn observe(pattern: &str, value: &str, dimensions: &[(&str, &str)], message: &str) -> Observation {
-    new(pattern, value, None, dimensions).expect(pattern).observe(message)
+    new(pattern, value, None, dimensions).expect(pattern).observe(&Message::new(message))
 }
 
 fn sample(value: f64, dimensions: &[(&str, &str)]) -> Observation {
@@ -150,7 +150,7 @@ proptest! {
             ("[a, ..., b]", "1", vec![]),
         ] {
             let observed = observe(pattern, value, &dimensions, &message);
-            let matches = Pattern::parse(pattern).expect("parses").matches(&message);
+            let matches = Pattern::parse(pattern).expect("parses").matches(&Message::new(&message));
             prop_assert_eq!(observed != Observation::NoMatch, matches, "{} by {}", message, pattern);
             if let Observation::Sample { value, dimensions: found } = observed {
                 prop_assert!(value.abs() <= 2f64.powi(360));

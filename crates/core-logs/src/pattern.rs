@@ -1,10 +1,10 @@
 //! A filter pattern of any of the four kinds.
 
-use crate::ParseError;
 use crate::delimited::DelimitedPattern;
 use crate::json::JsonPattern;
 use crate::regex::Regex;
 use crate::terms::Terms;
+use crate::{Message, ParseError};
 use std::collections::BTreeMap;
 
 /// The most characters of a pattern (`FilterPattern` in the API reference).
@@ -42,21 +42,21 @@ impl Pattern {
     }
 
     /// Whether an event with this message is meant.
-    pub fn matches(&self, message: &str) -> bool {
+    pub fn matches(&self, message: &Message<'_>) -> bool {
         match &self.0 {
-            Kind::Terms(terms) => terms.matches(message),
-            Kind::Regex(regex) => regex.is_match(message),
+            Kind::Terms(terms) => terms.matches(message.text()),
+            Kind::Regex(regex) => regex.is_match(message.text()),
             Kind::Json(json) => json.matches(message),
-            Kind::Delimited(delimited) => delimited.matches(message),
+            Kind::Delimited(delimited) => delimited.matches(message.text()),
         }
     }
 
     /// What the pattern takes out of a message that it matches, as TestMetricFilter answers (`extractedValues`):
     /// `$name` for a field of a delimited event, the selector for a value of a JSON event, nothing for the others.
-    pub fn extract(&self, message: &str) -> Option<BTreeMap<String, String>> {
+    pub fn extract(&self, message: &Message<'_>) -> Option<BTreeMap<String, String>> {
         match &self.0 {
             Kind::Json(json) => json.extract(message),
-            Kind::Delimited(delimited) => delimited.extract(message),
+            Kind::Delimited(delimited) => delimited.extract(message.text()),
             Kind::Terms(_) | Kind::Regex(_) => self.matches(message).then(BTreeMap::new),
         }
     }

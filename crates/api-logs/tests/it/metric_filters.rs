@@ -168,6 +168,7 @@ async fn what_is_no_filter_is_refused_and_changes_nothing() {
         ..wanted("1")
     };
     let aws = MetricTransformation { metric_namespace: "AWS/ECS".to_owned(), ..wanted("1") };
+    let foreign = MetricTransformation { metric_namespace: "Übung".to_owned(), ..wanted("1") };
     let nameless = MetricTransformation { metric_name: String::new(), ..wanted("1") };
     for (pattern, transformation, expected) in [
         ("{ $.a", wanted("1"), "Invalid filter pattern: "),
@@ -184,7 +185,12 @@ async fn what_is_no_filter_is_refused_and_changes_nothing() {
             "Invalid metric transformation: dimension value must be valid selector",
         ),
         ("ERROR", aws, "Invalid metric transformation: namespaces starting with AWS/ are reserved"),
-        ("ERROR", nameless, "Invalid metric transformation: metricName must not be empty"),
+        ("ERROR", nameless, "Invalid metric transformation: metricName must be ASCII text, and not blank"),
+        (
+            "ERROR",
+            foreign,
+            "Invalid metric transformation: metricNamespace must be ASCII text, and not blank",
+        ),
     ] {
         let refused = put_filter(&logs, "g", "f", pattern, transformation).await.expect_err(pattern);
         assert!(refused.starts_with(&format!("InvalidParameterException: {expected}")), "{refused}");
