@@ -71,11 +71,10 @@ pub(crate) fn resume(dir: &ContainerDir, attempt: u32) -> io::Result<Supervised>
     let [init, _shim, stdin, stdout, stderr] = sys::take_arranged(FIRST)?;
     let launch = dir.read_launch()?.ok_or(ErrorKind::InvalidData)?;
     let streams = [stdout, stderr].map(stream);
-    let output = streams.iter().any(Option::is_some).then(|| {
-        // A full disk costs lines, and must not cost the container.
-        let sink = Sink::open(&launch.spec.log).unwrap_or(Sink::Nowhere);
-        Output::new(sink, streams.map(|stream| stream.map(File::from)))
-    });
+    let output = streams
+        .iter()
+        .any(Option::is_some)
+        .then(|| Output::new(Sink::reopen(launch.spec.log), streams.map(|stream| stream.map(File::from))));
     Ok(Supervised {
         init,
         output,

@@ -55,6 +55,8 @@ impl Supervised {
 /// Where output goes.
 pub(crate) enum Sink {
     Nowhere,
+    /// Where there is one again, once it can be opened.
+    Unopened(LogOutput),
     Spool(Writer),
     JsonFile(JsonFileWriter),
 }
@@ -69,25 +71,33 @@ impl Sink {
         })
     }
 
+    /// As [`open`](Self::open), but a full disk costs lines, and must not cost the container.
+    pub(crate) fn reopen(output: LogOutput) -> Self {
+        Self::open(&output).unwrap_or(Self::Unopened(output))
+    }
+
     fn is_full(&mut self) -> bool {
         match self {
             Self::Spool(spool) => spool.is_full(),
-            Self::Nowhere | Self::JsonFile(_) => false,
+            Self::Nowhere | Self::Unopened(_) | Self::JsonFile(_) => false,
         }
     }
 
     /// Whether another that is opened in its place would go on with nothing lost.
     fn is_between_lines(&self) -> bool {
         match self {
-            Self::Nowhere => true,
+            Self::Nowhere | Self::Unopened(_) => true,
             Self::Spool(spool) => spool.is_between_lines(),
             Self::JsonFile(file) => file.is_between_lines(),
         }
     }
 
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        if let Self::Unopened(output) = self {
+            *self = Self::open(output)?;
+        }
         match self {
-            Self::Nowhere => Ok(()),
+            Self::Nowhere | Self::Unopened(_) => Ok(()),
             Self::Spool(spool) => spool.write(stream, unix_ms(), bytes),
             Self::JsonFile(file) => file.write(stream, bytes),
         }
@@ -95,7 +105,7 @@ impl Sink {
 
     fn finish(self) -> io::Result<()> {
         match self {
-            Self::Nowhere => Ok(()),
+            Self::Nowhere | Self::Unopened(_) => Ok(()),
             // The container may be restarted: there is no saying that this is the end.
             Self::Spool(spool) => spool.close(unix_ms()),
             Self::JsonFile(file) => file.finish(),
@@ -229,4 +239,26 @@ impl Output {
 
 fn unix_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agent_driver::{SpoolMode, SpoolSpec};
+
+    #[test]
+    fn a_sink_that_could_not_be_opened_is_when_it_can() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("spool");
+        std::fs::write(&dir, "in the way").unwrap();
+        let mode = SpoolMode::Blocking { max_bytes: 1 << 20 };
+        let mut sink = Sink::reopen(LogOutput::Spool(SpoolSpec { dir: dir.clone(), mode }));
+        assert!(sink.write(Stream::Stdout, b"lost\n").is_err());
+        std::fs::remove_file(&dir).unwrap();
+        sink.write(Stream::Stdout, b"kept\n").unwrap();
+        sink.finish().unwrap();
+        let mut reader = agent_log::spool::Reader::open(&dir).unwrap();
+        let record = reader.next_record().unwrap().unwrap();
+        assert!(matches!(record, agent_log::spool::Record::Line { bytes, .. } if bytes == b"kept"));
+    }
 }
