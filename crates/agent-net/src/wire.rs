@@ -7,9 +7,8 @@
 use crate::config::{HostNetworkConfig, LINK_PREFIX};
 use crate::netns;
 use crate::rtnl::{AddressScope, Rtnl};
-use rtnetlink::packet_route::link::LinkAttribute;
-use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkMessage};
-use rtnetlink::{LinkUnspec, LinkVeth};
+use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage};
+use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io;
@@ -68,9 +67,10 @@ impl Wire {
         fs::write(dir.join(LINK_FILE), &name)?;
         let namespace = File::open(namespace)?;
         let mut host = Rtnl::open()?;
-        let peer = LinkUnspec::new_with_name(INSIDE).setns_by_fd(namespace.as_raw_fd()).build();
-        let pair = LinkVeth::new(&name, INSIDE).set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));
-        host.add_link(pair.address(HOST_MAC.to_vec()).build())?;
+        let peer = LinkUnspec::new_with_name(INSIDE).setns_by_fd(namespace.as_raw_fd());
+        let peer = InfoVeth::Peer(with_one_queue(peer).build());
+        let pair = LinkVeth::new(&name, INSIDE).set_info_data(InfoData::Veth(peer));
+        host.add_link(with_one_queue(pair).address(HOST_MAC.to_vec()).build())?;
         // Packets from the host's 127.0.0.1 may leave here, to published ports. The firewall keeps out what would come in.
         fs::write(format!("/proc/sys/net/ipv4/conf/{name}/route_localnet"), "1")?;
         let outside = host.link(&name)?.ok_or(io::ErrorKind::NotFound)?.index;
@@ -96,6 +96,13 @@ impl Wire {
         }
         host.add_host_route(self.outside, ends.address, ends.gateway)
     }
+}
+
+/// A pair passes packets on without a queue of its own; those that the kernel would make by default, one for each of its
+/// processors, only cost memory.
+fn with_one_queue<T>(link: LinkMessageBuilder<T>) -> LinkMessageBuilder<T> {
+    link.append_extra_attribute(LinkAttribute::NumTxQueues(1))
+        .append_extra_attribute(LinkAttribute::NumRxQueues(1))
 }
 
 /// Waits until packets pass: the kernel opens the ends in a thread of its own, and the loss of a first packet would
