@@ -9,6 +9,7 @@ use std::fmt::{Display, Write};
 use serde_json::{Map as Object, Value};
 
 use crate::ApiError;
+use crate::constraint::{Constraint, Measure, Words};
 use crate::error::serialization_exception;
 use crate::schema::{List, Map, Range, Shape, Structure, Text, Use};
 use crate::service::Service;
@@ -25,12 +26,13 @@ const NON_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 /// Checks `input` against `shape` and brings it into the form that serde reads: nulls removed from structures,
 /// whole floats as integers, timestamps as seconds.
 pub fn check(service: &Service, shape: &Shape, input: &mut Value) -> Result<(), ApiError> {
-    let mut findings = Findings::default();
+    let mut findings = Findings { words: Words::of(service), ..Findings::default() };
     findings.walk(shape, input, Path { parent: None, step: Step::Root })?;
     if findings.violated > 0 {
         let only_absent = findings.violated == findings.absent;
         let code = if only_absent { service.absent } else { service.invalid };
-        return Err(ApiError::new(code, 400, findings.violations()));
+        let message = findings.words.together(findings.violated, &findings.listed);
+        return Err(ApiError::new(code, 400, message));
     }
     if !findings.refused.is_empty() {
         let message = format!(
@@ -49,6 +51,7 @@ pub fn check(service: &Service, shape: &Shape, input: &mut Value) -> Result<(), 
 
 #[derive(Default)]
 struct Findings {
+    words: Words,
     violated: usize,
     /// How many of the violations are required members that are not there.
     absent: usize,
@@ -78,7 +81,7 @@ impl Findings {
             (Shape::List(list), Value::Array(values)) => self.list(list, values, path),
             (Shape::Map(map), Value::Object(entries)) => self.map(map, entries, path),
             (Shape::Text(text), Value::String(value)) => {
-                text.each_violation(value, |constraint| self.violate(&value, path, constraint));
+                text.each_violation(value, |constraint| self.violate(&value, path, &constraint));
                 Ok(())
             }
             (Shape::Integer(range) | Shape::Long(range), Value::Number(_)) => {
@@ -86,18 +89,20 @@ impl Findings {
                 let whole = whole(value).filter(|whole| !narrow || i32::try_from(*whole).is_ok());
                 let Some(whole) = whole else { return Err(unexpected(shape, value, path)) };
                 *value = whole.into();
-                range.each_violation(whole as f64, "value", |constraint| {
-                    self.violate(&whole, path, constraint)
+                range.each_violation(whole as f64, Measure::Value, |constraint| {
+                    self.violate(&whole, path, &constraint);
                 });
                 Ok(())
             }
             (Shape::Double(range), Value::Number(number)) => {
                 let number = number.as_f64().unwrap_or_default();
-                range.each_violation(number, "value", |constraint| self.violate(&number, path, constraint));
+                range.each_violation(number, Measure::Value, |constraint| {
+                    self.violate(&number, path, &constraint);
+                });
                 Ok(())
             }
             (Shape::Double(_), Value::String(text)) if NON_FINITE.contains(&text.as_str()) => {
-                self.violate(&text, path, "Member must be a finite number".to_owned());
+                self.violate(&text, path, &Constraint::Finite);
                 Ok(())
             }
             (Shape::Boolean, Value::Bool(_)) | (Shape::Timestamp, Value::Number(_)) => Ok(()),
@@ -123,7 +128,10 @@ impl Findings {
             let path = Path { parent: Some(&path), step: Step::Member(member.name) };
             match (&member.use_, members.get_mut(member.name)) {
                 (Use::Honoured(shape), Some(value)) => self.walk(shape, value, path)?,
-                (Use::Honoured(_), None) if member.required => self.violate_null(path),
+                (Use::Honoured(_), None) if member.required => {
+                    self.absent += 1;
+                    self.violate(&"null", path, &Constraint::Required);
+                }
                 (Use::Refused(accepted), Some(value))
                     if !is_empty(value) && !is_accepted(value, accepted) =>
                 {
@@ -136,8 +144,8 @@ impl Findings {
     }
 
     fn list(&mut self, list: &List, values: &mut [Value], path: Path<'_>) -> Result<(), ApiError> {
-        list.length.each_violation(values.len() as f64, "length", |constraint| {
-            self.violate(&Shown(values), path, constraint);
+        list.length.each_violation(values.len() as f64, Measure::Entries, |constraint| {
+            self.violate(&Shown(values), path, &constraint);
         });
         for (index, value) in values.iter_mut().enumerate() {
             self.walk(list.member, value, Path { parent: Some(&path), step: Step::Index(index) })?;
@@ -152,28 +160,23 @@ impl Findings {
         path: Path<'_>,
     ) -> Result<(), ApiError> {
         let shown = if entries.is_empty() { "{}" } else { "{...}" };
-        map.length.each_violation(entries.len() as f64, "length", |constraint| {
-            self.violate(&shown, path, constraint);
+        map.length.each_violation(entries.len() as f64, Measure::Entries, |constraint| {
+            self.violate(&shown, path, &constraint);
         });
         for (key, value) in entries {
             if let Shape::Text(text) = map.key {
-                text.each_violation(key, |constraint| {
-                    self.violate(key, path, format!("Map keys must satisfy constraint: [{constraint}]"));
-                });
+                text.each_violation(key, |constraint| self.violate(key, path, &Constraint::Key(&constraint)));
             }
             self.walk(map.value, value, Path { parent: Some(&path), step: Step::Key(key) })?;
         }
         Ok(())
     }
 
-    fn violate(&mut self, value: &dyn Display, path: Path<'_>, constraint: String) {
+    fn violate(&mut self, value: &dyn Display, path: Path<'_>, constraint: &Constraint<'_>) {
         self.violated += 1;
         if self.listed.len() < LISTED {
             let shown: String = value.to_string().chars().take(VALUE_SHOWN).collect();
-            self.listed.push(format!(
-                "Value '{shown}' at '{}' failed to satisfy constraint: {constraint}",
-                path.aws()
-            ));
+            self.listed.push(self.words.finding(&path.aws(self.words), &shown, constraint));
         }
     }
 
@@ -182,45 +185,29 @@ impl Findings {
             self.refused.push(path.ours());
         }
     }
-
-    fn violate_null(&mut self, path: Path<'_>) {
-        self.violated += 1;
-        self.absent += 1;
-        if self.listed.len() < LISTED {
-            self.listed.push(format!(
-                "Value null at '{}' failed to satisfy constraint: Member must not be null",
-                path.aws()
-            ));
-        }
-    }
-
-    fn violations(&self) -> String {
-        let noun = if self.violated == 1 { "error" } else { "errors" };
-        format!("{} validation {noun} detected: {}", self.violated, self.listed.join("; "))
-    }
 }
 
 impl Range {
-    fn each_violation(&self, actual: f64, what: &str, mut violate: impl FnMut(String)) {
+    fn each_violation(&self, actual: f64, measure: Measure, mut violate: impl FnMut(Constraint<'_>)) {
         if let Some(max) = self.max.filter(|max| actual > *max as f64) {
-            violate(format!("Member must have {what} less than or equal to {max}"));
+            violate(Constraint::Most(measure, max));
         }
         if let Some(min) = self.min.filter(|min| actual < *min as f64) {
-            violate(format!("Member must have {what} greater than or equal to {min}"));
+            violate(Constraint::Least(measure, min));
         }
     }
 }
 
 impl Text {
-    fn each_violation(&self, text: &str, mut violate: impl FnMut(String)) {
+    fn each_violation(&self, text: &str, mut violate: impl FnMut(Constraint<'_>)) {
         if let Some(pattern) = self.pattern.as_ref().filter(|pattern| !pattern.matches(text)) {
-            violate(format!("Member must satisfy regular expression pattern: {}", pattern.source));
+            violate(Constraint::Pattern(pattern.source));
         }
         if self.length.min.is_some() || self.length.max.is_some() {
-            self.length.each_violation(text.chars().count() as f64, "length", &mut violate);
+            self.length.each_violation(text.chars().count() as f64, Measure::Characters, &mut violate);
         }
         if !self.values.is_empty() && !self.values.contains(&text) {
-            violate(format!("Member must satisfy enum value set: [{}]", self.values.join(", ")));
+            violate(Constraint::OneOf(self.values));
         }
     }
 }
@@ -233,10 +220,10 @@ impl Path<'_> {
         steps
     }
 
-    /// `logEvents.1.member.message`: AWS counts from one.
-    fn aws(&self) -> String {
+    /// `logEvents.1.member.message`, or as the service has it.
+    fn aws(&self, words: Words) -> String {
         self.render(|step, out| match step {
-            Step::Index(index) => write!(out, ".{}.member", index + 1),
+            Step::Index(index) => out.write_str(&words.element(index)),
             Step::Member(name) | Step::Key(name) => write!(out, ".{name}"),
             Step::Root => Ok(()),
         })

@@ -24,6 +24,12 @@ pub struct Door {
     ids: Arc<dyn IdSource>,
 }
 
+/// The body as it was sent, before it was decompressed.
+struct Sent {
+    sha256: String,
+    bytes: usize,
+}
+
 /// Collects what a [`Door`] needs. There is one method for each service; one that is not given answers that it is
 /// not implemented.
 pub struct Builder {
@@ -59,10 +65,10 @@ impl Door {
         if body.len() > BODY_LIMIT {
             return Err(error::request_too_large());
         }
-        let body_sha256 = sha256_hex(&body);
+        let sent = Sent { sha256: sha256_hex(&body), bytes: body.len() };
         let body = compression::decompress(parts, body)?;
         let route = Route::find(parts, &body)?;
-        Ok(match self.call(parts, &body_sha256, &body, &route, request_id).await {
+        Ok(match self.call(parts, &sent, &body, &route, request_id).await {
             Ok(Reply::Whole(output)) => response::success(route.protocol, output, request_id).map(Body::from),
             Ok(Reply::Events(messages)) => {
                 let mut response = response::success(route.protocol, Bytes::new(), request_id);
@@ -80,15 +86,16 @@ impl Door {
     async fn call(
         &self,
         parts: &Parts,
-        body_sha256: &str,
+        sent: &Sent,
         body: &[u8],
         route: &Route,
         request_id: &str,
     ) -> Result<Reply, ApiError> {
         let service = route.service;
         let now = self.clock.now();
-        let cx = auth::authenticate(parts, body_sha256, service, now, &*self.keys, request_id)?;
+        let cx = auth::authenticate(parts, &sent.sha256, service, now, &*self.keys, request_id)?;
         let operation = route.operation()?;
+        service.check_size(operation, sent.bytes)?;
         let (mut input, encoding) = match (route.protocol, &route.form) {
             (Protocol::Query { namespace }, Some(form)) => {
                 (form.input(operation.input), Encoding::Query { namespace, request_id })

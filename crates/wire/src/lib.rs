@@ -11,8 +11,9 @@
 //! What it is not: behaviour. Each service is a trait ([`ecs::Api`], [`logs::Api`], [`metrics::Api`], [`sts::Api`]) that a crate
 //! `api-*` implements; no rule that is not in AWS's model or protocol lives here.
 //!
-//! Invariants: whatever the bytes are, nothing panics; no body is parsed before its signature is verified; a body of
-//! up to [`BODY_LIMIT`] costs at most some thirty times its size while it is parsed; a handler sees only inputs that
+//! Invariants: whatever the bytes are, nothing panics; of a body whose signature is not verified, at most the fields
+//! of a form are read, which name the operation; a body costs at most some thirty times its size while it is parsed, and its
+//! size is bounded by [`BODY_LIMIT`] also after it was decompressed; a handler sees only inputs that
 //! satisfy the model, and no member that Wharf does not honour.
 //!
 //! Start at [`Door::handle`]. The shapes are generated from `operations.toml`.
@@ -23,8 +24,10 @@ pub mod cbor;
 pub mod check;
 pub mod client;
 mod compression;
+mod constraint;
 mod cx;
 mod door;
+mod double;
 pub mod error;
 mod event_stream;
 #[allow(missing_docs, reason = "what a shape means is said in the API reference of AWS")]

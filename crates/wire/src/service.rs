@@ -33,6 +33,9 @@ pub struct Service {
     pub missing: &'static [&'static str],
     /// Why some of them are not.
     pub reasons: &'static [(&'static str, &'static str)],
+    /// The most bytes of a request as it is sent, compressed or not, for operations that take fewer than
+    /// [`BODY_LIMIT`](crate::BODY_LIMIT).
+    pub request_bytes_max: &'static [(&'static str, usize)],
     /// The names of errors' shapes by code, for a service with query codes that also speaks a protocol with names.
     pub error_names: &'static [(&'static str, &'static str)],
 }
@@ -157,6 +160,20 @@ impl Service {
             None => format!("Wharf does not implement {name}:{operation} yet. See docs/coverage/{name}.md."),
         };
         ApiError::new(code, 400, message)
+    }
+
+    /// Refuses a request of so many bytes when the operation takes fewer.
+    ///
+    /// # Errors
+    /// As CloudWatch has it, the one service with such a limit of its own.
+    pub fn check_size(&self, operation: &Operation, bytes: usize) -> Result<(), ApiError> {
+        match self.request_bytes_max.iter().find(|(of, _)| *of == operation.name) {
+            Some((_, most)) if bytes > *most => {
+                let message = format!("Request size {bytes} exceeded {most} bytes");
+                Err(ApiError::new("RequestEntityTooLarge", 413, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The table entry of an implemented operation.

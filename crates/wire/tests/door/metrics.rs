@@ -40,6 +40,10 @@ impl Api for Metrics {
         if input.namespace == "Broken" {
             return Err(error::internal_service_fault("the disk is on fire"));
         }
+        if input.namespace == "Infinite" {
+            let point = Datapoint { sum: Some(f64::INFINITY), ..Datapoint::default() };
+            return Ok(GetMetricStatisticsOutput { label: None, datapoints: Some(vec![point]) });
+        }
         let percentile = |name: String| (name, 9.75);
         let point = Datapoint {
             timestamp: Some(input.start_time),
@@ -200,13 +204,13 @@ async fn failures_in_cbor() {
     check_failure(
         &call("PutMetricData", "{}").await,
         expect![[
-            r#"400 MissingParameter;Sender {"__type":"com.amazonaws.cloudwatch#MissingRequiredParameterException","message":"1 validation error detected: Value null at 'Namespace' failed to satisfy constraint: Member must not be null"}"#
+            r#"400 MissingParameter;Sender {"__type":"com.amazonaws.cloudwatch#MissingRequiredParameterException","message":"The parameter Namespace is required."}"#
         ]],
     );
     check_failure(
         &call("PutMetricData", r#"{"Namespace":":"}"#).await,
         expect![[
-            r#"400 InvalidParameterValue;Sender {"__type":"com.amazonaws.cloudwatch#InvalidParameterValueException","message":"1 validation error detected: Value ':' at 'Namespace' failed to satisfy constraint: Member must satisfy regular expression pattern: [^:].*"}"#
+            r#"400 InvalidParameterValue;Sender {"__type":"com.amazonaws.cloudwatch#InvalidParameterValueException","message":"The value : for parameter Namespace is invalid."}"#
         ]],
     );
     check_failure(
@@ -218,7 +222,7 @@ async fn failures_in_cbor() {
     check_failure(
         &call("PutMetricData", r#"{"Namespace":"a","MetricData":[{"MetricName":"m","Value":"NaN"}]}"#).await,
         expect![[
-            r#"400 InvalidParameterValue;Sender {"__type":"com.amazonaws.cloudwatch#InvalidParameterValueException","message":"1 validation error detected: Value 'NaN' at 'MetricData.1.member.Value' failed to satisfy constraint: Member must be a finite number"}"#
+            r#"400 InvalidParameterValue;Sender {"__type":"com.amazonaws.cloudwatch#InvalidParameterValueException","message":"The value NaN for parameter MetricData.member.1.Value is invalid."}"#
         ]],
     );
     let broken = STATISTICS_JSON.replace("Web", "Broken");
@@ -228,6 +232,15 @@ async fn failures_in_cbor() {
             r#"500 InternalServiceError;Receiver {"__type":"com.amazonaws.cloudwatch#InternalServiceFault","message":"the disk is on fire"}"#
         ]],
     );
+    // Not null, which says that there is none.
+    let infinite = STATISTICS_JSON.replace("Web", "Infinite");
+    check_failure(
+        &call("GetMetricStatistics", &infinite).await,
+        expect![[
+            r#"500 InternalFailure;Receiver {"__type":"com.amazonaws.cloudwatch#InternalFailure","message":"The request processing has failed because of an unknown error."}"#
+        ]],
+    );
+    assert_eq!(call_json("GetMetricStatistics", &infinite).await.status(), 500);
     check_failure(
         &call("PutMetricAlarm", "{}").await,
         expect![[
@@ -264,11 +277,9 @@ async fn failures_in_the_other_protocols() {
             "Action=PutMetricData&Version=2010-08-01&Namespace=a&MetricData.member.1.MetricName=m&MetricData.member.1.Value={number}"
         );
         let response = send(query_call(&SERVICE, &form)).await;
-        let expected = format!(
-            "Value '{number}' at 'MetricData.1.member.Value' failed to satisfy constraint: Member must be a finite number"
-        );
+        let expected = format!("The value {number} for parameter MetricData.member.1.Value is invalid.");
         assert!(text(&response).contains("<Code>InvalidParameterValue</Code>"), "{}", text(&response));
-        assert!(text(&response).contains(&expected.replace('\'', "&apos;")), "{}", text(&response));
+        assert!(text(&response).contains(&expected), "{}", text(&response));
     }
 }
 
@@ -353,4 +364,13 @@ async fn large_requests_come_compressed() {
     let bomb = gzip(&vec![0; wire::BODY_LIMIT + 1]);
     assert!(bomb.len() < wire::BODY_LIMIT / 100);
     assert_eq!(send(bomb).await.status(), 413);
+    // AWS's limit is on what is sent.
+    let large = cbor_of(serde_json::json!({ "Namespace": "Quiet", "Ignored": "x".repeat(1 << 20) }));
+    assert_eq!(send(gzip(&large)).await.status(), 200);
+    check_failure(
+        &call_cbor("PutMetricData", large).await,
+        expect![[
+            r#"413 RequestEntityTooLarge;Sender {"__type":"com.amazonaws.cloudwatch#RequestEntityTooLarge","message":"Request size 1048606 exceeded 1048576 bytes"}"#
+        ]],
+    );
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use wire::check::check;
 use wire::schema::Shape;
 use wire::service::Service;
-use wire::{ecs, logs};
+use wire::{ecs, logs, metrics};
 
 fn input(service: &'static Service, operation: &str) -> &'static Shape {
     service.operation(operation).unwrap().input
@@ -45,6 +45,37 @@ fn required() {
         expect![
             "InvalidParameterException: 1 validation error detected: Value null at 'logEvents.1.member.timestamp' failed to satisfy constraint: Member must not be null"
         ],
+    );
+}
+
+#[test]
+fn cloudwatch_has_sentences() {
+    let datum = json!({ "Unit": "Furlongs", "Dimensions": [{ "Name": "n".repeat(256), "Value": "" }] });
+    refused(
+        &metrics::SERVICE,
+        "PutMetricData",
+        json!({ "Namespace": "a", "MetricData": [{ "MetricName": "m" }, datum] }),
+        expect![[r#"
+            InvalidParameterValue: The parameter MetricData.member.2.Dimensions.member.1.Name must be shorter than 256 characters.
+            The parameter MetricData.member.2.Dimensions.member.1.Value must be longer than 0 characters.
+            The parameter MetricData.member.2.MetricName is required.
+            The parameter MetricData.member.2.Unit must be a value in the set [ Seconds, Microseconds, Milliseconds, Bytes, Kilobytes, Megabytes, Gigabytes, Terabytes, Bits, Kilobits, Megabits, Gigabits, Terabits, Percent, Count, Bytes/Second, Kilobytes/Second, Megabytes/Second, Gigabytes/Second, Terabytes/Second, Bits/Second, Kilobits/Second, Megabits/Second, Gigabits/Second, Terabits/Second, Count/Second, None ]."#]],
+    );
+    refused(
+        &metrics::SERVICE,
+        "ListMetrics",
+        json!({ "Dimensions": vec![json!({ "Name": "n" }); 11], "Namespace": ":" }),
+        expect![[r#"
+            InvalidParameterValue: The collection Dimensions must not have a size greater than 10.
+            The value : for parameter Namespace is invalid."#]],
+    );
+    refused(
+        &metrics::SERVICE,
+        "ListMetrics",
+        json!({ "Dimensions": [{}, {}] }),
+        expect![[r#"
+        MissingParameter: The parameter Dimensions.member.1.Name is required.
+        The parameter Dimensions.member.2.Name is required."#]],
     );
 }
 

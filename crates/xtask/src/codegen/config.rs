@@ -30,6 +30,9 @@ pub struct Service {
     pub namespace: Option<String>,
     /// The error code for a member that the model knows and Wharf does not honour.
     pub unsupported: String,
+    /// Bytes of a request as it is sent, by operation, where AWS takes fewer than the door.
+    #[serde(default)]
+    pub request_bytes_max: BTreeMap<String, usize>,
     /// The implemented operations.
     pub operations: Vec<String>,
     /// Why operations that are not implemented are not, where "yet" would not be the whole truth.

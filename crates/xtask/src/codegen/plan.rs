@@ -44,6 +44,7 @@ impl<'a> Plan<'a> {
             Self { name, config, model, operations, inputs: BTreeSet::new(), outputs: BTreeSet::new() };
         plan.check_honoured()?;
         plan.check_reasons()?;
+        plan.check_request_bytes()?;
         let mut inputs = BTreeSet::new();
         for input in plan.operations.values().filter_map(|o| o.input.as_ref()) {
             plan.reach_honoured(&input.shape, &mut inputs)?;
@@ -67,6 +68,14 @@ impl<'a> Plan<'a> {
             bail!("honoured.{unused} is not reachable from an implemented input");
         }
         Ok(plan)
+    }
+
+    /// Every name under `request_bytes_max` must be an implemented operation.
+    fn check_request_bytes(&self) -> Result<()> {
+        for name in self.config.request_bytes_max.keys() {
+            ensure!(self.operations.contains_key(name.as_str()), "request_bytes_max.{name}: not implemented");
+        }
+        Ok(())
     }
 
     /// Every name under `reasons` must be an operation that is not implemented.

@@ -497,6 +497,7 @@ pub static SERVICE: Service = Service {
         "UpdateTaskSet",
     ],
     reasons: &[],
+    request_bytes_max: &[],
     error_names: &[],
 };
 

@@ -645,7 +645,7 @@ pub struct ProxyConfiguration {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Resource {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
     pub double_value: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integer_value: Option<i32>,

@@ -417,6 +417,7 @@ pub static SERVICE: Service = Service {
         "PutSubscriptionFilter",
         "subscription filters need Kinesis, Firehose or Lambda, which this release does not have",
     )],
+    request_bytes_max: &[],
     error_names: &[],
 };
 

@@ -166,7 +166,7 @@ pub struct MetricFilterMatchRecord {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MetricTransformation {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
     pub default_value: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<BTreeMap<String, String>>,

@@ -118,6 +118,7 @@ pub static SERVICE: Service = Service {
         "UntagResource",
     ],
     reasons: &[],
+    request_bytes_max: &[("PutMetricData", 1048576)],
     error_names: &[
         ("InvalidParameterInput", "DashboardInvalidInputError"),
         ("InternalServiceError", "InternalServiceFault"),

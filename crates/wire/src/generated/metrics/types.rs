@@ -10,17 +10,17 @@ use super::{StandardUnit, StatusCode};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Datapoint {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
     pub average: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
     pub extended_statistics: Option<BTreeMap<String, f64>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
     pub maximum: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
     pub minimum: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
     pub sample_count: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
     pub sum: Option<f64>,
     #[serde(with = "crate::timestamp::option", default, skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Timestamp>,
@@ -90,14 +90,14 @@ pub struct MetricDataResult {
     pub status_code: Option<StatusCode>,
     #[serde(with = "crate::timestamp::list::option", default, skip_serializing_if = "Option::is_none")]
     pub timestamps: Option<Vec<Timestamp>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
     pub values: Option<Vec<f64>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MetricDatum {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
     pub counts: Option<Vec<f64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<Vec<Dimension>>,
@@ -110,9 +110,9 @@ pub struct MetricDatum {
     pub timestamp: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<StandardUnit>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
     pub values: Option<Vec<f64>>,
 }
 
@@ -129,8 +129,12 @@ pub struct MetricStat {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct StatisticSet {
+    #[serde(serialize_with = "crate::double::serialize")]
     pub maximum: f64,
+    #[serde(serialize_with = "crate::double::serialize")]
     pub minimum: f64,
+    #[serde(serialize_with = "crate::double::serialize")]
     pub sample_count: f64,
+    #[serde(serialize_with = "crate::double::serialize")]
     pub sum: f64,
 }

@@ -45,6 +45,7 @@ pub static SERVICE: Service = Service {
         "GetWebIdentityToken",
     ],
     reasons: &[],
+    request_bytes_max: &[],
     error_names: &[],
 };
 

@@ -87,6 +87,10 @@ fn service(plan: &Plan<'_>, out: &mut String) -> Result<()> {
     for (name, reason) in &plan.config.reasons {
         let _ = writeln!(out, "({name:?}, {reason:?}),");
     }
+    let _ = writeln!(out, "],\nrequest_bytes_max: &[");
+    for (name, bytes) in &plan.config.request_bytes_max {
+        let _ = writeln!(out, "({name:?}, {bytes}),");
+    }
     let _ = writeln!(out, "],\nerror_names: &[");
     for (code, name) in plan.error_names() {
         let _ = writeln!(out, "({code:?}, {name:?}),");

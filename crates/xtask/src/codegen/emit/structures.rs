@@ -109,6 +109,9 @@ fn structure(plan: &Plan<'_>, name: &str, shape: &Shape, out: &mut String) -> Re
             let with = if required { module.to_owned() } else { format!("{module}::option") };
             serde.push(format!("with = \"crate::{with}\""));
         }
+        if kind.contains("f64") {
+            serde.push("serialize_with = \"crate::double::serialize\"".to_owned());
+        }
         if !required {
             if timestamp_module(&kind).is_some() {
                 serde.push("default".to_owned());
