@@ -82,9 +82,10 @@ impl Summary {
         }
     }
 
-    /// The value of a statistic; `None` for a percentile that the samples do not tell.
+    /// The value of a statistic, a finite number. `None` for a percentile that the samples do not tell, and for what is
+    /// beyond all numbers: the average of a statistic set with a large sum of hardly any sample.
     pub fn statistic(&self, statistic: Statistic) -> Option<f64> {
-        Some(match statistic {
+        let value = match statistic {
             Statistic::SampleCount => self.samples,
             Statistic::Sum => self.sum,
             Statistic::Average => self.sum / self.samples,
@@ -99,7 +100,8 @@ impl Summary {
                     _ => value.max(self.minimum).min(self.maximum),
                 }
             }
-        })
+        };
+        value.is_finite().then_some(value)
     }
 }
 
@@ -148,6 +150,18 @@ mod tests {
         let mut mixed = Summary::of_statistics(same);
         mixed.merge(&spread);
         assert_eq!(mixed.statistic(P50), None);
+    }
+
+    #[test]
+    fn what_is_no_finite_number_is_not_there() {
+        let most = 2_f64.powi(360);
+        let set = StatisticSet { samples: 5e-324, sum: most, minimum: 0.0, maximum: most };
+        let odd = Summary::of_statistics(set);
+        assert_eq!(odd.statistic(Statistic::Average), None);
+        assert_eq!(odd.statistic(Statistic::Sum), Some(most));
+        let mut all = Summary::of_values(&[(most, most)]).expect("samples");
+        all.merge(&odd);
+        assert_eq!(all.statistic(Statistic::Sum), Some(most * most));
     }
 
     #[test]

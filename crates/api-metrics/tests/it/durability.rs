@@ -39,6 +39,18 @@ async fn what_was_acknowledged_is_in_the_file_also_when_nothing_was_closed() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_never_made_whole_is_made_anew() {
+    let World { dir, clock, metrics } = World::new();
+    drop(metrics);
+    // What a process leaves that is killed while it makes the file: the engine writes its magic number last.
+    std::fs::write(dir.path().join("metrics.redb"), vec![0; 1 << 20]).expect("written");
+    let metrics = Metrics::open(&dir.path().join("metrics.redb"), clock.clone()).expect("opens");
+    let world = World { dir, clock, metrics };
+    world.put(vec![value(1.0, NOW)]).await.expect("taken");
+    assert_eq!(world.restarted().series("Sum", 60, NOW, NOW + MINUTE).await, [(0, 1.0)]);
+}
+
+#[tokio::test]
 async fn a_file_has_one_user_and_no_newer_format() {
     let world = World::new();
     let opened = |world: &World| Metrics::open(&world.path(), world.clock.clone()).map(drop);
