@@ -14,23 +14,17 @@ pub(crate) struct Named<'a> {
 
 /// The labels of the queries of a request, in their order.
 pub(crate) fn labels(queries: &[Named<'_>]) -> Vec<String> {
-    let differs = |part: &dyn Fn(&Named<'_>) -> String| {
-        let mut parts = queries.iter().map(part);
-        let first = parts.next();
-        parts.any(|part| Some(part) != first)
-    };
-    let stat = |query: &Named<'_>| query.stat.to_owned();
-    let period = |query: &Named<'_>| query.period_secs.to_string();
-    let (stat_differs, period_differs) = (differs(&stat), differs(&period));
+    let Some(first) = queries.first() else { return Vec::new() };
+    let mut common = first.metric.dimensions.clone();
+    common.retain(|name, value| queries.iter().all(|query| query.metric.dimensions.get(name) == Some(value)));
+    let stat_differs = queries.iter().any(|query| query.stat != first.stat);
+    let period_differs = queries.iter().any(|query| query.period_secs != first.period_secs);
     let label = |query: &Named<'_>| {
+        let dimensions = query.metric.dimensions.iter().filter(|(name, _)| !common.contains_key(*name));
         let mut label = vec![query.metric.name.clone()];
-        for (name, value) in &query.metric.dimensions {
-            if differs(&|other| other.metric.dimensions.get(name).cloned().unwrap_or_default()) {
-                label.push(value.clone());
-            }
-        }
-        label.extend(stat_differs.then(|| stat(query)));
-        label.extend(period_differs.then(|| period(query)));
+        label.extend(dimensions.map(|(_, value)| value.clone()));
+        label.extend(stat_differs.then(|| query.stat.to_owned()));
+        label.extend(period_differs.then(|| query.period_secs.to_string()));
         label.join(" ")
     };
     queries.iter().map(label).collect()

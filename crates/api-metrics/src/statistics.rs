@@ -118,7 +118,7 @@ pub(crate) fn period(secs: i32, path: &str) -> Result<u32, String> {
 /// A statistic by name. `Err` has a message.
 pub(crate) fn statistic(name: &str, path: &str) -> Result<Statistic, String> {
     Statistic::parse(name).map_err(|error| match error {
-        StatisticError::Unknown => format!("The value {name} for parameter {path} is not supported."),
+        StatisticError::Unknown => format!("The value {name} for parameter {path} is not a valid statistic."),
         StatisticError::Unsupported => format!("Wharf does not compute {name}, in parameter {path}, yet."),
     })
 }

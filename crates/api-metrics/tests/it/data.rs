@@ -129,7 +129,7 @@ async fn what_is_refused_and_how() {
         ),
         (
             one(stat(|stat| stat.stat = "Median".to_owned())),
-            "The value Median for parameter MetricDataQueries.member.1.MetricStat.Stat is not supported.",
+            "The value Median for parameter MetricDataQueries.member.1.MetricStat.Stat is not a valid statistic.",
         ),
         (
             one(stat(|stat| stat.stat = "IQM".to_owned())),

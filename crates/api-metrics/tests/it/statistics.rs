@@ -131,7 +131,7 @@ async fn what_is_refused_and_how() {
         ),
         (
             extended("p101"),
-            "InvalidParameterValue: The value p101 for parameter ExtendedStatistics.member.1 is not supported.",
+            "InvalidParameterValue: The value p101 for parameter ExtendedStatistics.member.1 is not a valid statistic.",
         ),
         (
             extended("tm90"),
