@@ -1,12 +1,14 @@
 """Metric filters: what the lines of a task count into CloudWatch metrics, as boto3 sees both ends."""
 
 import datetime
+import threading
 import time
 
 import pytest
-from botocore.exceptions import ClientError
-from tasks import GROUP, Tasks, container
-from wharf import eventually
+from botocore.exceptions import BotoCoreError, ClientError
+from tasks import GROUP, Tasks
+from test_metrics import connect
+from wharf import Wharf, eventually
 
 NAMESPACE = "App"
 
@@ -137,3 +139,61 @@ def test_what_is_no_filter_is_refused(logs, tasks, pattern, members, message):
     assert refused.value.response["Error"]["Code"] == "InvalidParameterException"
     assert message in refused.value.response["Error"]["Message"]
     assert logs.describe_metric_filters(logGroupName=GROUP, filterNamePrefix="refused")["metricFilters"] == []
+
+
+class Writers:
+    """Threads that put batches of lines that match into one stream, one after the other, until their server is gone."""
+
+    THREADS = 4
+    BATCH = 10
+    LINES = [f"ERROR {n}" for n in range(BATCH)]
+
+    def __init__(self, wharf, group):
+        self.acknowledged = 0
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.write, args=(connect(wharf, "logs"), group)) for _ in range(self.THREADS)]
+        for thread in self.threads:
+            thread.start()
+
+    def write(self, logs, group):
+        while True:
+            try:
+                put(logs, group, *self.LINES)
+            except BotoCoreError:
+                return
+            with self.lock:
+                self.acknowledged += self.BATCH
+
+    def end(self):
+        for thread in self.threads:
+            thread.join()
+        return self.acknowledged
+
+
+def stored(logs, group):
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+    return sum(len(page["events"]) for page in pages)
+
+
+def test_every_acknowledged_line_counts_after_kill_9(tmp_path):
+    """A batch whose answer the kill cut off is stored or not, and counts or not, but never counts without being stored. Who
+    sends such a batch again, as agents do, has its lines twice: they count once or twice, as far as the first got."""
+    part, group, acknowledged, cut = ["server"], "/killed", 0, 0
+    with Wharf(tmp_path, part) as wharf:
+        logs = connect(wharf, "logs")
+        logs.create_log_group(logGroupName=group)
+        logs.create_log_stream(logGroupName=group, logStreamName="s")
+        filter_on(logs, group, "f", "ERROR", "Killed")
+        for _ in range(3):
+            writers = Writers(wharf, group)
+            eventually("some lines are acknowledged", 30, lambda: writers.acknowledged >= 20 * Writers.BATCH)
+            wharf.kill("server")
+            acknowledged += writers.end()
+            cut += Writers.THREADS * Writers.BATCH
+            wharf.start(part)
+            logs = connect(wharf, "logs")
+            for _ in range(Writers.THREADS):
+                put(logs, group, *Writers.LINES)
+                acknowledged += Writers.BATCH
+            counted = seen(connect(wharf), "Killed")[0]
+            assert acknowledged <= counted <= stored(logs, group) <= acknowledged + cut

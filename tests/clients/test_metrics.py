@@ -171,9 +171,10 @@ class Puts:
         return self.acknowledged
 
 
-def connect(wharf):
+def connect(wharf, service="cloudwatch"):
+    """A client that sends each request once."""
     return boto3.client(
-        "cloudwatch",
+        service,
         endpoint_url=wharf.environment["AWS_ENDPOINT_URL"],
         region_name="us-east-1",
         aws_access_key_id=wharf.environment["AWS_ACCESS_KEY_ID"],
