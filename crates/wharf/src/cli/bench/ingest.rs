@@ -1,5 +1,5 @@
-//! Lines a second through PutLogEvents, signed and on disk before each answer, and how long FilterLogEvents takes to
-//! look through them: the API over HTTP, with client and server in one process.
+//! Lines a second through PutLogEvents, signed and on disk before each answer, with and without metric filters on the
+//! group, and how long FilterLogEvents takes to look through them: the API over HTTP, with client and server in one process.
 
 use super::Figure;
 use crate::clock::SystemClock;
@@ -12,7 +12,8 @@ use std::time::Instant;
 use tokio::sync::watch;
 use wire::client::{Client, Credentials};
 use wire::logs::{
-    CreateLogGroupRequest, CreateLogStreamRequest, FilterLogEventsRequest, InputLogEvent, PutLogEventsRequest,
+    CreateLogGroupRequest, CreateLogStreamRequest, FilterLogEventsRequest, InputLogEvent,
+    MetricTransformation, PutLogEventsRequest, PutMetricFilterRequest,
 };
 
 const GROUP: &str = "/bench/ingest";
@@ -43,12 +44,15 @@ pub async fn measure(lines: usize) -> Result<Vec<Figure>> {
 
 async fn figures(client: &Client, lines: usize) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    for connections in [1, 4] {
-        let group = format!("{GROUP}/{connections}");
+    for (connections, filters) in [(1, false), (4, false), (1, true)] {
+        let group = group(connections, filters);
         client
             .logs()
             .create_log_group(&CreateLogGroupRequest { log_group_name: group.clone(), tags: None })
             .await?;
+        if filters {
+            put_filters(client, &group).await?;
+        }
         let started = Instant::now();
         let each = lines / connections;
         let writers: Vec<_> =
@@ -57,8 +61,9 @@ async fn figures(client: &Client, lines: usize) -> Result<Vec<Figure>> {
             writer.await??;
         }
         let rate = (each * connections) as f64 / started.elapsed().as_secs_f64();
+        let filters = if filters { ", two metric filters" } else { "" };
         figures.push(Figure {
-            measured: format!("PutLogEvents, {connections} at a time"),
+            measured: format!("PutLogEvents, {connections} at a time{filters}"),
             of: "wharf".into(),
             figure: format!("{rate:.0} lines/s"),
             note: format!("{} lines of about 110 bytes", each * connections),
@@ -66,7 +71,7 @@ async fn figures(client: &Client, lines: usize) -> Result<Vec<Figure>> {
     }
     for pattern in ["needle", "{ $.level = \"needle\" }"] {
         let started = Instant::now();
-        let found = search(client, &format!("{GROUP}/1"), pattern).await?;
+        let found = search(client, &group(1, false), pattern).await?;
         figures.push(Figure {
             measured: format!("FilterLogEvents {pattern}"),
             of: "wharf".into(),
@@ -75,6 +80,32 @@ async fn figures(client: &Client, lines: usize) -> Result<Vec<Figure>> {
         });
     }
     Ok(figures)
+}
+
+fn group(connections: usize, has_filters: bool) -> String {
+    format!("{GROUP}/{connections}{}", if has_filters { "/filters" } else { "" })
+}
+
+/// One filter that looks for a term, and one that reads each line as JSON and takes a number out of it.
+async fn put_filters(client: &Client, group: &str) -> Result<()> {
+    for (name, pattern, value) in [("term", "needle", "1"), ("json", "{ $.status = 200 }", "$.status")] {
+        let transformation = MetricTransformation {
+            metric_name: name.to_owned(),
+            metric_namespace: "Bench".to_owned(),
+            metric_value: value.to_owned(),
+            default_value: None,
+            dimensions: None,
+            unit: None,
+        };
+        let request = PutMetricFilterRequest {
+            log_group_name: group.to_owned(),
+            filter_name: name.to_owned(),
+            filter_pattern: pattern.to_owned(),
+            metric_transformations: vec![transformation],
+        };
+        client.logs().put_metric_filter(&request).await?;
+    }
+    Ok(())
 }
 
 async fn ingest(client: Client, group: String, stream: usize, lines: usize) -> Result<()> {
