@@ -58,15 +58,6 @@ pub(crate) fn metric(
     Ok(Metric { namespace: namespace.to_owned(), name, dimensions: by_name })
 }
 
-/// Dimensions as answers have them.
-pub(crate) fn dimensions(metric: &Metric) -> Vec<Dimension> {
-    metric
-        .dimensions
-        .iter()
-        .map(|(name, value)| Dimension { name: name.clone(), value: value.clone() })
-        .collect()
-}
-
 /// The unit of a request, if it names one.
 pub(crate) fn unit(unit: Option<StandardUnit>) -> Option<Unit> {
     unit.and_then(|unit| Unit::parse(unit.as_str()))

@@ -1,11 +1,10 @@
 //! ListMetrics (Amazon CloudWatch API reference, page of this name).
 
 use crate::Metrics;
-use crate::api::dimensions;
 use core_metrics::Resolution;
 use model::metrics::Metric;
 use wire::metrics::error::invalid_parameter_value_exception;
-use wire::metrics::{self, DimensionFilter, ListMetricsInput, ListMetricsOutput};
+use wire::metrics::{self, Dimension, DimensionFilter, ListMetricsInput, ListMetricsOutput};
 use wire::{ApiError, Cx};
 
 /// Metrics of an answer.
@@ -58,10 +57,12 @@ fn is_asked_for(metric: &Metric, input: &ListMetricsInput) -> bool {
 }
 
 fn describe(metric: &Metric) -> metrics::Metric {
+    let dimension =
+        |(name, value): (&String, &String)| Dimension { name: name.clone(), value: value.clone() };
     metrics::Metric {
         namespace: Some(metric.namespace.clone()),
         metric_name: Some(metric.name.clone()),
-        dimensions: Some(dimensions(metric)),
+        dimensions: Some(metric.dimensions.iter().map(dimension).collect()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! PutMetricData (Amazon CloudWatch API reference, page of this name).
 
 use crate::Metrics;
-use crate::api::{dimensions, metric, unit};
+use crate::api::{metric, unit};
 use crate::sample::{Sample, Series};
 use core_metrics::{Resolution, StatisticSet, Summary, Unit};
 use model::metrics::{
@@ -9,6 +9,7 @@ use model::metrics::{
     is_count, is_value,
 };
 use model::{Scope, Timestamp};
+use std::fmt::Arguments;
 use wire::error::internal_failure;
 use wire::metrics::error::{
     invalid_parameter_combination_exception, invalid_parameter_value_exception,
@@ -51,7 +52,7 @@ fn sample(
     scope: &Scope,
     namespace: &str,
     path: &str,
-    mut datum: MetricDatum,
+    datum: MetricDatum,
     now: Timestamp,
 ) -> Result<Option<Sample>, ApiError> {
     let summary = summary(path, &datum)?;
@@ -76,14 +77,14 @@ fn sample(
     };
     check_text(&datum.metric_name, NAME_CHARS_MAX)
         .map_err(|error| refuse_text(&format!("{path}.MetricName"), error))?;
-    let metric = metric(namespace, datum.metric_name, datum.dimensions.take())
-        .map_err(invalid_parameter_value_exception)?;
-    for (nth, dimension) in dimensions(&metric).iter().enumerate() {
+    for (nth, dimension) in datum.dimensions.iter().flatten().enumerate() {
         let path = |member| format!("{path}.Dimensions.member.{}.{member}", nth + 1);
         check_name(&dimension.name).map_err(|error| refuse_text(&path("Name"), error))?;
         check_text(&dimension.value, DIMENSION_VALUE_CHARS_MAX)
             .map_err(|error| refuse_text(&path("Value"), error))?;
     }
+    let metric =
+        metric(namespace, datum.metric_name, datum.dimensions).map_err(invalid_parameter_value_exception)?;
     let unit = unit(datum.unit).unwrap_or(Unit::NONE);
     let series = Series { scope: scope.clone(), metric };
     Ok(summary.and_then(|summary| Sample::new(series, unit, (at, finest), summary, now)))
@@ -123,23 +124,25 @@ fn summary(path: &str, datum: &MetricDatum) -> Result<Option<Summary>, ApiError>
     }
     let mut seen = Vec::with_capacity(values.len() + 1);
     if let Some(value) = datum.value {
-        check_number(&format!("{path}.Value"), value, is_value)?;
+        check_number(format_args!("{path}.Value"), value, is_value)?;
         seen.push((value, 1.0));
     }
     for (nth, value) in values.iter().enumerate() {
         let count = datum.counts.as_ref().map_or(1.0, |counts| counts[nth]);
-        check_number(&format!("{path}.Values.member.{}", nth + 1), *value, is_value)?;
-        check_number(&format!("{path}.Counts.member.{}", nth + 1), count, is_count)?;
+        check_number(format_args!("{path}.Values.member.{}", nth + 1), *value, is_value)?;
+        check_number(format_args!("{path}.Counts.member.{}", nth + 1), count, is_count)?;
         seen.push((*value, count));
     }
     Ok(Summary::of_values(&seen))
 }
 
 fn statistic_set(path: &str, set: &wire::metrics::StatisticSet) -> Result<Summary, ApiError> {
-    check_number(&format!("{path}.SampleCount"), set.sample_count, |count| is_count(count) && count > 0.0)?;
-    check_number(&format!("{path}.Sum"), set.sum, is_value)?;
-    check_number(&format!("{path}.Minimum"), set.minimum, is_value)?;
-    check_number(&format!("{path}.Maximum"), set.maximum, is_value)?;
+    check_number(format_args!("{path}.SampleCount"), set.sample_count, |count| {
+        is_count(count) && count > 0.0
+    })?;
+    check_number(format_args!("{path}.Sum"), set.sum, is_value)?;
+    check_number(format_args!("{path}.Minimum"), set.minimum, is_value)?;
+    check_number(format_args!("{path}.Maximum"), set.maximum, is_value)?;
     if set.minimum > set.maximum {
         let message = format!("The parameter {path}.Maximum must be greater than {path}.Minimum.");
         return Err(invalid_parameter_value_exception(message));
@@ -148,7 +151,7 @@ fn statistic_set(path: &str, set: &wire::metrics::StatisticSet) -> Result<Summar
     Ok(Summary::of_statistics(StatisticSet { samples, sum, minimum: set.minimum, maximum: set.maximum }))
 }
 
-fn check_number(path: &str, number: f64, is_taken: impl Fn(f64) -> bool) -> Result<(), ApiError> {
+fn check_number(path: Arguments<'_>, number: f64, is_taken: impl Fn(f64) -> bool) -> Result<(), ApiError> {
     if is_taken(number) {
         return Ok(());
     }

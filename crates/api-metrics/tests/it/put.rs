@@ -137,6 +137,7 @@ async fn times_and_names_are_such_as_cloudwatch_takes() {
         (named(&[("a", "\u{e4}")]), &text("Dimensions.member.1.Value", "contains non-ASCII characters")),
         (named(&[(":a", "1")]), &text("Dimensions.member.1.Name", "must not start with a colon")),
         (named(&[("a", "1"), ("b", " ")]), &text("Dimensions.member.2.Value", "must not be blank")),
+        (named(&[("b", " "), ("a", "1")]), &text("Dimensions.member.1.Value", "must not be blank")),
         (
             MetricDatum { metric_name: "\t".to_owned(), ..value(1.0, NOW) },
             &text("MetricName", "contains control characters"),
