@@ -43,14 +43,15 @@ impl Presence {
     }
 }
 
-/// A session begins: sets the flag and answers the session's timeline. It is the instance's version, which grows with
-/// every session and is durable before anything is sent (INV-ACS-3).
+/// A session begins: sets the flag and answers the session's timeline, which is durable before anything is sent
+/// (INV-ACS-3). It follows the clock: a store that was restored from an older copy has forgotten the last sessions, and
+/// agents drop a manifest that is not above those that they have seen.
 pub(crate) async fn connect(
     context: &Context,
     link: &Link,
     key: &InstanceKey,
     query: &AcsQuery,
-) -> Result<u64, SessionEnd> {
+) -> Result<i64, SessionEnd> {
     context
         .store
         .commit(|tx| {
@@ -66,6 +67,7 @@ pub(crate) async fn connect(
             let mut after = ContainerInstance::clone(instance);
             after.agent_connected = true;
             after.version += 1;
+            after.timeline = context.now().0.max(instance.timeline + 1);
             for (known, said) in [
                 (&mut after.agent_version, &query.agent_version),
                 (&mut after.agent_hash, &query.agent_hash),
@@ -76,7 +78,7 @@ pub(crate) async fn connect(
                 }
             }
             debug_assert_eq!(instance_key(&after), *key, "a session never moves an instance");
-            let timeline = after.version;
+            let timeline = after.timeline;
             let mut plan = Plan::default();
             plan.push(Change::PutInstance(Box::new(after)), "its agent opened a session");
             plan.apply(tx);

@@ -131,6 +131,7 @@ pub fn instance(id: &str, cpu_units: u32, memory_mib: u32) -> ContainerInstance 
         client_token: None,
         registered_at: Timestamp(1),
         runtime_health: None,
+        timeline: 0,
         version: 1,
     }
 }

@@ -42,6 +42,9 @@ pub struct ContainerInstance {
     /// has said anything.
     #[serde(default)]
     pub runtime_health: Option<RuntimeHealth>,
+    /// Of the manifest of its newest session (INV-ACS-3); 0 before the first.
+    #[serde(default)]
+    pub timeline: i64,
     /// Counts changes that DescribeContainerInstances would show.
     pub version: u64,
 }

@@ -136,6 +136,7 @@ impl Registration {
             client_token: self.client_token,
             registered_at: now,
             runtime_health: None,
+            timeline: 0,
             version: 1,
         }
     }

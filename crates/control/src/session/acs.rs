@@ -90,7 +90,7 @@ impl<'a> Session<'a> {
             instance_arn: arn::container_instance(&instance.scope, &instance.cluster, &instance.id),
             cluster_arn: arn::cluster(&instance.scope, &instance.cluster),
             instance,
-            timeline: i64::try_from(timeline).unwrap_or(i64::MAX),
+            timeline,
             logs_endpoint: has_docker(query).then_some(origin),
             told: Told::default(),
             seen_revision: None,

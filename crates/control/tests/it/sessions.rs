@@ -8,7 +8,7 @@ use control::SessionEnd;
 use core_task::report::{ReportedStatus, apply_placed};
 use model::Timestamp;
 use model::identity::AccessKey;
-use model::instance::InstanceStatus;
+use model::instance::{ContainerInstance, InstanceStatus};
 use model::task_definition::NetworkMode;
 use std::time::Duration;
 use store::Queue;
@@ -101,6 +101,25 @@ async fn a_control_plane_that_restarts_adopts_what_runs() {
     let ServerMessage::IamRoleCredentials(message) = agent.next().await else { panic!("then credentials") };
     assert_eq!(message.role_credentials, credentials);
     assert!(world.is_connected("i1"));
+}
+
+/// Agents drop a manifest that is not above the highest that they have seen, and would go on with tasks that nobody knows.
+#[tokio::test(start_paused = true)]
+async fn agents_believe_a_control_plane_that_was_restored_from_an_older_copy() {
+    let world = world().await;
+    world.run();
+    let copy = world.store.snapshot().instance(&scope(), &"i1".into()).expect("a known instance").clone();
+    let mut newest = 0;
+    for _ in 0..3 {
+        let (agent, manifest) = Agent::connect(&world, "i1").await;
+        assert!(manifest.timeline > newest, "within one millisecond, too");
+        newest = manifest.timeline;
+        agent.hang_up().await;
+    }
+    world.write(|tx| tx.put(ContainerInstance::clone(&copy))).await;
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let (_, restored) = Agent::connect(&world, "i1").await;
+    assert!(restored.timeline > newest, "{} > {newest}", restored.timeline);
 }
 
 #[tokio::test(start_paused = true)]

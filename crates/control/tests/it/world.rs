@@ -220,6 +220,7 @@ pub fn instance(id: &str) -> ContainerInstance {
         client_token: None,
         registered_at: Timestamp(0),
         runtime_health: None,
+        timeline: 0,
         version: 1,
     }
 }
