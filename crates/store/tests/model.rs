@@ -64,8 +64,10 @@ fn instance(host: u8) -> ContainerInstance {
         registered: Resources::default(),
         attributes: BTreeMap::new(),
         tags: BTreeMap::new(),
+        client_token: None,
         registered_at: model::Timestamp(1),
         runtime_health: None,
+        timeline: 0,
         version: 1,
     }
 }
