@@ -5,7 +5,8 @@
 //! What it is not: storage, metric math, or AWS's error shapes.
 //!
 //! Invariants
-//! - INV-METRIC-1: a summary is bounded, whatever was merged into it, and the same in whichever order it was merged.
+//! - INV-METRIC-1: a summary is bounded, whatever was merged into it, and the same in whichever order it was merged, but
+//!   for the last bits of its sum.
 //! - INV-METRIC-2: no data point is shown at a finer resolution than its age allows, whether or not it was rolled up.
 //!
 //! Start at [`Summary`]; then [`Resolution`] for retention and [`Window`] for reading.
