@@ -11,8 +11,6 @@ use redb::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Names of the installation: the version of the format.
@@ -82,7 +80,7 @@ impl Rows {
         let cannot = |error: &dyn std::fmt::Display| {
             MetricsError::Failed(format!("cannot open {}: {error}", path.display()))
         };
-        let file = open_durably(path).map_err(|error| cannot(&error))?;
+        let file = store::redb::open_durably(path).map_err(|error| cannot(&error))?;
         let database = Builder::new().set_cache_size(CACHE_BYTES).create_file(file);
         let database = database.map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => MetricsError::InUse(path.to_owned()),
@@ -193,20 +191,4 @@ fn newest(
         }
     }
     Ok(Timestamp(newest.saturating_mul(1000)))
-}
-
-/// Opens or creates the file, and makes its directory entry durable. Nobody else is making it: whoever opens it holds the
-/// lock of the data directory.
-fn open_durably(path: &Path) -> std::io::Result<File> {
-    let file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()?;
-    let mut magic = [0; 8];
-    if file.read_at(&mut magic, 0)? > 0 && magic == [0; 8] {
-        // The engine writes its magic number last. Without it, whoever made the file was killed over it, and nothing was
-        // ever put into it; the engine itself refuses such a file.
-        file.set_len(0)?;
-    }
-    Ok(file)
 }

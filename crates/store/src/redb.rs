@@ -5,7 +5,7 @@ use ::redb::{
     Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, TableDefinition, TableError,
 };
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Everything, by table and key. Tables of the store are prefixes of one tree, so that a commit that touches three of
@@ -48,12 +48,21 @@ impl RedbJournal {
     }
 }
 
-/// Opens or creates the file, and makes its directory entry durable.
-fn open_durably(path: &Path) -> std::io::Result<File> {
+/// Opens or creates the file of an engine, readable by its owner only, and makes its directory entry durable.
+///
+/// # Errors
+/// The file or its directory cannot be opened.
+pub fn open_durably(path: &Path) -> std::io::Result<File> {
     let file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()?;
+    let mut magic = [0; 8];
+    // The engine writes its magic number last. Without it, whoever made the file was killed over it, or is making it and
+    // has its lock; the engine itself refuses what was left, although nothing was ever put into it.
+    if file.read_at(&mut magic, 0)? > 0 && magic == [0; 8] && file.try_lock().is_ok() {
+        file.set_len(0)?;
+    }
     Ok(file)
 }
 

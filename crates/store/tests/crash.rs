@@ -236,3 +236,14 @@ fn commits_by_many_tasks_at_once_are_all_there_after_reopening() {
     drop(store);
     assert_eq!(names(&open()).len(), 1000);
 }
+
+#[test]
+fn a_file_that_was_never_made_whole_is_made_anew() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("store.redb");
+    // What a process leaves that is killed while it makes the file: the engine writes its magic number last.
+    std::fs::write(&path, vec![0; 1 << 20]).expect("written");
+    let journal = RedbJournal::open(&path).expect("opens");
+    let store = Store::open(Box::new(journal), Committer::Thread).expect("opens");
+    assert_eq!(store.snapshot().revision(), 0);
+}
