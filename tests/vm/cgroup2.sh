@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 readonly VM="$PWD/target/vm" ROOT="$PWD/target/vm/root" SHIM="$PWD/target/debug/wharf-shim"
 readonly MODULES=(llc stp bridge veth overlay loop) # in the order of what they need
-readonly DISK=(crc16 crc32c_generic mbcache jbd2 ext4 virtio_blk)
+readonly DISK=(virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk)
 idle=
 [ "${1:-}" = --idle ] && idle=$2
 profile=debug
@@ -57,11 +57,12 @@ boot() {
 }
 
 cargo build --quiet -p wharf -p agent-runtime
-[ -n "$idle" ] && cargo build --quiet --release -p wharf
+[ -n "$idle" ] && [ -z "${WHARF_BUILT:-}" ] && cargo build --quiet --release -p wharf
 fetch_kernel
 make_root
 rm -f "$VM/disk"
-truncate -s 2G "$VM/disk"
+truncate -s 4G "$VM/disk"
+mkfs.ext4 -q "$VM/disk"
 if [ -n "$idle" ]; then
     boot 6000 3600 "wharf.idle=$idle"
     exit
