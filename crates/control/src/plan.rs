@@ -86,10 +86,13 @@ pub(crate) fn put_task(tx: &mut Tx, task: Task, reason: &str) {
     tx.put(task);
 }
 
-/// The one place where this crate writes an instance.
+/// The one place where this crate writes an instance, and tells of its change of state.
 fn put_instance(tx: &mut Tx, instance: ContainerInstance, reason: &str) {
-    let connected = instance.agent_connected;
-    tracing::info!(instance = %instance.id, connected, reason, "container instance changed");
+    let before = tx.instance(&instance.scope, &instance.id);
+    let (connected, status) = (instance.agent_connected, instance.status);
+    if before.is_none_or(|before| (before.agent_connected, before.status) != (connected, status)) {
+        tracing::info!(instance = %instance.id, connected, ?status, reason, "instance changed state");
+    }
     tx.put(instance);
 }
 
