@@ -2,7 +2,7 @@
 # Boots Debian's kernel in QEMU with version 2 of cgroups alone, as most hosts have it, and there runs Wharf itself and the
 # real-container tests of agent-runtime. Software emulation, so it needs no KVM; it takes about a minute.
 #
-#   tests/vm/cgroup2.sh              from ./x test-long, which installs qemu-system-x86, cpio and busybox-static
+#   tests/vm/cgroup2.sh              from ./x test-long, which installs what it needs
 #   tests/vm/cgroup2.sh --idle 2000  what as many idle containers cost, of the optimised binary; half an hour
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -57,14 +57,14 @@ boot() {
 }
 
 cargo build --quiet -p wharf -p agent-runtime
-[ -n "$idle" ] && [ -z "${WHARF_BUILT:-}" ] && cargo build --quiet --release -p wharf
+[ -n "$idle" ] && cargo build --quiet --release -p wharf
 fetch_kernel
 make_root
 rm -f "$VM/disk"
 truncate -s 4G "$VM/disk"
 mkfs.ext4 -q "$VM/disk"
 if [ -n "$idle" ]; then
-    boot 6000 3600 "wharf.idle=$idle"
+    boot 14000 3600 "wharf.idle=$idle"
     exit
 fi
 boot 3000 600 ''
