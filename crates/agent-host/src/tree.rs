@@ -89,7 +89,10 @@ fn remove_below(
             }
         }
         if depth > 0 {
-            remove_below(open(dir, name)?.as_fd(), top, depth - 1, moved)?;
+            match open(dir, name) {
+                Err(Errno::NOENT) => continue,
+                below => remove_below(below?.as_fd(), top, depth - 1, moved)?,
+            }
         }
         match unlinkat(dir, name, AtFlags::REMOVEDIR) {
             // It is too far down, or something was made in it meanwhile.
@@ -107,7 +110,7 @@ fn move_up(dir: BorrowedFd<'_>, name: &CStr, top: BorrowedFd<'_>, moved: &mut u6
         match renameat(dir, name, top, format!(".removed-{moved}")) {
             // The name is taken: by whoever made the tree, or by a removal that was interrupted.
             Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => {}
-            done => return done,
+            done => return gone(done),
         }
     }
 }
@@ -193,6 +196,24 @@ mod tests {
         assert!(!top.exists() && kept.join("kept").exists());
         remove_tree(&top).unwrap();
         remove_tree(&top.join("below/nothing")).unwrap();
+    }
+
+    #[test]
+    fn two_removals_do_not_disturb_each_other() {
+        let dir = memory();
+        for _ in 0..20 {
+            let top = dir.path().join("top");
+            for number in 0..200 {
+                fs::create_dir_all(top.join(format!("{number}/below"))).unwrap();
+            }
+            std::thread::scope(|scope| {
+                let removals = [(); 2].map(|()| scope.spawn(|| remove_tree(&top)));
+                for removal in removals {
+                    removal.join().unwrap().unwrap();
+                }
+            });
+            assert!(!top.exists());
+        }
     }
 
     #[test]
