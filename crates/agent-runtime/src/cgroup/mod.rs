@@ -1,10 +1,10 @@
 //! Control groups of tasks and containers: `PARENT/TASK` with the task's limits, `PARENT/TASK/CONTAINER` below it. A task
-//! that has nothing to limit has no group, and its containers' are `PARENT/CONTAINER`: idle ones are cheaper by half of what
-//! groups cost.
+//! that has nothing to limit has no group, and its containers' groups are `PARENT/CONTAINER`: a group costs memory, and an
+//! idle task needs half as many.
 //!
 //! Version 1, hybrid (version 1's controllers decide) and pure version 2. The whole path shows in the container's
-//! `/proc/self/cgroup`, as with ECS; programs find their task's id there, with which each container's begins. A controller that the host lacks costs one
-//! warning, a limit that an existing controller refuses is an error.
+//! `/proc/self/cgroup`, as with ECS; programs find their task's id there, with which each container's id begins. A
+//! controller that the host lacks costs one warning, a limit that an existing controller refuses is an error.
 
 mod devices;
 mod limits;
@@ -144,8 +144,9 @@ impl Hierarchies {
         self.apply(group, &settings)
     }
 
+    /// Whether it is there in every tree: one that is not is what an agent left that was killed.
     pub(crate) fn exists(&self, group: &Path) -> bool {
-        self.dirs(group).any(|dir| dir.exists())
+        self.dirs(group).all(|dir| dir.exists())
     }
 
     /// Makes a container's group, with its limits and the devices it may use. Idempotent.
@@ -498,6 +499,17 @@ mod tests {
         ]);
         assert_eq!(Hierarchies::parse(V1), expected);
         assert_eq!(Hierarchies::parse(&format!("{UNIFIED}{V1}")), expected);
+    }
+
+    #[test]
+    fn a_group_that_a_killed_agent_left_half_made_is_none() {
+        let mounts = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let trees = mounts.each_ref().map(|mount| tree(mount.path().to_str().unwrap(), &["any"]));
+        let (hierarchies, group) = (Hierarchies::V1(trees.to_vec()), Path::new("task"));
+        for is_made in [false, true] {
+            fs::create_dir(mounts[usize::from(is_made)].path().join(group)).unwrap();
+            assert_eq!(hierarchies.exists(group), is_made);
+        }
     }
 
     #[test]
