@@ -4,11 +4,13 @@
 //! The process stays the same, and with it the lock, which is its standard error, and the container, which is its child.
 //! What else it has is in descriptors that both programs know by number.
 
-use crate::dir::ContainerDir;
+use crate::dir::{ContainerDir, Launch, PATIENCE};
 use crate::shim::{RESUME, RUN};
 use crate::supervise::{Output, Sink, Supervised};
 use crate::sys;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::fstat;
 use nix::unistd::fexecve;
 use std::ffi::{CStr, CString};
@@ -16,6 +18,8 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// `keeper/main.rs`.
 const KEEPER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/keeper"));
@@ -25,6 +29,9 @@ const KEEPER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/keeper"));
 const FIRST: RawFd = 3;
 /// After those; only until the keeper is executed.
 const PROGRAM: RawFd = FIRST + 5;
+
+/// How soon a shim that wakes looks again for what it cannot go on without.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// Becomes the keeper. It comes back only if that cannot be.
 ///
@@ -58,6 +65,8 @@ fn prepare(supervised: &Supervised) -> io::Result<Vec<CString>> {
         None => [init; 2],
     };
     sys::arrange(FIRST, &[init, shim.as_fd(), stdin, stdout, stderr, keeper.as_fd()])?;
+    // Nothing is lost when it stays open.
+    let _ = fcntl(PROGRAM, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
     // Closed by this.
     std::mem::forget((shim, keeper));
     Ok(arguments)
@@ -69,7 +78,7 @@ fn prepare(supervised: &Supervised) -> io::Result<Vec<CString>> {
 /// The container cannot be supervised any more.
 pub(crate) fn resume(dir: &ContainerDir, attempt: u32) -> io::Result<Supervised> {
     let [init, _shim, stdin, stdout, stderr] = sys::take_arranged(FIRST)?;
-    let launch = dir.read_launch()?.ok_or(ErrorKind::InvalidData)?;
+    let launch = read_launch(dir, &init)?;
     let streams = [stdout, stderr].map(stream);
     let output = streams
         .iter()
@@ -85,6 +94,26 @@ pub(crate) fn resume(dir: &ContainerDir, attempt: u32) -> io::Result<Supervised>
         silence_ms: launch.silence_ms,
         stdin: stream(stdin),
     })
+}
+
+/// That it cannot be read just now, for want of files or memory, must not cost the container.
+///
+/// # Errors
+/// The container has ended, and patience as well.
+fn read_launch(dir: &ContainerDir, init: &OwnedFd) -> io::Result<Launch> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let failure = match dir.read_launch() {
+            Ok(Some(launch)) => return Ok(launch),
+            Ok(None) => ErrorKind::InvalidData.into(),
+            Err(e) => e,
+        };
+        let mut init = [PollFd::new(init.as_fd(), PollFlags::POLLIN)];
+        if Instant::now() > deadline && poll(&mut init, PollTimeout::ZERO) != Ok(0) {
+            return Err(failure);
+        }
+        sleep(RETRY_AFTER);
+    }
 }
 
 /// What was arranged, when it is not init.

@@ -127,6 +127,8 @@ fn the_shim_of_a_silent_container_rests_and_misses_nothing() {
             line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().unwrap()
         };
         assert!(kb("RssAnon") + kb("VmPTE") <= 64, "{status}");
+        let open = std::fs::read_dir(format!("/proc/{shim}/fd")).unwrap().count();
+        assert_eq!(open, 3 + 5, "the standard streams, and what it waits for and needs to go on");
         let fifo = format!("/proc/{init}/root/fifo");
         eventually("the pipe is there", || std::fs::exists(&fifo).unwrap());
         let mut fifo = std::fs::File::options().write(true).open(fifo).unwrap();
@@ -136,6 +138,33 @@ fn the_shim_of_a_silent_container_rests_and_misses_nothing() {
             eventually("it rests again", || rests(shim));
         }
         assert_eq!(stage.place.pids(&id), (shim, init));
+        drop(fifo);
+        assert_eq!(stage.runtime.wait(&id).await.unwrap().code, 7);
+        assert_eq!(spooled(&dir), ("one\ntwo\n".to_owned(), true));
+    });
+}
+
+#[test]
+fn a_shim_that_cannot_read_what_its_container_is_waits_until_it_can() {
+    play("unreadable", TaskSpec::default(), async |stage| {
+        let script = "mkfifo /fifo; while read line; do echo $line; done < /fifo; exit 7";
+        let spec = stage.place.shell("a", script);
+        let (id, dir) = (spec.id.clone(), spool_dir(&spec));
+        stage.runtime.start(spec).await.unwrap();
+        let (shim, init) = stage.place.pids(&id);
+        let fifo = format!("/proc/{init}/root/fifo");
+        eventually("the pipe is there", || std::fs::exists(&fifo).unwrap());
+        let mut fifo = std::fs::File::options().write(true).open(fifo).unwrap();
+        eventually("it rests", || rests(shim));
+        let launch = stage.place.root.join("data").join(&id.0).join("launch.json");
+        let kept = std::fs::read(&launch).unwrap();
+        std::fs::remove_file(&launch).unwrap();
+        std::fs::create_dir(&launch).unwrap();
+        writeln!(fifo, "one").unwrap();
+        eventually("it is awake", || !rests(shim));
+        std::fs::remove_dir(&launch).unwrap();
+        std::fs::write(&launch, kept).unwrap();
+        writeln!(fifo, "two").unwrap();
         drop(fifo);
         assert_eq!(stage.runtime.wait(&id).await.unwrap().code, 7);
         assert_eq!(spooled(&dir), ("one\ntwo\n".to_owned(), true));
