@@ -43,7 +43,8 @@ pub(crate) fn rest(dir: &ContainerDir, supervised: Supervised) -> io::Result<Sup
     // The numbers of its descriptors are others' now.
     std::mem::forget(supervised);
     let _ = fexecve(PROGRAM, &arguments, &[] as &[&CStr]);
-    resume(dir, attempt)
+    // A security module forbids it, say. Each attempt costs memory and a segment of the spool: this was the only one.
+    Ok(Supervised { silence_ms: None, ..resume(dir, attempt)? })
 }
 
 /// Arranges the descriptors and answers the keeper's arguments, with which it will execute the shim.
@@ -91,7 +92,7 @@ pub(crate) fn resume(dir: &ContainerDir, attempt: u32) -> io::Result<Supervised>
         hierarchies: launch.hierarchies,
         cgroup: launch.cgroup,
         attempt,
-        silence_ms: launch.silence_ms,
+        silence_ms: Some(launch.silence_ms),
         stdin: stream(stdin),
     })
 }

@@ -149,7 +149,7 @@ fn start(dir: &ContainerDir, attempt: u32) -> Result<Supervised, RuntimeError> {
         hierarchies: launch.hierarchies,
         cgroup: launch.cgroup,
         attempt,
-        silence_ms: launch.silence_ms,
+        silence_ms: Some(launch.silence_ms),
         stdin: None,
     };
     let started = dir

@@ -32,8 +32,8 @@ pub(crate) struct Supervised {
     /// Whose processes it sees: in a namespace of its own the kernel ends them with init.
     pub(crate) pid: Sharing,
     pub(crate) attempt: u32,
-    /// How long there is nothing to do before the shim rests.
-    pub(crate) silence_ms: u16,
+    /// How long there is nothing to do before the shim rests; `None` when it cannot.
+    pub(crate) silence_ms: Option<u16>,
     /// The other end of a standard input that stays open.
     pub(crate) stdin: Option<OwnedFd>,
 }
@@ -162,7 +162,7 @@ fn wait_and_spool(supervised: &mut Supervised) -> Woken {
     let Supervised { init, output, silence_ms, .. } = supervised;
     loop {
         let mut sources = vec![PollFd::new(init.as_fd(), PollFlags::POLLIN)];
-        let (mut timeout, mut may_rest) = (PollTimeout::from(*silence_ms), true);
+        let (mut timeout, mut may_rest) = (silence_ms.map_or(PollTimeout::NONE, PollTimeout::from), true);
         if let Some(output) = output {
             if output.sink.is_full() {
                 (timeout, may_rest) = (PollTimeout::from(FULL_SPOOL_RECHECK_MS), false);

@@ -171,6 +171,45 @@ fn a_shim_that_cannot_read_what_its_container_is_waits_until_it_can() {
     });
 }
 
+/// Denies this thread, and what it starts, to execute what is only open, as a security module may.
+#[allow(unsafe_code)]
+fn deny_execveat() {
+    use nix::libc::{self, sock_filter};
+    let step = |code: u32, jump_else: u8, k: i64| sock_filter {
+        code: code as u16,
+        jt: 0,
+        jf: jump_else,
+        k: k as u32,
+    };
+    let mut steps = [
+        // The number is the first that a filter is given.
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, libc::SYS_execveat),
+        step(libc::BPF_RET | libc::BPF_K, 0, i64::from(libc::SECCOMP_RET_ERRNO) | i64::from(libc::EACCES)),
+        step(libc::BPF_RET | libc::BPF_K, 0, i64::from(libc::SECCOMP_RET_ALLOW)),
+    ];
+    let program = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+    // SAFETY: the program points to as many steps as it says; the kernel copies them.
+    let done = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
+    assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
+}
+
+#[test]
+fn a_shim_that_must_not_rest_tries_it_once() {
+    deny_execveat();
+    play("restless", TaskSpec::default(), async |stage| {
+        // Long enough for dozens of attempts.
+        let spec = stage.place.shell("a", "sleep 1; echo bye; exit 3");
+        let (id, dir) = (spec.id.clone(), spool_dir(&spec));
+        stage.runtime.start(spec).await.unwrap();
+        let segments = || std::fs::read_dir(&dir).unwrap().count() - 1;
+        eventually("it has tried", || segments() == 2);
+        assert_eq!(stage.runtime.wait(&id).await.unwrap().code, 3);
+        assert_eq!(spooled(&dir), ("bye\n".to_owned(), true));
+        assert_eq!(segments(), 2, "each attempt begins one");
+    });
+}
+
 #[test]
 fn a_running_container_is_removed_with_all_its_processes() {
     play("removed", TaskSpec::default(), async |stage| {
