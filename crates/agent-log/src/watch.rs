@@ -32,7 +32,8 @@ impl SpoolWatch {
     /// Wakes the answer's waiter after every change of the directory from now on. Changes that happen while nobody
     /// waits are remembered as one.
     pub fn watch(&self, dir: &Path) -> io::Result<Watched> {
-        let mask = WatchMask::CREATE | WatchMask::MODIFY | WatchMask::CLOSE_WRITE | WatchMask::ONLYDIR;
+        let written = WatchMask::MODIFY | WatchMask::CLOSE_WRITE;
+        let mask = WatchMask::CREATE | WatchMask::MOVED_TO | written | WatchMask::ONLYDIR;
         // Locked first, so that the dispatcher cannot see an event of a watch that is not in the table yet.
         let mut wakers = lock(&self.wakers);
         let descriptor = self.watches.clone().add(dir, mask)?;

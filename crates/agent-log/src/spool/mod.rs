@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! 00000001.seg … 00000007.seg    records, oldest first; only the last one grows
-//! writer                         flock held while the shim lives
+//! segment.new                    one that is being begun; becomes the last one by rename
+//! writer                         flock held while the shim writes: until it ends, but not while it rests
 //! cursor                         "7 4711\n": what the agent has shipped; replaced by rename
 //! ```
 //!
-//! The writer splits the output into lines, so each record stands alone: the reader resumes at any record. A record's time is when the shim read the line's newline.
+//! The writer splits the output into lines, so each record stands alone: the reader resumes at any record. A record's
+//! time is when the shim read the line's newline.
 //!
 //! A segment is *sealed* once a later one exists. Unfinished bytes at the end of the last segment are a record being
 //! written; at the end of a sealed one they are the remains of a writer that died.
@@ -24,6 +26,8 @@ use std::path::{Path, PathBuf};
 
 /// Name of the file that the writer keeps locked.
 const WRITER_LOCK: &str = "writer";
+/// Name of a segment that has not its magic yet.
+const FRESH_SEGMENT: &str = "segment.new";
 /// Name of the file that says what was shipped.
 const CURSOR: &str = "cursor";
 

@@ -103,7 +103,8 @@ impl Reader {
         saved
     }
 
-    /// Whether a [`Writer`](super::Writer) holds the spool. When none does, what has been written is all there will be.
+    /// Whether a [`Writer`](super::Writer) holds the spool. When none does, and the container has ended, what has been
+    /// written is all there will be.
     ///
     /// # Errors
     /// The lock could not be examined.

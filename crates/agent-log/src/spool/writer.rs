@@ -1,7 +1,7 @@
 //! The shim's side of a spool.
 
 use super::record::{HEADER_BYTES, Header, MAGIC, MAX_LINE_BYTES, Stream};
-use super::{Cursor, WRITER_LOCK, list_segments, segment_path};
+use super::{Cursor, FRESH_SEGMENT, WRITER_LOCK, list_segments, segment_path};
 use agent_driver::{SpoolMode, SpoolSpec};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -273,10 +273,15 @@ impl Writer {
 }
 
 impl Segment {
+    /// It is there once it can take records. One that a full disk leaves without its magic would end the one before it,
+    /// and there would be another with each attempt.
     fn create(dir: &Path, number: u64) -> io::Result<Self> {
-        let file = File::options().append(true).create_new(true).open(segment_path(dir, number))?;
+        let fresh = dir.join(FRESH_SEGMENT);
+        let file = File::options().append(true).create(true).open(&fresh)?;
+        file.set_len(0)?;
         let mut segment = Self { number, file, bytes: 0 };
         segment.append(MAGIC)?;
+        fs::rename(fresh, segment_path(dir, number))?;
         Ok(segment)
     }
 

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 fn spec(dir: &Path, mode: SpoolMode) -> SpoolSpec {
@@ -294,6 +295,38 @@ fn segments_that_a_killed_writer_only_began_are_empty() {
     assert!(writer.is_full());
     fs::remove_file(spec.dir.join("cursor")).unwrap();
     assert_eq!(read_all(&mut Reader::open(&spec.dir).unwrap()).len(), 2);
+}
+
+const FULL: &str = "WHARF_TEST_FULL";
+
+/// Not a test of its own: what the next one does where nothing can be written.
+#[test]
+fn beginning_on_a_full_disk() {
+    let Ok(dir) = std::env::var(FULL) else { return };
+    for _ in 0..3 {
+        Writer::create(&blocking(Path::new(&dir), 1 << 20)).unwrap_err();
+    }
+}
+
+#[test]
+fn a_full_disk_is_not_filled_with_segments_that_have_nothing() {
+    let tmp = tempfile::tempdir().unwrap();
+    let done = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "spool::beginning_on_a_full_disk"])
+        .env(FULL, tmp.path())
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{done:?}");
+    let spec = blocking(tmp.path(), 1 << 20);
+    let names =
+        fs::read_dir(&spec.dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let segments: Vec<_> = names.filter(|name| name.ends_with(".seg")).collect();
+    assert_eq!(segments, Vec::<String>::new());
+    Writer::create(&spec).unwrap().write(Stream::Stdout, 1, b"kept\n").unwrap();
+    let mut reader = Reader::open(&spec.dir).unwrap();
+    assert_eq!(lines_of(&read_all(&mut reader), Stream::Stdout), [b"kept"]);
 }
 
 #[test]
