@@ -86,6 +86,8 @@ fn version_2_alone_carries_containers() {
         "needs_root::isolation::capabilities_system_calls_and_devices_are_limited",
         "needs_root::adoption::a_container_does_not_outlive_its_shim",
         "needs_root::adoption::a_running_container_is_removed_with_all_its_processes",
+        "needs_root::adoption::a_teardown_ends_tasks_that_never_had_a_container",
+        "needs_root::adoption::the_shim_of_a_silent_container_rests_and_misses_nothing",
         "needs_root::options::devices",
         "needs_root::process::programs_beside_the_containers",
         "needs_root::process::processes_and_ipc_of_a_task",
