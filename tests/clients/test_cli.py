@@ -1,8 +1,9 @@
 """The client commands of the binary."""
 
 import json
+import subprocess
 
-from wharf import eventually
+from wharf import BIN, eventually
 
 
 def test_run_prints_the_logs_and_returns_the_exit_code(wharf):
@@ -48,3 +49,16 @@ def test_images_are_loaded_and_listed(wharf):
     assert any("hello-world" in name for name in names)
     refused = wharf.cli("image", "load", "/etc/hostname", check=False)
     assert refused.returncode != 0 and "neither" in refused.stderr
+
+
+def test_a_reader_that_goes_away_is_no_crash(wharf):
+    """As `wharf ... | head -1`: no panic, and the task of `wharf run` is not left to run for nobody."""
+    command = ["sh", "-c", "trap 'exit 0' TERM; while :; do echo y; done"]
+    run = subprocess.Popen(
+        [BIN, "run", "--data-dir", str(wharf.data), "busybox", "--", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert run.stdout.readline() == b"y\n"
+    run.stdout.close()
+    assert (run.wait(timeout=90), run.stderr.read()) == (141, b"")
+    tasks = json.loads(wharf.cli("ps", "--all", "--output", "json").stdout)
+    assert [t["status"] for t in tasks if t["reason"] == "nobody reads what wharf run prints"] == ["STOPPED"]

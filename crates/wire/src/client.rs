@@ -152,8 +152,9 @@ impl Client {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.endpoint.clone();
         *request.headers_mut() = headers;
-        let response =
-            self.http.request(request).await.map_err(|error| ClientError::Transport(chain(&error)))?;
+        let response = self.http.request(request).await.map_err(|error| {
+            ClientError::Transport(format!("no answer from {}: {}", self.endpoint, chain(&error)))
+        })?;
         let status = response.status().as_u16();
         let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await;
         let body = body.map_err(|error| ClientError::Transport(chain(&*error)))?;

@@ -41,7 +41,7 @@ impl Down {
                 "Wharf is down; {n} container(s) that no agent was there to stop were killed. Nothing is left behind."
             ),
         };
-        common.output.one(&text, &serde_json::json!({ "containersKilled": removed }));
+        common.output.one(&text, &serde_json::json!({ "containersKilled": removed }))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,6 +1,7 @@
 //! `wharf env`: what the AWS clients need, as shell exports.
 
-use super::{Common, client, output::Output};
+use super::output::{Output, line};
+use super::{Common, client};
 use anyhow::Result;
 use model::Scope;
 use model::network::DefaultVpc;
@@ -28,12 +29,14 @@ impl Env {
         ];
         match common.output {
             Output::Text => {
-                variables.iter().for_each(|(name, value)| println!("export {name}={}", quoted(value)))
+                for (name, value) in variables {
+                    line(format_args!("export {name}={}", quoted(value)))?;
+                }
             }
             Output::Json => {
                 let map: serde_json::Map<_, _> =
                     variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).into())).collect();
-                println!("{:#}", serde_json::Value::Object(map));
+                line(format_args!("{:#}", serde_json::Value::Object(map)))?;
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -1,7 +1,8 @@
 //! `wharf logs`: a task's awslogs streams, through GetLogEvents. Also where client commands find a task by the start
 //! of its id.
 
-use super::{Common, client, output::Output, ps};
+use super::output::{Output, line};
+use super::{Common, client, ps};
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -70,24 +71,30 @@ pub async fn follow(
         // The status is read first: lines that come between the two reads are then seen in the next round.
         let over = !until_stopped || found.is_stopped(client).await?;
         let several = streams.len() > 1;
+        let mut is_at_end = true;
         for stream in streams.iter_mut() {
-            for event in stream.next_events(client).await? {
+            // A page at a time: who writes faster than this reads has no end, and is not collected.
+            let (events, is_last) = stream.next_page(client).await?;
+            is_at_end &= is_last;
+            for event in events {
                 print_event(&event, several.then_some(stream.container.as_str()), output)?;
             }
         }
-        if over {
+        if is_at_end && over {
             return Ok(());
         }
-        tokio::time::sleep(POLL).await;
+        if is_at_end {
+            tokio::time::sleep(POLL).await;
+        }
     }
 }
 
 fn print_event(event: &OutputLogEvent, container: Option<&str>, output: Output) -> Result<()> {
     let message = event.message.as_deref().unwrap_or_default();
     match (output, container) {
-        (Output::Json, _) => println!("{}", serde_json::to_string(event)?),
-        (Output::Text, Some(container)) => println!("{container} | {message}"),
-        (Output::Text, None) => println!("{message}"),
+        (Output::Json, _) => line(serde_json::to_string(event)?)?,
+        (Output::Text, Some(container)) => line(format_args!("{container} | {message}"))?,
+        (Output::Text, None) => line(message)?,
     }
     Ok(())
 }
@@ -128,30 +135,24 @@ impl Stream {
         })
     }
 
-    /// What came since the last call.
-    async fn next_events(&mut self, client: &Client) -> Result<Vec<OutputLogEvent>> {
-        let mut events = Vec::new();
-        loop {
-            let request = GetLogEventsRequest {
-                log_group_name: Some(self.group.clone()),
-                log_stream_name: self.name.clone(),
-                start_from_head: Some(true),
-                next_token: self.token.clone(),
-                ..Default::default()
-            };
-            match client.in_region(&self.region).logs().get_log_events(&request).await {
-                Ok(answer) => {
-                    let end = answer.next_forward_token == self.token;
-                    self.token = answer.next_forward_token;
-                    events.extend(answer.events.unwrap_or_default());
-                    if end {
-                        return Ok(events);
-                    }
-                }
-                // The stream is made just before its container starts.
-                Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(events),
-                Err(error) => return Err(error.into()),
+    /// The next page of what was written, and whether there is nothing after it yet.
+    async fn next_page(&mut self, client: &Client) -> Result<(Vec<OutputLogEvent>, bool)> {
+        let request = GetLogEventsRequest {
+            log_group_name: Some(self.group.clone()),
+            log_stream_name: self.name.clone(),
+            start_from_head: Some(true),
+            next_token: self.token.clone(),
+            ..Default::default()
+        };
+        match client.in_region(&self.region).logs().get_log_events(&request).await {
+            Ok(answer) => {
+                let is_last = answer.next_forward_token == self.token;
+                self.token = answer.next_forward_token;
+                Ok((answer.events.unwrap_or_default(), is_last))
             }
+            // The stream is made just before its container starts.
+            Err(error) if error.code() == Some("ResourceNotFoundException") => Ok((Vec::new(), true)),
+            Err(error) => Err(error.into()),
         }
     }
 }

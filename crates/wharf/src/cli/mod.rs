@@ -103,11 +103,25 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,
+        Err(error) if output::reader_is_gone(&error) => ExitCode::from(output::READER_IS_GONE),
         Err(error) => {
-            eprintln!("wharf: {error:#}");
+            eprintln!("wharf: {}", told(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error with its causes, each once, for many an error's text ends with its cause; on one line, whatever a damaged
+/// file brought into it.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
+            text.push_str(&cause);
+        }
+    }
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
@@ -130,4 +144,26 @@ fn run(cli: Cli) -> Result<ExitCode> {
 /// Client commands do one thing at a time: one thread is enough.
 fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context, anyhow};
+    use std::io;
+
+    #[test]
+    fn an_error_is_told_once_and_on_one_line() {
+        let cause = || io::Error::other("not a\nnumber");
+        let said = Err::<(), _>(cause()).with_context(|| format!("cannot read x: {}", cause())).unwrap_err();
+        assert_eq!(super::told(&said), "cannot read x: not a number");
+        let unsaid = Err::<(), _>(cause()).context("cannot read x").unwrap_err();
+        assert_eq!(super::told(&unsaid), "cannot read x: not a number");
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_no_failure_to_tell_of() {
+        let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(super::output::reader_is_gone(&broken().into()));
+        assert!(!super::output::reader_is_gone(&anyhow!("something else")));
+    }
 }

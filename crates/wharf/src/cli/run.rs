@@ -1,7 +1,7 @@
 //! `wharf run`: register a definition, run it, print its logs, return its exit code.
 
 use super::logs::{FoundTask, Stream, follow};
-use super::output::{Output, spinner};
+use super::output::{self, Output, spinner};
 use super::{Common, client};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
@@ -57,18 +57,24 @@ impl Run {
             .context("no task definition was registered")?;
         let found = FoundTask::new(self.start(&client, arn, &region).await?);
         if self.detach {
-            common.output.one(&found.id, &serde_json::json!({ "taskArn": found.arn }));
+            common.output.one(&found.id, &serde_json::json!({ "taskArn": found.arn }))?;
             return Ok(ExitCode::SUCCESS);
         }
-        tokio::select! {
-            code = watch(&client, &found, common.output) => code,
-            _ = tokio::signal::ctrl_c() => {
-                let request = StopTaskRequest { cluster: Some(found.cluster.clone()), task: found.arn.clone(), reason: Some("wharf run was interrupted".into()) };
-                client.ecs().stop_task(&request).await?;
-                found.wait_until_stopped(&client).await?;
-                Ok(ExitCode::from(130))
-            }
-        }
+        let (code, reason) = tokio::select! {
+            watched = watch(&client, &found, common.output) => match watched {
+                Err(error) if output::reader_is_gone(&error) => (output::READER_IS_GONE, "nobody reads what wharf run prints"),
+                watched => return watched,
+            },
+            _ = tokio::signal::ctrl_c() => (130, "wharf run was interrupted"),
+        };
+        let request = StopTaskRequest {
+            cluster: Some(found.cluster.clone()),
+            task: found.arn.clone(),
+            reason: Some(reason.into()),
+        };
+        client.ecs().stop_task(&request).await?;
+        found.wait_until_stopped(&client).await?;
+        Ok(ExitCode::from(code))
     }
 
     fn definition(&self, region: &str) -> Result<RegisterTaskDefinitionRequest> {

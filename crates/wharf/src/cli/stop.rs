@@ -36,7 +36,7 @@ impl Stop {
             found.wait_until_stopped(&client).await?;
             progress.finish_and_clear();
         }
-        common.output.one(&found.id, &serde_json::json!({ "taskArn": found.arn }));
+        common.output.one(&found.id, &serde_json::json!({ "taskArn": found.arn }))?;
         Ok(ExitCode::SUCCESS)
     }
 }
