@@ -1,6 +1,7 @@
 """Starting and ending Wharf itself."""
 
 import json
+import resource
 import signal
 import subprocess
 
@@ -12,6 +13,13 @@ from wharf import BIN, Wharf, eventually
 def test_a_client_command_without_a_wharf_says_what_to_do(tmp_path):
     done = subprocess.run([BIN, "ps", "--data-dir", str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 1 and "wharf up" in done.stderr
+
+
+def test_open_files_are_limited_by_the_hard_limit_alone(tmp_path):
+    """A task takes some of Wharf's descriptors; a shell's soft limit of 1,024 would end at some hundreds."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Wharf(tmp_path, ["server"]) as wharf:
+        assert resource.prlimit(wharf.processes["server"].pid, resource.RLIMIT_NOFILE) == (hard, hard)
 
 
 def test_tasks_outlive_wharf_and_down_leaves_nothing(tmp_path, images):

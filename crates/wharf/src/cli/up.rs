@@ -7,6 +7,7 @@ use crate::host::choice::RuntimeChoice;
 use crate::server::{Server, ServerConfig, until};
 use agent::Agent;
 use anyhow::{Context, Result, bail};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ impl Parts {
 /// Runs until SIGINT or SIGTERM.
 pub fn up(common: &Common, options: super::Up, parts: Parts) -> Result<ExitCode> {
     init_tracing();
+    raise_open_files();
     if parts.agent && !nix::unistd::geteuid().is_root() {
         bail!(
             "running containers needs root (namespaces, cgroups, mounts); start it with sudo, or `wharf server` alone without"
@@ -54,6 +56,16 @@ pub fn up(common: &Common, options: super::Up, parts: Parts) -> Result<ExitCode>
         std::fs::remove_dir_all(data.root()).context("removing the temporary data directory")?;
     }
     served.map(|()| ExitCode::SUCCESS)
+}
+
+/// A task takes some descriptors and a client one; the usual soft limit of 1,024 is for programs that call `select`. Containers
+/// are given ECS's limit.
+fn raise_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files cannot be raised to its hard limit");
+    }
 }
 
 /// An ephemeral Wharf removes its data directory, so it takes none that holds something already.
