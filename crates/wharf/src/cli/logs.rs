@@ -3,7 +3,10 @@
 
 use super::output::{Output, line};
 use super::{Common, client, ps};
+use crate::clock::SystemClock;
 use anyhow::{Result, bail};
+use model::Timestamp;
+use model::time::Clock;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -27,6 +30,10 @@ pub struct Logs {
     #[arg(long)]
     cluster: Option<String>,
 }
+
+/// A container can write faster than anyone reads; without `--follow`, what comes later than now is not asked for. By this
+/// the clock of the container's host may be ahead.
+const CLOCKS_APART_MS: i64 = 1_000;
 
 /// How often a followed stream is asked for more.
 const POLL: Duration = Duration::from_millis(100);
@@ -53,6 +60,9 @@ impl Logs {
                 "task {} writes no logs that CloudWatch Logs keeps: no container of it uses the awslogs driver",
                 found.id
             );
+        }
+        if !self.follow {
+            streams.iter_mut().for_each(|stream| stream.end_at(SystemClock.now()));
         }
         follow(&client, &found, &mut streams, self.follow, common.output).await?;
         Ok(ExitCode::SUCCESS)
@@ -106,6 +116,8 @@ pub struct Stream {
     name: String,
     container: String,
     token: Option<String>,
+    /// Events of this time and later are left out.
+    end: Option<Timestamp>,
 }
 
 impl Stream {
@@ -132,19 +144,29 @@ impl Stream {
             name: format!("{prefix}/{name}/{task_id}"),
             container: name,
             token: None,
+            end: None,
         })
+    }
+
+    /// Leaves out what is written after `now`.
+    fn end_at(&mut self, now: Timestamp) {
+        self.end = Some(now.plus_millis(CLOCKS_APART_MS));
+    }
+
+    fn request(&self) -> GetLogEventsRequest {
+        GetLogEventsRequest {
+            log_group_name: Some(self.group.clone()),
+            log_stream_name: self.name.clone(),
+            start_from_head: Some(true),
+            end_time: self.end.map(|end| end.0),
+            next_token: self.token.clone(),
+            ..Default::default()
+        }
     }
 
     /// The next page of what was written, and whether there is nothing after it yet.
     async fn next_page(&mut self, client: &Client) -> Result<(Vec<OutputLogEvent>, bool)> {
-        let request = GetLogEventsRequest {
-            log_group_name: Some(self.group.clone()),
-            log_stream_name: self.name.clone(),
-            start_from_head: Some(true),
-            next_token: self.token.clone(),
-            ..Default::default()
-        };
-        match client.in_region(&self.region).logs().get_log_events(&request).await {
+        match client.in_region(&self.region).logs().get_log_events(&self.request()).await {
             Ok(answer) => {
                 let is_last = answer.next_forward_token == self.token;
                 self.token = answer.next_forward_token;
@@ -217,5 +239,28 @@ impl FoundTask {
             tokio::time::sleep(POLL).await;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_follows_is_given_what_comes_later() {
+        let options = ["awslogs-group", "awslogs-region", "awslogs-stream-prefix"];
+        let log = wire::ecs::LogConfiguration {
+            log_driver: wire::ecs::LogDriver::Awslogs,
+            options: Some(options.map(|name| (name.to_owned(), "x".to_owned())).into()),
+        };
+        let container = ContainerDefinition {
+            name: Some("main".into()),
+            log_configuration: Some(log),
+            ..Default::default()
+        };
+        let mut stream = Stream::of(&container, "1").unwrap();
+        assert_eq!(stream.request().end_time, None);
+        stream.end_at(Timestamp(10_000));
+        assert_eq!(stream.request().end_time, Some(11_000));
     }
 }
