@@ -12,7 +12,6 @@ mod volume;
 
 pub(crate) use volume::check as check_mounts;
 
-use crate::cgroup::Hierarchies;
 use crate::dir::{ContainerDir, Launch};
 use crate::{etc, sys, sysctl};
 use agent_driver::{ContainerSpec, Namespace, Sharing};
@@ -88,13 +87,13 @@ pub(crate) fn enter(dir: &ContainerDir, launch: &Launch, shm: Option<OwnedFd>) -
         Sharing::Host => Some(detach(Path::new("/dev/shm"))?),
         Sharing::Task | Sharing::Private => shm,
     };
+    let scratch = Scratch::make(&dir.rootfs(), etc, !launch.hierarchies.is_v2())?;
     mount_overlay(dir, launch)?;
     change_root(&dir.rootfs()).map_err(|e| format!("change root: {e}"))?;
 
-    let scratch = Scratch::make(etc)?;
     mount_kernel_filesystems(spec, &scratch.dev, shm)?;
     dev::fill().map_err(|e| format!("fill /dev: {e}"))?;
-    mount_groups(launch, &scratch.groups, groups)?;
+    mount_groups(launch, scratch.groups.as_ref(), groups)?;
     if spec.network.namespace != Namespace::Host {
         for (path, value) in NETWORK_SYSCTLS {
             // Missing on kernels without IPv4's ping sockets, and read-only in nested containers.
@@ -206,17 +205,20 @@ fn make_mount_point(target: &str) -> io::Result<()> {
     if fs::symlink_metadata(target)?.is_dir() { Ok(()) } else { Err(ErrorKind::NotADirectory.into()) }
 }
 
-/// `/sys/fs/cgroup`, read-only unless the container is privileged: its group on version 2, a directory of its groups on
-/// version 1.
-fn mount_groups(launch: &Launch, dir: &OwnedFd, groups: Vec<(PathBuf, OwnedFd)>) -> Result<(), String> {
-    let hierarchies = &launch.hierarchies;
+/// `/sys/fs/cgroup`, read-only unless the container is privileged: its group on version 2, the directory `dir` of its
+/// groups on version 1.
+fn mount_groups(
+    launch: &Launch,
+    dir: Option<&OwnedFd>,
+    groups: Vec<(PathBuf, OwnedFd)>,
+) -> Result<(), String> {
     let read_only = if launch.spec.security.privileged { MsFlags::empty() } else { MsFlags::MS_RDONLY };
     let protect = |path: &str| remount(path, NOSUID_NODEV_NOEXEC | read_only);
     const TARGET: &str = "/sys/fs/cgroup";
-    if let (Hierarchies::V2(_), [(_, group)]) = (hierarchies, groups.as_slice()) {
-        move_mount(group, TARGET)?;
+    let Some(dir) = dir else {
+        groups.iter().try_for_each(|(_, group)| move_mount(group, TARGET))?;
         return protect(TARGET);
-    }
+    };
     move_mount(dir, TARGET)?;
     for (host_mount, group) in groups {
         let Some(name) = host_mount.file_name().and_then(|name| name.to_str()) else { continue };
