@@ -23,8 +23,8 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Puts it together at `at`, below what will be mounted there as the root, and goes with the host's mounts: to unmount it
-    /// by itself would cost milliseconds, in which the kernel waits for every processor.
+    /// Puts it together at `at`, below what will be mounted there as the root, and goes with the host's mounts: nothing has to
+    /// be unmounted by itself.
     pub(super) fn make(
         at: &Path,
         etc: impl Iterator<Item = (&'static str, Vec<u8>)>,
