@@ -13,7 +13,7 @@ struct AnyKey;
 
 impl Keys for AnyKey {
     fn find(&self, _: &str) -> Option<Key> {
-        Some(Key { secret: "secret".to_owned(), account: AccountId("000000000000".to_owned()) })
+        Some(Key { secret: "secret".to_owned(), account: AccountId::from("000000000000") })
     }
 }
 

@@ -42,13 +42,15 @@ pub(crate) fn task(scope: &Scope, cluster: &ClusterName, text: &str) -> Result<T
     if ![32, 36].contains(&id.len()) {
         return Err(Refusal::TaskIdLength);
     }
-    is_id(&id).then_some(TaskId(id)).ok_or(Refusal::TaskIdInvalid)
+    is_id(&id).then(|| TaskId::from(id)).ok_or(Refusal::TaskIdInvalid)
 }
 
 /// A container instance's id out of its id or ARN.
 pub(crate) fn instance(scope: &Scope, cluster: &ClusterName, text: &str) -> Result<InstanceId, Refusal> {
     let id = member_id(scope, cluster, "container-instance", text)?;
-    ([32, 36].contains(&id.len()) && is_id(&id)).then_some(InstanceId(id)).ok_or(Refusal::InstanceIdLength)
+    ([32, 36].contains(&id.len()) && is_id(&id))
+        .then(|| InstanceId::from(id))
+        .ok_or(Refusal::InstanceIdLength)
 }
 
 /// A task definition out of `family`, `family:revision` or its ARN.

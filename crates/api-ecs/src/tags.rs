@@ -98,7 +98,7 @@ impl Tagged {
         let (kind, path) = arn.resource.split_once('/').ok_or(Refusal::ResourceArnInvalid)?;
         // The cluster of the ARN is the cluster of the record, or the ARN is not the record's.
         let member = || match path.split_once('/') {
-            Some((cluster, _)) => Ok(ClusterName(cluster.to_owned())),
+            Some((cluster, _)) => Ok(ClusterName::from(cluster)),
             None => Err(Refusal::ResourceArnShort),
         };
         Ok(match kind {

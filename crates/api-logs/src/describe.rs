@@ -63,7 +63,7 @@ fn groups(
         .filter(|group| chosen.as_ref().is_none_or(|chosen| chosen.contains(&group.name)))
         .filter(|group| group.name.as_str().contains(&pattern) && *group.name.as_str() > *after);
     let (page, more) = page(matching, input.limit);
-    let next_token = page.last().filter(|_| more).map(|group| group.name.0.clone());
+    let next_token = page.last().filter(|_| more).map(|group| group.name.to_string());
     let groups = page.into_iter().map(|group| describe_group(logs, &snapshot, group));
     let groups = groups.collect::<io::Result<Vec<_>>>().map_err(internal_failure)?;
     Ok(logs::DescribeLogGroupsResponse { log_groups: Some(groups), next_token })
@@ -75,7 +75,7 @@ fn describe_group(logs: &Logs, state: &State, group: &LogGroup) -> io::Result<lo
     let filters = state.metric_filters(&group.scope, &group.name).count();
     let arn = arn::log_group(&group.scope, &group.name);
     Ok(logs::LogGroup {
-        log_group_name: Some(group.name.0.clone()),
+        log_group_name: Some(group.name.to_string()),
         log_group_arn: Some(arn.trim_end_matches(":*").to_owned()),
         arn: Some(arn),
         creation_time: Some(group.created_at.0),
@@ -133,7 +133,7 @@ fn describe_stream(logs: &Logs, row: &LogStream, cutoff: i64) -> Result<logs::Lo
     let extent = extent(logs, row, cutoff)?;
     let group_arn = arn::log_group(&row.scope, &row.group);
     Ok(logs::LogStream {
-        log_stream_name: Some(row.name.0.clone()),
+        log_stream_name: Some(row.name.to_string()),
         arn: Some(format!("{}log-stream:{}", group_arn.trim_end_matches('*'), row.name)),
         creation_time: Some(row.created_at.0),
         first_event_timestamp: extent.map(|extent| extent.first_event),

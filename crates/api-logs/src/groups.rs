@@ -48,7 +48,7 @@ impl Logs {
         cx: &Cx,
         input: logs::DeleteLogGroupRequest,
     ) -> Result<logs::DeleteLogGroupResponse, ApiError> {
-        let key = (cx.scope.clone(), LogGroupName(input.log_group_name));
+        let key = (cx.scope.clone(), LogGroupName::from(input.log_group_name));
         let change = move |tx: &mut Tx| {
             let (scope, group) = &key;
             tx.log_group(scope, group).ok_or_else(|| Refusal::Api(no_such_group()))?;

@@ -14,7 +14,8 @@ impl Logs {
         input: logs::CreateLogStreamRequest,
     ) -> Result<logs::CreateLogStreamResponse, ApiError> {
         let (scope, created_at) = (cx.scope.clone(), self.clock.now());
-        let (group, name) = (LogGroupName(input.log_group_name), LogStreamName(input.log_stream_name));
+        let (group, name) =
+            (LogGroupName::from(input.log_group_name), LogStreamName::from(input.log_stream_name));
         let change = move |tx: &mut Tx| {
             tx.log_group(&scope, &group).ok_or_else(|| Refusal::Api(no_such_group()))?;
             if tx.log_stream(&scope, &group, &name).is_some() {
@@ -36,8 +37,8 @@ impl Logs {
         cx: &Cx,
         input: logs::DeleteLogStreamRequest,
     ) -> Result<logs::DeleteLogStreamResponse, ApiError> {
-        let name = LogStreamName(input.log_stream_name);
-        let key = (cx.scope.clone(), LogGroupName(input.log_group_name), name);
+        let name = LogStreamName::from(input.log_stream_name);
+        let key = (cx.scope.clone(), LogGroupName::from(input.log_group_name), name);
         let change = move |tx: &mut Tx| {
             let (scope, group, name) = &key;
             tx.log_group(scope, group).ok_or_else(|| Refusal::Api(no_such_group()))?;

@@ -86,7 +86,7 @@ impl Logs {
         cx: &Cx,
         input: logs::DeleteMetricFilterRequest,
     ) -> Result<logs::DeleteMetricFilterResponse, ApiError> {
-        let name = MetricFilterName(input.filter_name);
+        let name = MetricFilterName::from(input.filter_name);
         let key: MetricFilterKey = (cx.scope.clone(), input.log_group_name.into(), name);
         let change = move |tx: &mut Tx| {
             let (scope, group, name) = &key;
@@ -194,8 +194,8 @@ fn describe(filter: &MetricFilter) -> logs::MetricFilter {
         unit: wanted.unit.as_deref().and_then(|unit| unit.parse::<StandardUnit>().ok()),
     };
     logs::MetricFilter {
-        log_group_name: Some(filter.group.0.clone()),
-        filter_name: Some(filter.name.0.clone()),
+        log_group_name: Some(filter.group.to_string()),
+        filter_name: Some(filter.name.to_string()),
         filter_pattern: Some(filter.pattern.clone()),
         metric_transformations: Some(vec![transformation]),
         creation_time: Some(filter.created_at.0),

@@ -40,7 +40,7 @@ fn put(
     scope: &Scope,
     input: PutLogEventsRequest,
 ) -> Result<(PutLogEventsResponse, Vec<Datum>), ApiError> {
-    let group = LogGroupName(input.log_group_name);
+    let group = LogGroupName::from(input.log_group_name);
     let filters = logs.store.snapshot();
     let find = || find_stream(&logs.store.snapshot(), scope, &group, &input.log_stream_name);
     let id = find()?.id;

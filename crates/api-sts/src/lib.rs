@@ -21,7 +21,7 @@ impl Api for Sts {
         cx: &Cx,
         _: GetCallerIdentityRequest,
     ) -> Result<GetCallerIdentityResponse, ApiError> {
-        let account = cx.scope.account.0.clone();
+        let account = cx.scope.account.to_string();
         Ok(GetCallerIdentityResponse {
             arn: Some(format!("arn:aws:iam::{account}:root")),
             user_id: Some(account.clone()),

@@ -43,7 +43,7 @@ pub(crate) async fn ensure_keys(context: &Context, accounts: &[AccountId]) -> Re
 fn fresh_key(context: &Context, account: &AccountId) -> AccessKey {
     let id = format!("{PREFIX}{}", &context.ids.hex32()[16..].to_uppercase());
     let secret = format!("{}{}", context.ids.hex32(), &context.ids.hex32()[24..]);
-    AccessKey { id: AccessKeyId(id), secret, account: account.clone(), created_at: context.now() }
+    AccessKey { id: AccessKeyId::from(id), secret, account: account.clone(), created_at: context.now() }
 }
 
 /// The credentials for a task's pulls and logs. Their id stays the same for the task's life and cannot be guessed,

@@ -22,8 +22,8 @@ impl Arn {
             return None;
         }
         let service = parts.next()?.to_owned();
-        let region = Region(parts.next()?.to_owned());
-        let account = AccountId(parts.next()?.to_owned());
+        let region = Region::from(parts.next()?.to_owned());
+        let account = AccountId::from(parts.next()?.to_owned());
         let resource = parts.next().filter(|r| !r.is_empty())?.to_owned();
         Some(Arn { service, scope: Scope { account, region }, resource })
     }

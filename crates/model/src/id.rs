@@ -3,13 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 macro_rules! text_id {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(pub String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The text as AWS shows it.
@@ -24,18 +25,22 @@ macro_rules! text_id {
         }
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
-                Self(text.to_owned())
+                Self(text.into())
             }
         }
         impl From<String> for $name {
             fn from(text: String) -> Self {
-                Self(text)
+                Self(text.into())
             }
         }
     )+};
 }
 
 text_id! {
+    /// Twelve digits.
+    AccountId,
+    /// A region's name such as `us-east-1`.
+    Region,
     /// A cluster's name, 1 to 255 letters, digits, hyphens and underscores.
     ClusterName,
     /// A task definition's family.

@@ -29,6 +29,6 @@ pub mod time;
 pub mod volume;
 
 pub use id::*;
-pub use scope::{AccountId, Region, Scope};
+pub use scope::Scope;
 pub use tag::Tags;
 pub use time::Timestamp;

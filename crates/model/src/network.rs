@@ -46,18 +46,18 @@ impl DefaultVpc {
     /// The default VPC of `scope`. Its ids follow from the scope alone, so they never change.
     pub fn of(scope: &Scope) -> Self {
         let seed = fnv64(&format!("{}/{}", scope.account, scope.region));
-        let id = VpcId(hex17("vpc", seed, 1));
+        let id = VpcId::from(hex17("vpc", seed, 1));
         let base = u32::from(DEFAULT_VPC_NETWORK);
         let subnet = |n: u32, zone: char| Subnet {
             scope: scope.clone(),
-            id: SubnetId(hex17("subnet", seed, 2 + u64::from(n))),
+            id: SubnetId::from(hex17("subnet", seed, 2 + u64::from(n))),
             vpc: id.clone(),
             availability_zone: format!("{}{zone}", scope.region),
             network: Ipv4Addr::from(base + (n << (32 - u32::from(DEFAULT_SUBNET_PREFIX_LEN)))),
             prefix_len: DEFAULT_SUBNET_PREFIX_LEN,
         };
         let subnets = [subnet(0, 'a'), subnet(1, 'b')];
-        Self { subnets, security_group: SecurityGroupId(hex17("sg", seed, 9)), id }
+        Self { subnets, security_group: SecurityGroupId::from(hex17("sg", seed, 9)), id }
     }
 
     /// The subnet with this id.

@@ -38,7 +38,7 @@ fn open(path: &std::path::Path) -> Store {
 
 /// Spread over the key space, as the ids of real tasks are.
 fn id(n: usize) -> TaskId {
-    TaskId(format!("{:032x}", (n as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)))
+    TaskId::from(format!("{:032x}", (n as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)))
 }
 
 async fn fill(store: &Store, tasks: usize) {

@@ -68,7 +68,7 @@ impl State {
 
     /// The clusters of a scope by name, INACTIVE ones included.
     pub fn clusters<'a>(&'a self, scope: &Scope) -> impl Iterator<Item = &'a Arc<Cluster>> + use<'a> {
-        let from = (scope.clone(), ClusterName(String::new()));
+        let from = (scope.clone(), ClusterName::from(""));
         self.clusters.rows_from(&from).take_while(in_scope(scope, |c: &Cluster| &c.scope))
     }
 
@@ -124,7 +124,7 @@ impl State {
         &'a self,
         scope: &Scope,
     ) -> impl Iterator<Item = &'a Arc<TaskDefinition>> + use<'a> {
-        let from = (scope.clone(), Family(String::new()), 0);
+        let from = (scope.clone(), Family::from(""), 0);
         self.task_definitions.rows_from(&from).take_while(in_scope(scope, |d: &TaskDefinition| &d.scope))
     }
 
@@ -140,7 +140,7 @@ impl State {
 
     /// Every family that ever had a revision, with its highest number.
     pub fn families<'a>(&'a self, scope: &Scope) -> impl Iterator<Item = (&'a Family, u32)> + use<'a> {
-        let from = (scope.clone(), Family(String::new()));
+        let from = (scope.clone(), Family::from(""));
         self.families
             .rows_from(&from)
             .take_while(in_scope(scope, |f: &FamilyCounter| &f.scope))
@@ -347,7 +347,7 @@ impl State {
         scope: &Scope,
         prefix: &str,
     ) -> impl Iterator<Item = &'a Arc<LogGroup>> + use<'a> {
-        let from = (scope.clone(), LogGroupName(prefix.to_owned()));
+        let from = (scope.clone(), LogGroupName::from(prefix));
         let prefix = prefix.to_owned();
         self.log_groups
             .rows_from(&from)
@@ -372,7 +372,7 @@ impl State {
         group: &LogGroupName,
         prefix: &str,
     ) -> impl Iterator<Item = &'a Arc<LogStream>> + use<'a> {
-        let from = (scope.clone(), group.clone(), LogStreamName(prefix.to_owned()));
+        let from = (scope.clone(), group.clone(), LogStreamName::from(prefix));
         let (group, prefix) = (group.clone(), prefix.to_owned());
         self.log_streams
             .rows_from(&from)

@@ -108,7 +108,7 @@ async fn commit_pair(store: &Store, n: u32) -> Result<(), StoreError> {
 }
 
 fn names(store: &Store) -> BTreeSet<String> {
-    store.snapshot().all_clusters().map(|row| row.name.0.clone()).collect()
+    store.snapshot().all_clusters().map(|row| row.name.to_string()).collect()
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -93,7 +93,7 @@ fn apply(tx: &mut Tx, op: &Op, (tasks, hosts): &mut Expected) {
         }
         Op::Remove { task } => {
             let id = format!("t{task:02}");
-            tasks.remove(&TaskId(id.clone()));
+            tasks.remove(&TaskId::from(id.clone()));
             tx.remove::<Task>(&task_key(&id));
         }
         Op::Register { host } => {
@@ -102,7 +102,7 @@ fn apply(tx: &mut Tx, op: &Op, (tasks, hosts): &mut Expected) {
             tx.put(row);
         }
         Op::Deregister { host } => {
-            let id = InstanceId(format!("h{host}"));
+            let id = InstanceId::from(format!("h{host}"));
             hosts.remove(&id);
             tx.remove::<ContainerInstance>(&(scope(), id));
         }
@@ -111,7 +111,7 @@ fn apply(tx: &mut Tx, op: &Op, (tasks, hosts): &mut Expected) {
 }
 
 fn ids<'a>(tasks: impl IntoIterator<Item = &'a std::sync::Arc<Task>>) -> Vec<String> {
-    tasks.into_iter().map(|task| task.id.0.clone()).collect()
+    tasks.into_iter().map(|task| task.id.to_string()).collect()
 }
 
 fn check(state: &State, (tasks, hosts): &Expected) {
@@ -121,7 +121,7 @@ fn check(state: &State, (tasks, hosts): &Expected) {
     assert!(state.all_instances().map(|row| &**row).eq(hosts.values()));
 
     let expect = |holds: &dyn Fn(&Task) -> bool| -> Vec<String> {
-        tasks.values().filter(|task| holds(task)).map(|task| task.id.0.clone()).collect()
+        tasks.values().filter(|task| holds(task)).map(|task| task.id.to_string()).collect()
     };
     for cluster in ["c0", "c1"].map(model::ClusterName::from) {
         for desired in [DesiredStatus::Running, DesiredStatus::Stopped] {

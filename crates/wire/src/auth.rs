@@ -28,7 +28,7 @@ pub fn authenticate(
         .map_err(|rejection| error(&rejection, service))?;
     Ok(Cx {
         caller_arn: format!("arn:aws:iam::{}:root", verified.account),
-        scope: Scope { account: verified.account, region: model::Region(verified.region) },
+        scope: Scope { account: verified.account, region: model::Region::from(verified.region) },
         access_key: verified.access_key,
         request_id: request_id.to_owned(),
         origin: origin(parts),

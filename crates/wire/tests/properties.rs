@@ -127,7 +127,7 @@ struct AnyKey;
 
 impl Keys for AnyKey {
     fn find(&self, _: &str) -> Option<Key> {
-        Some(Key { secret: "secret".to_owned(), account: model::AccountId("1".to_owned()) })
+        Some(Key { secret: "secret".to_owned(), account: model::AccountId::from("1") })
     }
 }
 

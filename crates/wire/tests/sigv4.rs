@@ -17,7 +17,7 @@ struct OneKey;
 
 impl Keys for OneKey {
     fn find(&self, id: &str) -> Option<Key> {
-        (id == "AKIDEXAMPLE").then(|| Key { secret: SECRET.to_owned(), account: AccountId("1".to_owned()) })
+        (id == "AKIDEXAMPLE").then(|| Key { secret: SECRET.to_owned(), account: AccountId::from("1") })
     }
 }
 
@@ -74,7 +74,7 @@ fn check(vector: Vector<'_>) {
     signed.extend(added);
     let request = Request { headers: &signed, ..request };
     let verified = verify(&request, "service", AT, &OneKey).unwrap();
-    assert_eq!((verified.account.0.as_str(), verified.region.as_str()), ("1", "us-east-1"));
+    assert_eq!((verified.account.as_str(), verified.region.as_str()), ("1", "us-east-1"));
 }
 
 #[test]

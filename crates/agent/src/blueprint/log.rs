@@ -90,8 +90,8 @@ fn awslogs(container: &Container<'_>, options: &mut Options) -> Result<AwslogsSp
         return Err(Unacceptable(text.to_owned()));
     }
     Ok(AwslogsSpec {
-        account: scope.account.0.clone(),
-        region: options.take("awslogs-region").unwrap_or_else(|| scope.region.0.clone()),
+        account: scope.account.to_string(),
+        region: options.take("awslogs-region").unwrap_or_else(|| scope.region.to_string()),
         group: group.ok_or_else(|| Unacceptable("the log option awslogs-group is missing".to_owned()))?,
         stream,
         create_group: options.flag("awslogs-create-group")?.unwrap_or(false),

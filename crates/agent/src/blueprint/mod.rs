@@ -81,7 +81,7 @@ impl Blueprint {
         spec.validate().map_err(|error| Unacceptable(error.to_string()))?;
         Ok(Self {
             arn: task.arn.clone(),
-            region: arn.scope.region.0.clone(),
+            region: arn.scope.region.to_string(),
             family: task.family.clone(),
             revision: task.version.clone(),
             cluster_arn: task.task_cluster_arn.clone(),

@@ -131,7 +131,7 @@ fn attachment(task: &Task, eni: &EniAttachment) -> ecs::Attachment {
             details.push(pair("subnetId", interface.subnet.as_str()));
             details.push(pair("networkInterfaceId", interface.eni.as_str()));
             details.push(pair("macAddress", &interface.mac));
-            details.push(pair("privateDnsName", private_dns_name(address, &task.scope.region.0)));
+            details.push(pair("privateDnsName", private_dns_name(address, task.scope.region.as_str())));
             details.push(pair("privateIPv4Address", address.to_string()));
         }
         None => details.extend(eni.subnets.first().map(|subnet| pair("subnetId", subnet.as_str()))),

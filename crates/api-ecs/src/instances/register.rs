@@ -43,7 +43,7 @@ impl Ecs {
     ) -> Result<RegisterContainerInstanceResponse, Refusal> {
         let cluster = names::cluster(&cx.scope, input.cluster.as_deref())?;
         let registration = Registration::parse(&cx.scope, &cluster, input)?;
-        let (now, fresh) = (self.clock.now(), InstanceId(self.ids.hex32()));
+        let (now, fresh) = (self.clock.now(), InstanceId::from(self.ids.hex32()));
         self.store
             .commit(|tx| {
                 lookup::active_cluster(tx, &cx.scope, &cluster)?;

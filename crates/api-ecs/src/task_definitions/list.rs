@@ -25,7 +25,7 @@ impl Ecs {
         let query = ("task-definitions", &cx.scope, &input.family_prefix, status, sort);
         let page = Page::open(query, input.next_token.as_deref(), input.max_results)?;
         let state = self.store.snapshot();
-        let family = input.family_prefix.map(Family);
+        let family = input.family_prefix.map(Family::from);
         let mut found: Vec<&TaskDefinition> = match &family {
             Some(family) => state.revisions(&cx.scope, family).map(|d| &**d).collect(),
             None => state.task_definitions(&cx.scope).map(|d| &**d).collect(),

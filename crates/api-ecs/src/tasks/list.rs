@@ -53,7 +53,7 @@ impl Ecs {
             scope: cx.scope.clone(),
             cluster,
             desired_status,
-            family: input.family.map(Family),
+            family: input.family.map(Family::from),
             started_by: input.started_by,
             launch_type: input.launch_type,
             instance: instance.transpose()?,

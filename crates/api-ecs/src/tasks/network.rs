@@ -30,14 +30,14 @@ pub(super) fn parse(
     let groups = choice.security_groups.unwrap_or_default();
     check_count("subnets", choice.subnets.len(), 1, SUBNETS_MAX)?;
     check_count("securityGroups", groups.len(), 0, SECURITY_GROUPS_MAX)?;
-    let subnets = choice.subnets.into_iter().map(SubnetId).map(|id| match vpc.subnet(&id) {
+    let subnets = choice.subnets.into_iter().map(SubnetId::from).map(|id| match vpc.subnet(&id) {
         Some(_) => Ok(id),
         None => Err(Refusal::parameter(format!(
             "Error retrieving subnet information for [{id}]: The subnet ID '{id}' does not exist \
              (ErrorCode: InvalidSubnetID.NotFound)"
         ))),
     });
-    let groups = groups.into_iter().map(SecurityGroupId).map(|id| match id == vpc.security_group {
+    let groups = groups.into_iter().map(SecurityGroupId::from).map(|id| match id == vpc.security_group {
         true => Ok(id),
         false => Err(Refusal::parameter(format!(
             "Error retrieving security group information for [{id}]: The security group '{id}' does not exist \

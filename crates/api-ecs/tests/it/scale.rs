@@ -15,7 +15,7 @@ fn fill(w: &World, of: &TaskId, n: u32) {
     for chunk in 0..n / 1000 {
         w.commit(|tx| {
             for i in 0..1000 {
-                let id = TaskId(format!("{:032x}", u128::MAX - u128::from(chunk * 1000 + i)));
+                let id = TaskId::from(format!("{:032x}", u128::MAX - u128::from(chunk * 1000 + i)));
                 let mut copy = Task { id, client_request: None, ..task.clone() };
                 copy.times.stopped_at = Some(Timestamp(task.times.created_at.0 + 1));
                 tx.put(copy);

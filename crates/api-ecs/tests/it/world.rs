@@ -144,7 +144,7 @@ impl World {
                 TaskStatus::Provisioning => self.commit(|tx| {
                     let eni = task.eni.as_ref().expect("an attachment");
                     let subnet = eni.subnets[0].clone();
-                    let (id, mac) = (model::EniId(format!("eni-{address}")), mac_for(address));
+                    let (id, mac) = (model::EniId::from(format!("eni-{address}")), mac_for(address));
                     let interface =
                         Interface { eni: id.clone(), subnet: subnet.clone(), address, mac: mac.clone() };
                     let instance = task.instance.clone().expect("placed by RunTask");

@@ -75,7 +75,7 @@ pub(super) fn interface(task: &Task) -> Option<ElasticNetworkInterface> {
         subnet_gateway_ipv4_address: format!("{}/{}", subnet.gateway(), subnet.prefix_len),
         domain_name_servers: Vec::new(),
         domain_name: Vec::new(),
-        private_dns_name: private_dns_name(interface.address, &task.scope.region.0),
+        private_dns_name: private_dns_name(interface.address, task.scope.region.as_str()),
         interface_association_protocol: "default".to_owned(),
         index: 0,
     })

@@ -127,7 +127,7 @@ impl Session<'_> {
         let verified = verify(&request, service, self.context.now(), self.context.keys.as_ref())
             .map_err(|rejection| rejection.to_string())?;
         let scope = &self.instance.0;
-        if verified.account == scope.account && verified.region == scope.region.0 {
+        if verified.account == scope.account && verified.region == scope.region.as_str() {
             Ok(())
         } else {
             Err(format!("signed by {} in {}", verified.account, verified.region))

@@ -60,5 +60,5 @@ pub(super) fn instance_after(
 pub(super) fn parse_task(text: &str) -> Option<(Scope, TaskId)> {
     let arn = Arn::parse(text)?;
     let id = arn.resource_after("task")?.rsplit('/').next()?;
-    Some((arn.scope.clone(), TaskId(id.to_owned())))
+    Some((arn.scope.clone(), TaskId::from(id)))
 }

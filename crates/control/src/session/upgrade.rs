@@ -112,7 +112,7 @@ fn find(
         let text = "The container instance is not the caller's.";
         return Err(refusal(RefusalKind::AccessDeniedException, text));
     }
-    let id = InstanceId(id.ok_or_else(unknown)?.to_owned());
+    let id = InstanceId::from(id.ok_or_else(unknown)?.to_owned());
     let snapshot = context.store.snapshot();
     let instance = snapshot.instance(caller, &id).ok_or_else(unknown)?;
     if instance.status == InstanceStatus::Inactive {

@@ -260,7 +260,7 @@ async fn many_tasks_are_told_in_few_messages() {
 async fn a_fargate_host_runs_tasks_of_other_accounts_with_their_own_keys() {
     let world = world().await;
     let mut foreign = task("t1", NetworkMode::Host);
-    foreign.scope.account = model::AccountId("111111111111".into());
+    foreign.scope.account = model::AccountId::from("111111111111");
     let mut definition = model::task_definition::TaskDefinition::clone(&foreign.definition);
     definition.scope = foreign.scope.clone();
     foreign.definition = std::sync::Arc::new(definition);
@@ -281,7 +281,7 @@ async fn a_fargate_host_runs_tasks_of_other_accounts_with_their_own_keys() {
         let credentials = task.execution_role_credentials.as_ref().expect("always sent");
         assert!(credentials.access_key_id.starts_with("ASIA"), "{credentials:?}");
         let key = snapshot.access_key(&credentials.access_key_id.as_str().into());
-        key.expect("a key of the store").account.0.clone()
+        key.expect("a key of the store").account.to_string()
     };
     let accounts: Vec<_> = payload.tasks.iter().map(account).collect();
     assert_eq!(entries(&payload), ["t2 Running", "t1 Running"]);

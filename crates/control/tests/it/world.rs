@@ -53,7 +53,7 @@ impl wire::Keys for TwoKeys {
     fn find(&self, id: &str) -> Option<wire::Key> {
         let account = match id {
             KEY_ID => scope().account,
-            OTHER_KEY_ID => model::AccountId("111111111111".into()),
+            OTHER_KEY_ID => model::AccountId::from("111111111111"),
             _ => return None,
         };
         Some(wire::Key { secret: SECRET.into(), account })

@@ -23,7 +23,7 @@ pub struct StoreKeys {
 impl Keys for StoreKeys {
     fn find(&self, id: &str) -> Option<Key> {
         if self.trust_local_keys && is_account_id(id) {
-            return Some(Key { secret: LOCAL_SECRET.to_owned(), account: AccountId(id.to_owned()) });
+            return Some(Key { secret: LOCAL_SECRET.to_owned(), account: AccountId::from(id) });
         }
         let snapshot = self.store.snapshot();
         let key = snapshot.access_key(&id.into())?;
@@ -45,9 +45,9 @@ pub async fn ensure_first_key(
         return Ok(key);
     }
     let key = AccessKey {
-        id: AccessKeyId(format!("AKIA{}", base32(ids.next_u128(), 16))),
+        id: AccessKeyId::from(format!("AKIA{}", base32(ids.next_u128(), 16))),
         secret: base32(ids.next_u128(), 20) + &base32(ids.next_u128(), 20),
-        account: AccountId(ACCOUNT.to_owned()),
+        account: AccountId::from(ACCOUNT),
         created_at: clock.now(),
     };
     let made = key.clone();
@@ -90,10 +90,10 @@ mod tests {
         assert_eq!(first, again);
         assert_eq!((first.id.as_str().len(), first.secret.len()), (20, 40));
         let mut keys = StoreKeys { store, trust_local_keys: false };
-        assert_eq!(keys.find(first.id.as_str()).map(|k| k.account.0), Some(ACCOUNT.to_owned()));
+        assert_eq!(keys.find(first.id.as_str()).map(|k| k.account.to_string()), Some(ACCOUNT.to_owned()));
         assert!(keys.find("111122223333").is_none());
         keys.trust_local_keys = true;
-        assert_eq!(keys.find("111122223333").map(|k| k.account.0), Some("111122223333".to_owned()));
+        assert_eq!(keys.find("111122223333").map(|k| k.account.to_string()), Some("111122223333".to_owned()));
         assert!(keys.find("11112222333").is_none());
     }
 }

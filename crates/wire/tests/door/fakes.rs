@@ -32,7 +32,7 @@ pub struct OneKey;
 impl Keys for OneKey {
     fn find(&self, id: &str) -> Option<Key> {
         (id == ACCESS_KEY)
-            .then(|| Key { secret: SECRET.to_owned(), account: AccountId("000000000000".to_owned()) })
+            .then(|| Key { secret: SECRET.to_owned(), account: AccountId::from("000000000000") })
     }
 }
 

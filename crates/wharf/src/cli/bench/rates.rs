@@ -136,7 +136,7 @@ impl Bench {
                 })
                 .await?;
         }
-        Ok((0..target).step_by((target / FEW).max(1)).map(|n| task_id(n).0).collect())
+        Ok((0..target).step_by((target / FEW).max(1)).map(|n| task_id(n).to_string()).collect())
     }
 
     /// Takes away what RunTask made, so that the next measurement begins with an empty instance again.
@@ -190,7 +190,7 @@ impl Bench {
 }
 
 fn task_id(n: usize) -> TaskId {
-    TaskId(format!("{n:032x}"))
+    TaskId::from(format!("{n:032x}"))
 }
 
 fn stopped_task(n: usize, definition: &Arc<TaskDefinition>) -> Task {
@@ -198,7 +198,7 @@ fn stopped_task(n: usize, definition: &Arc<TaskDefinition>) -> Task {
     Task {
         scope: definition.scope.clone(),
         id: task_id(n),
-        cluster: ClusterName("default".into()),
+        cluster: ClusterName::from("default"),
         definition: definition.clone(),
         overrides: Overrides::default(),
         launch_type: LaunchType::Ec2,
