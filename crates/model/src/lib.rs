@@ -26,6 +26,7 @@ pub mod tag;
 pub mod task;
 pub mod task_definition;
 pub mod time;
+pub mod view;
 pub mod volume;
 
 pub use id::*;
