@@ -50,6 +50,8 @@ impl Ecs {
                         status: ClusterStatus::Active,
                         tags: asked_tags.unwrap_or_default(),
                         settings: asked_settings.unwrap_or_else(default_settings),
+                        capacity_providers: Vec::new(),
+                        default_capacity_provider_strategy: Vec::new(),
                         created_at,
                     });
                 }

@@ -1,5 +1,6 @@
 //! ECS clusters.
 
+use crate::placement::CapacityProviderStrategyItem;
 use crate::{ClusterName, Scope, Tags, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,6 +18,12 @@ pub struct Cluster {
     pub tags: Tags,
     /// Cluster settings by name; `containerInsights` is the only name that ECS knows.
     pub settings: BTreeMap<String, String>,
+    /// The capacity providers that its tasks may name, in the order in which they were given.
+    #[serde(default)]
+    pub capacity_providers: Vec<String>,
+    /// What a task gets that asks for neither a launch type nor capacity providers; empty for none.
+    #[serde(default)]
+    pub default_capacity_provider_strategy: Vec<CapacityProviderStrategyItem>,
     /// When it was created.
     pub created_at: Timestamp,
 }

@@ -17,6 +17,9 @@ pub struct ContainerInstance {
     pub status: InstanceStatus,
     /// Whether an agent's session is open now. Observed, not remembered: false after a restart of the control plane.
     pub agent_connected: bool,
+    /// When `agent_connected` last became what it is; `None` before the first session.
+    #[serde(default)]
+    pub connection_changed_at: Option<Timestamp>,
     /// The agent's version, from its session.
     pub agent_version: String,
     /// The agent's commit, from its session.
@@ -52,10 +55,18 @@ pub struct ContainerInstance {
 /// Attribute of an agent that also takes tasks of the FARGATE launch type, of every cluster and account.
 pub const ATTRIBUTE_FARGATE: &str = "wharf.capability.fargate";
 
+/// Attribute whose value is the name of the Auto Scaling group that the instance counts as one of.
+pub const ATTRIBUTE_AUTO_SCALING_GROUP: &str = "wharf.auto-scaling-group";
+
 impl ContainerInstance {
     /// Whether the host also takes tasks of the FARGATE launch type.
     pub fn serves_fargate(&self) -> bool {
         self.attributes.contains_key(ATTRIBUTE_FARGATE)
+    }
+
+    /// The Auto Scaling group that it counts as one of; a capacity provider names the group.
+    pub fn auto_scaling_group(&self) -> Option<&str> {
+        self.attributes.get(ATTRIBUTE_AUTO_SCALING_GROUP)?.as_deref()
     }
 }
 

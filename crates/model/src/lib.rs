@@ -8,6 +8,7 @@
 
 pub mod account_setting;
 pub mod arn;
+pub mod capacity_provider;
 pub mod cluster;
 pub mod container;
 pub mod demand;
@@ -20,6 +21,7 @@ pub mod instance;
 pub mod logs;
 pub mod metrics;
 pub mod network;
+pub mod placement;
 pub mod reason;
 pub mod scope;
 pub mod tag;

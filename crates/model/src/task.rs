@@ -26,6 +26,9 @@ pub struct Task {
     pub overrides: Overrides,
     /// FARGATE or EC2.
     pub launch_type: LaunchType,
+    /// The capacity provider that a strategy chose for it, by its short name.
+    #[serde(default)]
+    pub capacity_provider: Option<String>,
     /// The host, once placed. Shown to callers for EC2 only, as AWS does.
     pub instance: Option<InstanceId>,
     /// What we want: RUNNING, then STOPPED. Written by the API and by controllers.

@@ -1,6 +1,7 @@
 //! Task definitions: immutable revisions of a family.
 
 use crate::container::ContainerDefinition;
+use crate::placement::PlacementConstraint;
 use crate::volume::Volume;
 use crate::{Family, Scope, Tags, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,9 @@ pub struct TaskDefinition {
     /// `ephemeralStorage.sizeInGiB`.
     #[serde(default)]
     pub ephemeral_storage_gib: Option<u32>,
+    /// `placementConstraints`: memberOf only. They hold for tasks of the EC2 launch type.
+    #[serde(default)]
+    pub placement_constraints: Vec<PlacementConstraint>,
     /// User tags.
     pub tags: Tags,
     /// When it was registered.

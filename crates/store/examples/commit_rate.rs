@@ -53,6 +53,8 @@ async fn commit(store: &Store, name: String) -> Result<(), StoreError> {
             status: ClusterStatus::Active,
             tags: Tags::new(),
             settings: Tags::new(),
+            capacity_providers: Vec::new(),
+            default_capacity_provider_strategy: Vec::new(),
             created_at: Timestamp(1),
         });
         Ok(())

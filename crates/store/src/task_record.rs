@@ -18,6 +18,8 @@ pub(crate) struct StoredTask<'a> {
     definition: (Scope, Family, u32),
     overrides: Cow<'a, Overrides>,
     launch_type: LaunchType,
+    #[serde(default)]
+    capacity_provider: Cow<'a, Option<String>>,
     instance: Cow<'a, Option<InstanceId>>,
     desired_status: DesiredStatus,
     last_status: TaskStatus,
@@ -48,6 +50,7 @@ impl<'a> From<&'a Task> for StoredTask<'a> {
             definition,
             overrides,
             launch_type,
+            capacity_provider,
             instance,
             desired_status,
             last_status,
@@ -71,6 +74,7 @@ impl<'a> From<&'a Task> for StoredTask<'a> {
             definition: definition.key(),
             overrides: Cow::Borrowed(overrides),
             launch_type: *launch_type,
+            capacity_provider: Cow::Borrowed(capacity_provider),
             instance: Cow::Borrowed(instance),
             desired_status: *desired_status,
             last_status: *last_status,
@@ -109,6 +113,7 @@ impl StoredTask<'_> {
             definition,
             overrides: self.overrides.into_owned(),
             launch_type: self.launch_type,
+            capacity_provider: self.capacity_provider.into_owned(),
             instance: self.instance.into_owned(),
             desired_status: self.desired_status,
             last_status: self.last_status,
@@ -133,12 +138,14 @@ mod tests {
     use super::*;
     use crate::record::{decode, encode, set};
 
-    /// The member is younger than the format.
+    /// The members are younger than the format.
     #[test]
-    fn a_row_without_a_client_request_reads() {
+    fn a_row_without_a_client_request_or_a_capacity_provider_reads() {
         let task = model::fixture::task(&["app!"]);
         let mut row = serde_json::to_value(StoredTask::from(&task)).expect("a task serialises");
-        row.as_object_mut().and_then(|members| members.remove("client_request")).expect("the member");
+        for member in ["client_request", "capacity_provider"] {
+            row.as_object_mut().and_then(|members| members.remove(member)).expect("the member");
+        }
         let mut state = State::default();
         set(&mut state, task.definition.key(), Some(task.definition.clone()));
         let stored: StoredTask<'_> = decode(&encode(&row)).expect("the row reads");

@@ -57,6 +57,7 @@ fn instance(host: u8) -> ContainerInstance {
         id: format!("h{host}").into(),
         status: InstanceStatus::Active,
         agent_connected: false,
+        connection_changed_at: None,
         agent_version: String::new(),
         agent_hash: String::new(),
         docker_version: String::new(),

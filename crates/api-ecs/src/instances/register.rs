@@ -126,6 +126,7 @@ impl Registration {
             id,
             status: InstanceStatus::Active,
             agent_connected: false,
+            connection_changed_at: None,
             agent_version: self.version.agent_version.unwrap_or_default(),
             agent_hash: self.version.agent_hash.unwrap_or_default(),
             docker_version: self.version.docker_version.unwrap_or_default(),

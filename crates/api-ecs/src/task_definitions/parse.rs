@@ -35,6 +35,7 @@ pub(super) fn definition(
         pid_mode: input.pid_mode.map(pid_mode),
         ipc_mode: input.ipc_mode.map(ipc_mode),
         ephemeral_storage_gib: input.ephemeral_storage.map(ephemeral_storage::parse).transpose()?,
+        placement_constraints: Vec::new(),
         tags,
         registered_at: now,
         registered_by: caller_arn.to_owned(),

@@ -73,6 +73,7 @@ pub(super) fn task(
         definition: definition.clone(),
         overrides: order.overrides.clone(),
         launch_type: order.launch_type,
+        capacity_provider: None,
         instance: Some(place.instance),
         desired_status: DesiredStatus::Running,
         last_status: if awsvpc { TaskStatus::Provisioning } else { TaskStatus::Pending },

@@ -19,6 +19,8 @@ pub fn cluster(name: &str) -> Cluster {
         status: ClusterStatus::Active,
         tags: Tags::new(),
         settings: Tags::new(),
+        capacity_providers: vec![],
+        default_capacity_provider_strategy: vec![],
         created_at: Timestamp(1),
     }
 }

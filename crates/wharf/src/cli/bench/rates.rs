@@ -202,6 +202,7 @@ fn stopped_task(n: usize, definition: &Arc<TaskDefinition>) -> Task {
         definition: definition.clone(),
         overrides: Overrides::default(),
         launch_type: LaunchType::Ec2,
+        capacity_provider: None,
         instance: None,
         desired_status: DesiredStatus::Stopped,
         last_status: TaskStatus::Stopped,
