@@ -1,7 +1,10 @@
 //! The one writer of the journal. It takes all commits that are waiting, appends them with one sync (group commit),
 //! makes the result visible, and only then answers.
 
+use crate::watch::Watchers;
 use crate::{Journal, Snapshot, StoreError, Write, format};
+use model::InstanceId;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -19,6 +22,8 @@ pub enum Committer {
 /// A commit that waits for the disk; without writes, for what it has read to be on disk.
 pub(crate) struct Pending {
     pub(crate) writes: Vec<Write>,
+    /// The instances that the writes concern.
+    pub(crate) touched: BTreeSet<InstanceId>,
     pub(crate) snapshot: Snapshot,
     pub(crate) done: oneshot::Sender<Result<(), StoreError>>,
 }
@@ -30,13 +35,7 @@ pub(crate) enum Sink {
 }
 
 impl Sink {
-    pub(crate) fn new(
-        committer: Committer,
-        journal: Box<dyn Journal>,
-        durable: Arc<watch::Sender<Snapshot>>,
-        failure: Arc<watch::Sender<Option<StoreError>>>,
-    ) -> Result<Self, StoreError> {
-        let mut writer = Writer { journal, durable, failure };
+    pub(crate) fn new(committer: Committer, mut writer: Writer) -> Result<Self, StoreError> {
         if committer == Committer::Inline {
             return Ok(Self::Inline(writer));
         }
@@ -81,24 +80,26 @@ impl Drop for Sink {
 
 /// Appends, then publishes, then answers.
 pub(crate) struct Writer {
-    journal: Box<dyn Journal>,
-    durable: Arc<watch::Sender<Snapshot>>,
-    failure: Arc<watch::Sender<Option<StoreError>>>,
+    pub(crate) journal: Box<dyn Journal>,
+    pub(crate) durable: Arc<watch::Sender<Snapshot>>,
+    pub(crate) failure: Arc<watch::Sender<Option<StoreError>>>,
+    pub(crate) watchers: Arc<Watchers>,
 }
 
 impl Writer {
     fn write(&mut self, batch: Vec<Pending>) {
         let mut writes = Vec::new();
-        let mut newest = None;
+        let (mut newest, mut touched) = (None, BTreeSet::new());
         let mut waiting = Vec::with_capacity(batch.len());
         for pending in batch {
             if !pending.writes.is_empty() {
                 writes.extend(pending.writes);
+                touched.extend(pending.touched);
                 newest = Some(pending.snapshot);
             }
             waiting.push(pending.done);
         }
-        let result = self.append_and_publish(writes, newest);
+        let result = self.append_and_publish(writes, newest, &touched);
         for done in waiting {
             // A commit whose future was dropped does not wait any more; its writes stand.
             let _ = done.send(result.clone());
@@ -109,6 +110,7 @@ impl Writer {
         &mut self,
         mut writes: Vec<Write>,
         newest: Option<Snapshot>,
+        touched: &BTreeSet<InstanceId>,
     ) -> Result<(), StoreError> {
         if let Some(failure) = self.failure.borrow().clone() {
             return Err(failure);
@@ -121,7 +123,9 @@ impl Writer {
             self.failure.send_replace(Some(failure.clone()));
             return Err(failure);
         }
+        let revision = newest.revision();
         self.durable.send_replace(newest);
+        self.watchers.wake(touched, revision);
         Ok(())
     }
 }

@@ -10,6 +10,7 @@
 //! - INV-STORE-3: every index equals what a scan of its table would give ([`State::check_indexes`]).
 //! - INV-STORE-4: a task's definition is in the table of definitions for as long as the task is in the store.
 //! - INV-STORE-5: after a failure of the journal nothing more is accepted; readers keep the last durable state.
+//! - INV-STORE-6: a view ([`Tx::view`]) equals one that is built from the records of the transaction that asks for it.
 //!
 //! Start at [`Store`], then [`State`] for reading and [`Tx`] for writing.
 
@@ -26,6 +27,8 @@ mod store;
 mod task_index;
 mod task_record;
 mod tx;
+mod views;
+mod watch;
 
 pub use committer::Committer;
 pub use error::{JournalError, StoreError};
@@ -34,6 +37,7 @@ pub use journal::{Journal, RowVisitor, Write};
 pub use memory::{AppendFault, MemoryJournal};
 pub use record::Record;
 pub use state::{InstanceKey, MetricFilterKey, State};
-pub use store::{Snapshot, Store, Watch};
+pub use store::{Snapshot, Store};
 pub use task_index::{Queue, TaskKey};
 pub use tx::Tx;
+pub use watch::{InstanceWatch, Watch};

@@ -7,8 +7,10 @@ use crate::index::Table;
 use crate::state::{InstanceKey, MetricFilterKey, State};
 use crate::task_index::TaskKey;
 use crate::task_record::StoredTask;
+use crate::views::Change;
 use crate::{StoreError, Write};
 use model::account_setting::AccountSetting;
+use model::capacity_provider::CapacityProvider;
 use model::cluster::Cluster;
 use model::identity::AccessKey;
 use model::instance::ContainerInstance;
@@ -57,16 +59,23 @@ pub trait Record: Clone + Send + Sync + 'static {
     /// Brings the indexes from the old row to the new one.
     #[doc(hidden)]
     fn reindex(_: &mut State, _: Option<&Self>, _: Option<&Self>) {}
+
+    /// The change as views see it; `None` of records that they do not.
+    #[doc(hidden)]
+    fn change(_: Option<Arc<Self>>, _: Option<Arc<Self>>) -> Option<Change> {
+        None
+    }
 }
 
-/// Puts or removes a row in memory, with its indexes.
-pub(crate) fn set<R: Record>(state: &mut State, key: R::Key, row: Option<Arc<R>>) {
+/// Puts or removes a row in memory, with its indexes; returns what was there.
+pub(crate) fn set<R: Record>(state: &mut State, key: R::Key, row: Option<Arc<R>>) -> Option<Arc<R>> {
     let old = R::table(state).get(&key).cloned();
     R::reindex(state, old.as_deref(), row.as_deref());
     match row {
         Some(row) => R::table_mut(state).put(key, row),
         None => R::table_mut(state).remove(&key),
     }
+    old
 }
 
 /// The same change as bytes.
@@ -112,6 +121,16 @@ macro_rules! bytes {
 impl Record for Cluster {
     type Key = (Scope, ClusterName);
     table!("clusters", clusters);
+    bytes!();
+
+    fn key(&self) -> Self::Key {
+        (self.scope.clone(), self.name.clone())
+    }
+}
+
+impl Record for CapacityProvider {
+    type Key = (Scope, String);
+    table!("capacity_providers", capacity_providers);
     bytes!();
 
     fn key(&self) -> Self::Key {
@@ -187,6 +206,10 @@ impl Record for Task {
             state.touch_instance(id);
         }
     }
+
+    fn change(old: Option<Arc<Self>>, new: Option<Arc<Self>>) -> Option<Change> {
+        Some(Change::Task(old, new))
+    }
 }
 
 impl Record for ContainerInstance {
@@ -207,6 +230,10 @@ impl Record for ContainerInstance {
             None => state.instance_scopes.remove(&either.id),
         };
         state.touch_instance(&either.id);
+    }
+
+    fn change(old: Option<Arc<Self>>, new: Option<Arc<Self>>) -> Option<Change> {
+        Some(Change::Instance(old, new))
     }
 }
 

@@ -5,6 +5,7 @@ use crate::record::{FamilyCounter, Record, Setting};
 use crate::task_index::{Queue, TaskIndexes, TaskKey};
 use imbl::OrdMap;
 use model::account_setting::AccountSetting;
+use model::capacity_provider::CapacityProvider;
 use model::cluster::Cluster;
 use model::identity::AccessKey;
 use model::instance::ContainerInstance;
@@ -30,6 +31,7 @@ pub type MetricFilterKey = (Scope, LogGroupName, MetricFilterName);
 pub struct State {
     pub(crate) revision: u64,
     pub(crate) clusters: Table<(Scope, ClusterName), Cluster>,
+    pub(crate) capacity_providers: Table<(Scope, String), CapacityProvider>,
     pub(crate) task_definitions: Table<(Scope, Family, u32), TaskDefinition>,
     pub(crate) families: Table<(Scope, Family), FamilyCounter>,
     pub(crate) tasks: Table<TaskKey, Task>,
@@ -75,6 +77,22 @@ impl State {
     /// The clusters of every scope.
     pub fn all_clusters(&self) -> impl Iterator<Item = &Arc<Cluster>> {
         self.clusters.rows()
+    }
+
+    // ---- capacity providers
+
+    /// A capacity provider that somebody created.
+    pub fn capacity_provider(&self, scope: &Scope, name: &str) -> Option<&Arc<CapacityProvider>> {
+        self.capacity_providers.get(&(scope.clone(), name.to_owned()))
+    }
+
+    /// Those of a scope, by name.
+    pub fn capacity_providers<'a>(
+        &'a self,
+        scope: &Scope,
+    ) -> impl Iterator<Item = &'a Arc<CapacityProvider>> + use<'a> {
+        let from = (scope.clone(), String::new());
+        self.capacity_providers.rows_from(&from).take_while(in_scope(scope, |p: &CapacityProvider| &p.scope))
     }
 
     // ---- account settings
@@ -259,6 +277,15 @@ impl State {
         instance: &InstanceId,
     ) -> impl Iterator<Item = &'a Arc<Task>> + use<'a> {
         self.rows_of(self.task_indexes.active_by_instance.keys(instance, None))
+    }
+
+    /// The tasks of an instance that its agent has to hear of, of any scope, by scope and id: those PENDING that it has
+    /// not acknowledged, and those wanted STOPPED whose containers may still run.
+    pub fn tasks_to_tell<'a>(
+        &'a self,
+        instance: &InstanceId,
+    ) -> impl Iterator<Item = &'a Arc<Task>> + use<'a> {
+        self.rows_of(self.task_indexes.to_tell.keys(instance, None))
     }
 
     /// The tasks in a queue, of any scope, the oldest first.

@@ -1,8 +1,12 @@
 //! The store: its head, on which commits run, and its durable state, which everybody else sees.
 
-use crate::committer::{Pending, Sink};
+use crate::committer::{Pending, Sink, Writer};
 use crate::state::State;
+use crate::views::Views;
+use crate::watch::{InstanceWatch, Watch, Watchers};
 use crate::{Committer, Journal, StoreError, Tx, format};
+use model::InstanceId;
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{oneshot, watch};
@@ -14,6 +18,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     durable: Arc<watch::Sender<Snapshot>>,
     failure: Arc<watch::Sender<Option<StoreError>>>,
+    watchers: Arc<Watchers>,
     head: Mutex<Head>,
 }
 
@@ -21,6 +26,8 @@ struct Inner {
 /// so that commits reach the journal in the order in which their closures ran.
 struct Head {
     latest: Snapshot,
+    /// As of `latest`. Empty while a change runs, which has them.
+    views: Views,
     sink: Sink,
 }
 
@@ -45,8 +52,11 @@ impl Store {
         let latest = Snapshot(Arc::new(format::open(journal.as_mut())?));
         let durable = Arc::new(watch::Sender::new(latest.clone()));
         let failure = Arc::new(watch::Sender::new(None));
-        let sink = Sink::new(committer, journal, durable.clone(), failure.clone())?;
-        Ok(Self(Arc::new(Inner { durable, failure, head: Mutex::new(Head { latest, sink }) })))
+        let watchers = Arc::new(Watchers::default());
+        let (d, f, w) = (durable.clone(), failure.clone(), watchers.clone());
+        let sink = Sink::new(committer, Writer { journal, durable: d, failure: f, watchers: w })?;
+        let head = Mutex::new(Head { latest, views: Views::default(), sink });
+        Ok(Self(Arc::new(Inner { durable, failure, watchers, head })))
     }
 
     /// The latest durable state; O(1), and never waits for a writer.
@@ -56,9 +66,12 @@ impl Store {
 
     /// Follows the durable state.
     pub fn watch(&self) -> Watch {
-        let mut receiver = self.0.durable.subscribe();
-        receiver.mark_changed();
-        Watch(receiver)
+        Watch::new(self.0.durable.subscribe())
+    }
+
+    /// Follows what concerns one container instance, which need not exist.
+    pub fn watch_instance(&self, instance: &InstanceId) -> InstanceWatch {
+        self.0.watchers.watch(instance, self.0.durable.subscribe())
     }
 
     /// Resolves once the journal has failed: from then on the store can be read, and refuses every commit.
@@ -97,24 +110,28 @@ impl Store {
         F: FnOnce(&mut Tx) -> Result<T, E>,
         E: From<StoreError>,
     {
-        // A change that panicked has left the head as it was.
+        // A change that panicked has left the head as it was, without views.
         let mut head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut tx = Tx::on(&head.latest);
-        let outcome = change(&mut tx).and_then(|value| Ok((value, tx.into_parts()?)));
-        let (result, writes) = match outcome {
-            Ok((value, (state, writes))) if !writes.is_empty() => {
-                head.latest = Snapshot(Arc::new(state));
-                (Ok(value), writes)
+        let views = std::mem::take(&mut head.views);
+        let mut tx = Tx::on(&head.latest, views);
+        let result = change(&mut tx).and_then(|value| Ok(tx.check().map(|()| value)?));
+        let (mut writes, mut touched) = (Vec::new(), BTreeSet::new());
+        if result.is_ok() {
+            let kept = tx.keep();
+            head.views = kept.views;
+            if !kept.writes.is_empty() {
+                head.latest = Snapshot(Arc::new(kept.state));
+                (writes, touched) = (kept.writes, kept.touched);
             }
-            Ok((value, _)) => (Ok(value), Vec::new()),
-            Err(error) => (Err(error), Vec::new()),
-        };
+        } else {
+            head.views = tx.undo();
+        }
         if writes.is_empty() && self.0.durable.borrow().revision() == head.latest.revision() {
             return (result, None);
         }
         let (done, durable) = oneshot::channel();
         let snapshot = head.latest.clone();
-        head.sink.push(Pending { writes, snapshot, done });
+        head.sink.push(Pending { writes, touched, snapshot, done });
         (result, Some(durable))
     }
 }
@@ -127,23 +144,3 @@ impl std::fmt::Debug for Store {
 
 /// Answered once everything that a change could read and wrote is on disk.
 type Durable = oneshot::Receiver<Result<(), StoreError>>;
-
-/// A follower of the durable state: level-triggered, and states that came and went in between are skipped.
-#[derive(Clone, Debug)]
-pub struct Watch(watch::Receiver<Snapshot>);
-
-impl Watch {
-    /// The state now, as soon as it is another one than this method returned before. The first call returns at once.
-    /// When the store is gone, it never returns.
-    pub async fn changed(&mut self) -> Snapshot {
-        if self.0.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        self.0.borrow_and_update().clone()
-    }
-
-    /// The state now; does not count as seen.
-    pub fn current(&self) -> Snapshot {
-        self.0.borrow().clone()
-    }
-}

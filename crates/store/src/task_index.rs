@@ -56,6 +56,7 @@ pub(crate) struct TaskIndexes {
     pub(crate) by_client_token: Index<InCluster<String>, TaskKey>,
     pub(crate) by_definition: Index<(Scope, Family, u32), TaskKey>,
     pub(crate) active_by_instance: Index<InstanceId, TaskKey>,
+    pub(crate) to_tell: Index<InstanceId, TaskKey>,
     queues: [OrdSet<(Timestamp, Arc<TaskKey>)>; Queue::ALL.len()],
 }
 
@@ -81,6 +82,9 @@ impl TaskIndexes {
         self.by_definition.shift(key, old.map(group), new.map(group));
         let group = |task: &Task| task.instance.clone().filter(|_| task.last_status < TaskStatus::Stopped);
         self.active_by_instance.shift(key, old.and_then(group), new.and_then(group));
+
+        let group = |task: &Task| task.instance.clone().filter(|_| is_to_tell(task));
+        self.to_tell.shift(key, old.and_then(group), new.and_then(group));
 
         for queue in Queue::ALL {
             let [old, new] = [old, new].map(|task| task.and_then(|task| queue.joined_at(task)));
@@ -108,4 +112,12 @@ impl TaskIndexes {
     pub(crate) fn queue_len(&self, queue: Queue) -> usize {
         self.queues[queue as usize].len()
     }
+}
+
+/// Whether the task's agent has to hear of it: it does not know it yet, or is to stop it.
+fn is_to_tell(task: &Task) -> bool {
+    // Before, no agent has it; after, nothing of it runs.
+    let is_held = (TaskStatus::Pending..TaskStatus::Deprovisioning).contains(&task.last_status);
+    let is_unknown = task.last_status == TaskStatus::Pending && task.times.connectivity_at.is_none();
+    is_held && (is_unknown || task.desired_status == DesiredStatus::Stopped)
 }

@@ -2,8 +2,11 @@
 
 use crate::record::{self, FamilyCounter, Record, Setting};
 use crate::state::State;
+use crate::views::{Change, Views};
 use crate::{StoreError, Write};
-use model::{Family, Scope};
+use model::view::View;
+use model::{Family, InstanceId, Scope};
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -12,6 +15,8 @@ use std::sync::Arc;
 pub struct Tx {
     state: State,
     writes: Vec<Write>,
+    views: Views,
+    changes: Vec<Change>,
     fault: Option<StoreError>,
 }
 
@@ -24,16 +29,31 @@ impl Deref for Tx {
 }
 
 impl Tx {
-    pub(crate) fn on(head: &State) -> Self {
+    pub(crate) fn on(head: &State, views: Views) -> Self {
         let state = State { revision: head.revision + 1, ..head.clone() };
-        Self { state, writes: Vec::new(), fault: None }
+        Self { state, writes: Vec::new(), views, changes: Vec::new(), fault: None }
     }
 
-    pub(crate) fn into_parts(self) -> Result<(State, Vec<Write>), StoreError> {
-        match self.fault {
-            None => Ok((self.state, self.writes)),
-            Some(fault) => Err(fault),
-        }
+    /// Whether the store itself refuses it.
+    pub(crate) fn check(&mut self) -> Result<(), StoreError> {
+        self.fault.take().map_or(Ok(()), Err)
+    }
+
+    pub(crate) fn keep(self) -> Kept {
+        let touched = self.changes.iter().flat_map(Change::instances).cloned().collect();
+        Kept { state: self.state, writes: self.writes, touched, views: self.views }
+    }
+
+    /// The views as they were before.
+    pub(crate) fn undo(mut self) -> Views {
+        self.views.reverse(self.changes);
+        self.views
+    }
+
+    /// The view of this kind, exactly as the records are in this transaction now. It is built from all of them when it is
+    /// asked for the first time, and told of each change from then on.
+    pub fn view<V: View>(&mut self) -> &mut V {
+        self.views.get(&self.state)
     }
 
     /// Writes a row: a new one, or in place of the one with its key.
@@ -85,6 +105,20 @@ impl Tx {
             return;
         }
         self.writes.push(record::write(&key, row.as_ref()));
-        record::set(&mut self.state, key, row.map(Arc::new));
+        let new = row.map(Arc::new);
+        let old = record::set(&mut self.state, key, new.clone());
+        if let Some(change) = R::change(old, new) {
+            self.views.observe(&change);
+            self.changes.push(change);
+        }
     }
+}
+
+/// What is left of a transaction that stands.
+pub(crate) struct Kept {
+    pub(crate) state: State,
+    pub(crate) writes: Vec<Write>,
+    /// The instances whose record or tasks have changed.
+    pub(crate) touched: BTreeSet<InstanceId>,
+    pub(crate) views: Views,
 }

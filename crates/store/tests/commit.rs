@@ -4,8 +4,11 @@ mod common;
 
 use common::{cluster, cluster_key, definition, family, scope, task, task_key};
 use model::cluster::Cluster;
+use model::fixture;
+use model::instance::ContainerInstance;
 use model::task::{DesiredStatus, Task, TaskStatus};
 use model::task_definition::{TaskDefinition, TaskDefinitionStatus};
+use model::view::View;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -287,4 +290,171 @@ async fn queues_give_the_oldest_first_and_an_instance_knows_when_it_changed() {
     let revision = store.snapshot().revision();
     drop(store);
     assert_eq!(open(&journal, Committer::Inline).snapshot().revision(), revision);
+}
+
+#[derive(Default)]
+struct Names {
+    builds: usize,
+    tasks: Vec<String>,
+}
+
+impl View for Names {
+    fn observe_task(&mut self, old: Option<&Task>, new: Option<&Task>) {
+        self.tasks.retain(|name| old.is_none_or(|old| old.id.as_str() != name));
+        self.tasks.extend(new.map(|new| new.id.to_string()));
+    }
+
+    fn observe_instance(&mut self, old: Option<&ContainerInstance>, _: Option<&ContainerInstance>) {
+        self.builds += usize::from(old.is_none());
+    }
+}
+
+async fn put_tasks<E: From<StoreError>>(store: &Store, ids: &[&str], result: Result<(), E>) -> Result<(), E> {
+    let change = |tx: &mut Tx| {
+        tx.put(definition("web", 1));
+        ids.iter().for_each(|id| tx.put(task(id, definition("web", 1))));
+        assert!(ids.iter().all(|id| tx.view::<Names>().tasks.iter().any(|name| name == id)), "told at once");
+        result
+    };
+    store.commit(change).await
+}
+
+/// The names, and how often the view was told of the one instance: once each time it is built.
+async fn names(store: &Store) -> (Vec<String>, usize) {
+    let read = |tx: &mut Tx| {
+        let names = tx.view::<Names>();
+        Ok::<_, StoreError>((names.tasks.clone(), names.builds))
+    };
+    store.commit(read).await.expect("reads")
+}
+
+#[tokio::test]
+async fn a_view_is_built_once_and_forgets_what_a_failed_change_told_it() {
+    let store = open(&MemoryJournal::new(), Committer::Inline);
+    let register = |tx: &mut Tx| {
+        tx.put(fixture::instance("host", 1024, 1024));
+        Ok::<_, StoreError>(())
+    };
+    store.commit(register).await.expect("commits");
+    put_tasks::<StoreError>(&store, &["a"], Ok(())).await.expect("commits");
+    assert_eq!(names(&store).await, (vec!["a".to_owned()], 1));
+    let refused = StoreError::Failed("refused".to_owned());
+    put_tasks(&store, &["b", "c"], Err(refused)).await.expect_err("refused");
+    assert_eq!(names(&store).await, (vec!["a".to_owned()], 1));
+    let orphan = |tx: &mut Tx| {
+        tx.put(task("orphan", definition("unknown", 1)));
+        tx.remove::<Task>(&task_key("a"));
+        Ok::<_, StoreError>(())
+    };
+    store.commit(orphan).await.expect_err("no definition");
+    assert_eq!(names(&store).await, (vec!["a".to_owned()], 1));
+}
+
+#[tokio::test]
+async fn a_view_is_built_anew_after_a_panic() {
+    let store = open(&MemoryJournal::new(), Committer::Inline);
+    put_tasks::<StoreError>(&store, &["a"], Ok(())).await.expect("commits");
+    let other = store.clone();
+    let panicking = tokio::spawn(async move {
+        let change = |tx: &mut Tx| -> Result<(), StoreError> {
+            tx.put(task("b", definition("web", 1)));
+            tx.view::<Names>().tasks.clear();
+            panic!("a bug in a change")
+        };
+        other.commit(change).await
+    });
+    assert!(panicking.await.is_err());
+    assert_eq!(names(&store).await.0, ["a"]);
+}
+
+/// Puts task `id` on a host, or takes it off.
+async fn place(store: &Store, id: &str, host: Option<&str>) {
+    let change = |tx: &mut Tx| {
+        let row = Task { instance: host.map(Into::into), ..task(id, definition("web", 1)) };
+        tx.put(definition("web", 1));
+        tx.put(row);
+        Ok::<_, StoreError>(())
+    };
+    store.commit(change).await.expect("commits");
+}
+
+#[tokio::test]
+async fn a_watch_of_an_instance_wakes_for_its_record_and_its_tasks_alone() {
+    let store = open(&MemoryJournal::new(), Committer::Inline);
+    let mut watch = store.watch_instance(&"h1".into());
+    watch.changed().await;
+    create(&store, "elsewhere").await.expect("commits");
+    place(&store, "t1", Some("h2")).await;
+    assert!(!is_ready(pin!(watch.changed())), "nothing of h1 has changed");
+
+    let mut waiting = Box::pin(watch.changed());
+    assert!(!is_ready(waiting.as_mut()));
+    place(&store, "t1", Some("h1")).await;
+    let seen = waiting.await;
+    assert_eq!(
+        (seen.active_tasks_on(&"h1".into()).count(), seen.revision()),
+        (1, store.snapshot().revision())
+    );
+    assert!(!is_ready(pin!(watch.changed())), "seen");
+
+    place(&store, "t1", Some("h2")).await;
+    assert!(is_ready(pin!(watch.changed())), "it has lost a task");
+    let register = |tx: &mut Tx| {
+        tx.put(fixture::instance("h1", 1024, 1024));
+        Ok::<_, StoreError>(())
+    };
+    store.commit(register).await.expect("commits");
+    assert!(is_ready(pin!(watch.changed())), "its record was made");
+    let refused = store.commit(|tx: &mut Tx| {
+        tx.remove::<ContainerInstance>(&(scope(), "h1".into()));
+        Err::<(), _>(StoreError::Failed("refused".to_owned()))
+    });
+    refused.await.expect_err("refused");
+    assert!(!is_ready(pin!(watch.changed())), "nothing came of it");
+}
+
+#[tokio::test]
+async fn watches_of_one_instance_go_on_when_another_is_dropped_and_waits_that_are_given_up_lose_nothing() {
+    let store = open(&MemoryJournal::new(), Committer::Inline);
+    let mut watch = store.watch_instance(&"h1".into());
+    let other = store.watch_instance(&"h1".into());
+    watch.changed().await;
+    drop(other);
+    assert!(!is_ready(pin!(watch.changed())), "and the future is dropped");
+    place(&store, "t1", Some("h1")).await;
+    assert!(is_ready(pin!(watch.changed())));
+    drop(watch);
+    place(&store, "t2", Some("h1")).await;
+    let mut again = store.watch_instance(&"h1".into());
+    assert_eq!(again.changed().await.active_tasks_on(&"h1".into()).count(), 2);
+    place(&store, "t3", Some("h1")).await;
+    assert!(is_ready(pin!(again.changed())));
+}
+
+/// Eight writers at once, each on a host of its own; each watcher ends when it has seen all of its host.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_watch_of_an_instance_misses_a_change() {
+    const EACH: usize = 100;
+    let store = open(&MemoryJournal::new(), Committer::Thread);
+    let watchers = (0..8).map(|host| {
+        let host = format!("h{host}").as_str().into();
+        let mut watch = store.watch_instance(&host);
+        tokio::spawn(async move { while watch.changed().await.active_tasks_on(&host).count() < EACH {} })
+    });
+    let watchers: Vec<_> = watchers.collect();
+    let writers = (0..8).map(|host| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for n in 0..EACH {
+                place(&store, &format!("t{host}-{n}"), Some(&format!("h{host}"))).await;
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.expect("no panic");
+    }
+    for watcher in watchers {
+        let seen = tokio::time::timeout(std::time::Duration::from_secs(30), watcher).await;
+        seen.expect("a change was missed").expect("no panic");
+    }
 }

@@ -5,11 +5,45 @@ mod common;
 use common::{definition, scope, task, task_key};
 use model::instance::{ContainerInstance, InstanceStatus, Resources};
 use model::task::{ClientRequest, DesiredStatus, Task, TaskStatus};
+use model::view::View;
 use model::{InstanceId, TaskId};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::task::Poll;
 use store::redb::RedbJournal;
 use store::{Committer, Journal, MemoryJournal, Queue, State, Store, StoreError, Tx};
+
+/// A view that keeps enough to notice any change that is missed, doubled or told in the wrong order.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Census {
+    tasks: BTreeMap<TaskId, Task>,
+    instances: BTreeMap<InstanceId, ContainerInstance>,
+}
+
+impl View for Census {
+    fn observe_task(&mut self, old: Option<&Task>, new: Option<&Task>) {
+        let removed = old.and_then(|old| self.tasks.remove(&old.id));
+        assert_eq!(removed.as_ref(), old);
+        assert!(new.and_then(|new| self.tasks.insert(new.id.clone(), new.clone())).is_none());
+    }
+
+    fn observe_instance(&mut self, old: Option<&ContainerInstance>, new: Option<&ContainerInstance>) {
+        let removed = old.and_then(|old| self.instances.remove(&old.id));
+        assert_eq!(removed.as_ref(), old);
+        assert!(new.and_then(|new| self.instances.insert(new.id.clone(), new.clone())).is_none());
+    }
+}
+
+/// INV-STORE-6, by building it anew.
+fn check_view(tx: &mut Tx) {
+    let mut fresh = Census::default();
+    tx.all_tasks().for_each(|task| fresh.observe_task(None, Some(task)));
+    tx.all_instances().for_each(|instance| fresh.observe_instance(None, Some(instance)));
+    assert_eq!(*tx.view::<Census>(), fresh);
+}
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -17,6 +51,7 @@ enum Op {
         task: u8,
         status: u8,
         stop: bool,
+        known: bool,
         host: Option<u8>,
         cluster: u8,
         token: Option<u8>,
@@ -30,8 +65,14 @@ enum Op {
     Deregister {
         host: u8,
     },
+    /// Asks for a view.
+    View,
     /// Everything since the last commit is thrown away.
     Refuse,
+    /// So it is here: the change puts a task without a definition.
+    Fault,
+    /// And here.
+    Panic,
     Commit,
     Reopen,
 }
@@ -39,12 +80,17 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let small = prop::option::of(0..3u8);
     prop_oneof![
-        8 => (0..12u8, 0..8u8, any::<bool>(), small.clone(), 0..2u8, small)
-            .prop_map(|(task, status, stop, host, cluster, token)| Op::Put { task, status, stop, host, cluster, token }),
+        8 => (0..12u8, 0..8u8, any::<(bool, bool)>(), small.clone(), 0..2u8, small)
+            .prop_map(|(task, status, (stop, known), host, cluster, token)| {
+                Op::Put { task, status, stop, known, host, cluster, token }
+            }),
         2 => (0..12u8).prop_map(|task| Op::Remove { task }),
         1 => (0..3u8).prop_map(|host| Op::Register { host }),
         1 => (0..3u8).prop_map(|host| Op::Deregister { host }),
+        1 => Just(Op::View),
         1 => Just(Op::Refuse),
+        1 => Just(Op::Fault),
+        1 => Just(Op::Panic),
         4 => Just(Op::Commit),
         1 => Just(Op::Reopen),
     ]
@@ -77,7 +123,7 @@ type Expected = (BTreeMap<TaskId, Task>, BTreeMap<InstanceId, ContainerInstance>
 
 fn apply(tx: &mut Tx, op: &Op, (tasks, hosts): &mut Expected) {
     match op {
-        Op::Put { task: id, status, stop, host, cluster, token } => {
+        Op::Put { task: id, status, stop, known, host, cluster, token } => {
             let mut row = task(&format!("t{id:02}"), definition("web", 1 + u32::from(*cluster)));
             row.last_status = TaskStatus::ALL[usize::from(*status)];
             row.desired_status = if *stop { DesiredStatus::Stopped } else { DesiredStatus::Running };
@@ -89,6 +135,7 @@ fn apply(tx: &mut Tx, op: &Op, (tasks, hosts): &mut Expected) {
                 ClientRequest { token, fingerprint }
             });
             row.times.created_at.0 = i64::from(*id % 5);
+            row.times.connectivity_at = known.then_some(model::Timestamp(9));
             tasks.insert(row.id.clone(), row.clone());
             tx.put(row);
         }
@@ -107,6 +154,9 @@ fn apply(tx: &mut Tx, op: &Op, (tasks, hosts): &mut Expected) {
             hosts.remove(&id);
             tx.remove::<ContainerInstance>(&(scope(), id));
         }
+        Op::View => check_view(tx),
+        Op::Fault => tx.put(task("t99", definition("unknown", 1))),
+        Op::Panic => std::panic::panic_any(Planned),
         Op::Refuse | Op::Commit | Op::Reopen => {}
     }
 }
@@ -149,6 +199,14 @@ fn check(state: &State, (tasks, hosts): &Expected) {
     for host in ["h0", "h1", "h2"].map(InstanceId::from) {
         let on = expect(&|t| t.instance.as_ref() == Some(&host) && t.last_status != TaskStatus::Stopped);
         assert_eq!(ids(state.active_tasks_on(&host)), on);
+        let to_tell = expect(&|t| {
+            let is_new = t.last_status == TaskStatus::Pending && t.times.connectivity_at.is_none();
+            let is_wanted_stopped = t.desired_status == DesiredStatus::Stopped
+                && t.last_status >= TaskStatus::Pending
+                && t.last_status < TaskStatus::Deprovisioning;
+            t.instance.as_ref() == Some(&host) && (is_new || is_wanted_stopped)
+        });
+        assert_eq!(ids(state.tasks_to_tell(&host)), to_tell);
         assert_eq!(state.instance_by_id(&host).map(|row| &**row), hosts.get(&host));
     }
     let mut stopping = ids(state.queue(Queue::Stopping));
@@ -161,7 +219,25 @@ fn check(state: &State, (tasks, hosts): &Expected) {
     assert_eq!(created.len(), expect(&|t| t.last_status == TaskStatus::Provisioning).len());
 }
 
-/// Runs the operations in transactions that end at `Commit`, `Refuse` and `Reopen`.
+/// What a change that panics throws.
+struct Planned;
+
+/// The outcome of a commit; of one that panicked as planned, an error.
+async fn caught(commit: impl Future<Output = Result<(), StoreError>>) -> Result<(), StoreError> {
+    let mut commit = pin!(commit);
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| commit.as_mut().poll(context)));
+        polled.unwrap_or_else(|thrown| {
+            if !thrown.is::<Planned>() {
+                resume_unwind(thrown);
+            }
+            Poll::Ready(Err(StoreError::Failed("panicked".to_owned())))
+        })
+    })
+    .await
+}
+
+/// Runs the operations in transactions that end at each one that fails, `Commit` and `Reopen`.
 async fn run(ops: Vec<Op>, mut open: impl FnMut() -> Box<dyn Journal>, committer: Committer) {
     let mut store = Store::open(open(), committer).expect("opens");
     let definitions = |tx: &mut Tx| {
@@ -173,7 +249,7 @@ async fn run(ops: Vec<Op>, mut open: impl FnMut() -> Box<dyn Journal>, committer
     let mut expected = Expected::default();
     let mut batch = Vec::new();
     for op in ops.into_iter().chain([Op::Commit]) {
-        let ends = matches!(op, Op::Refuse | Op::Commit | Op::Reopen);
+        let ends = matches!(op, Op::Refuse | Op::Fault | Op::Panic | Op::Commit | Op::Reopen);
         let (refuse, reopen) = (matches!(op, Op::Refuse), matches!(op, Op::Reopen));
         batch.push(op);
         if !ends {
@@ -185,7 +261,7 @@ async fn run(ops: Vec<Op>, mut open: impl FnMut() -> Box<dyn Journal>, committer
             tx.check_indexes().expect("consistent within the transaction");
             if refuse { Err(StoreError::Failed("refused".to_owned())) } else { Ok(()) }
         };
-        if store.commit(change).await.is_ok() {
+        if caught(store.commit(change)).await.is_ok() {
             expected = then;
         }
         if reopen {
@@ -193,6 +269,11 @@ async fn run(ops: Vec<Op>, mut open: impl FnMut() -> Box<dyn Journal>, committer
             store = Store::open(open(), committer).expect("opens again");
         }
         check(&store.snapshot(), &expected);
+        let viewed = |tx: &mut Tx| {
+            check_view(tx);
+            Ok::<_, StoreError>(())
+        };
+        store.commit(viewed).await.expect("commits");
     }
     drop(store);
     check(&Store::open(open(), committer).expect("opens again").snapshot(), &expected);
