@@ -14,6 +14,7 @@ mod filter;
 mod hosts;
 mod needs;
 mod plan;
+pub mod query;
 mod refusal;
 #[cfg(test)]
 mod tests;
