@@ -10,6 +10,8 @@
 //! README states the problem.
 
 mod attributes;
+pub mod capacity;
+pub mod eni;
 mod filter;
 mod hosts;
 mod needs;
