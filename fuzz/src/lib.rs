@@ -3,6 +3,7 @@
 
 pub mod acs_frame;
 pub mod cbor_request;
+pub mod cluster_query;
 pub mod filter_pattern;
 pub mod json_request;
 pub mod log_block;
