@@ -23,6 +23,12 @@ delegate! {
     describe_clusters(DescribeClustersRequest) -> DescribeClustersResponse;
     list_clusters(ListClustersRequest) -> ListClustersResponse;
     update_cluster(UpdateClusterRequest) -> UpdateClusterResponse;
+    put_cluster_capacity_providers(PutClusterCapacityProvidersRequest) -> PutClusterCapacityProvidersResponse;
+
+    create_capacity_provider(CreateCapacityProviderRequest) -> CreateCapacityProviderResponse;
+    delete_capacity_provider(DeleteCapacityProviderRequest) -> DeleteCapacityProviderResponse;
+    describe_capacity_providers(DescribeCapacityProvidersRequest) -> DescribeCapacityProvidersResponse;
+    update_capacity_provider(UpdateCapacityProviderRequest) -> UpdateCapacityProviderResponse;
 
     register_task_definition(RegisterTaskDefinitionRequest) -> RegisterTaskDefinitionResponse;
     describe_task_definition(DescribeTaskDefinitionRequest) -> DescribeTaskDefinitionResponse;
@@ -43,8 +49,9 @@ delegate! {
     deregister_container_instance(DeregisterContainerInstanceRequest) -> DeregisterContainerInstanceResponse;
     describe_container_instances(DescribeContainerInstancesRequest) -> DescribeContainerInstancesResponse;
     list_container_instances(ListContainerInstancesRequest) -> ListContainerInstancesResponse;
-
+    update_container_instances_state(UpdateContainerInstancesStateRequest) -> UpdateContainerInstancesStateResponse;
     update_container_agent(UpdateContainerAgentRequest) -> UpdateContainerAgentResponse;
+
     delete_attributes(DeleteAttributesRequest) -> DeleteAttributesResponse;
     list_attributes(ListAttributesRequest) -> ListAttributesResponse;
     put_attributes(PutAttributesRequest) -> PutAttributesResponse;

@@ -1,5 +1,6 @@
 //! Clusters: Create-, Describe-, List-, Update- and DeleteCluster.
 
+use crate::capacity::{check_cluster, cluster_providers, parse_strategy};
 use crate::page::Page;
 use crate::{Ecs, Refusal, convert, lookup, names, tags};
 use model::arn;
@@ -20,7 +21,7 @@ const CLUSTERS_MAX: usize = 100;
 /// The one setting that there is, and its value when nobody sets it.
 const CONTAINER_INSIGHTS: (&str, &str) = ("containerInsights", "disabled");
 /// What CreateCluster and the like show without being asked to `include` it.
-const SHOWN_ON_CHANGE: &[ClusterField] = &[ClusterField::Settings, ClusterField::Tags];
+pub(crate) const SHOWN_ON_CHANGE: &[ClusterField] = &[ClusterField::Settings, ClusterField::Tags];
 
 impl Ecs {
     /// CreateCluster: an ACTIVE cluster of this name is returned as it is, when the request fits it.
@@ -33,25 +34,35 @@ impl Ecs {
         let name = names::cluster_name(name.unwrap_or(names::DEFAULT_CLUSTER))?;
         let asked_settings = input.settings.map(settings).transpose()?;
         let asked_tags = input.tags.map(|t| tags::parse(Some(t))).transpose()?;
+        let asked_strategy = input.default_capacity_provider_strategy;
+        let asked_strategy = asked_strategy.map(|s| parse_strategy(&cx.scope, Some(s))).transpose()?;
         let created_at = self.clock.now();
         self.store
             .commit(|tx| {
+                let asked_providers = input.capacity_providers.as_deref();
+                let asked_providers =
+                    asked_providers.map(|p| cluster_providers(tx, &cx.scope, p)).transpose()?;
                 let existing = tx.cluster(&cx.scope, &name).filter(|c| c.status == ClusterStatus::Active);
                 if let Some(existing) = existing {
                     let fits = asked_settings.is_none_or(|s| s == existing.settings)
-                        && asked_tags.is_none_or(|t| t == existing.tags);
+                        && asked_tags.is_none_or(|t| t == existing.tags)
+                        && asked_providers.is_none_or(|p| p == existing.capacity_providers)
+                        && asked_strategy.is_none_or(|s| s == existing.default_capacity_provider_strategy);
                     if !fits {
                         return Err(Refusal::ClusterExistsOtherwise);
                     }
                 } else {
+                    let providers = asked_providers.unwrap_or_default();
+                    let strategy = asked_strategy.unwrap_or_default();
+                    check_cluster(&strategy, &providers)?;
                     tx.put(Cluster {
                         scope: cx.scope.clone(),
                         name: name.clone(),
                         status: ClusterStatus::Active,
                         tags: asked_tags.unwrap_or_default(),
                         settings: asked_settings.unwrap_or_else(default_settings),
-                        capacity_providers: Vec::new(),
-                        default_capacity_provider_strategy: Vec::new(),
+                        capacity_providers: providers,
+                        default_capacity_provider_strategy: strategy,
                         created_at,
                     });
                 }

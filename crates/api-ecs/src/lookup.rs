@@ -2,6 +2,7 @@
 
 use crate::Refusal;
 use crate::names::DefinitionName;
+use model::capacity_provider::CapacityProvider;
 use model::cluster::{Cluster, ClusterStatus};
 use model::task_definition::{TaskDefinition, TaskDefinitionStatus};
 use model::{ClusterName, Scope};
@@ -28,6 +29,15 @@ pub(crate) fn active_cluster<'a>(
         ClusterStatus::Active => Ok(cluster),
         ClusterStatus::Inactive => Err(Refusal::ClusterInactive),
     }
+}
+
+/// A capacity provider that somebody created.
+pub(crate) fn capacity_provider<'a>(
+    state: &'a State,
+    scope: &Scope,
+    name: &str,
+) -> Result<&'a Arc<CapacityProvider>, Refusal> {
+    state.capacity_provider(scope, name).ok_or(Refusal::ProviderMissing)
 }
 
 /// The revision that is named, whatever its status; without a revision, the latest ACTIVE one.

@@ -45,6 +45,18 @@ pub(crate) fn task(scope: &Scope, cluster: &ClusterName, text: &str) -> Result<T
     is_id(&id).then(|| TaskId::from(id)).ok_or(Refusal::TaskIdInvalid)
 }
 
+/// A capacity provider's short name out of its name or ARN.
+pub(crate) fn capacity_provider(scope: &Scope, text: &str) -> Result<String, Refusal> {
+    let name = match arn(scope, text)? {
+        Some(arn) => arn.resource_after("capacity-provider").ok_or(Refusal::UnexpectedSeparators)?.to_owned(),
+        None => text.to_owned(),
+    };
+    match is_name(&name) {
+        true => Ok(name),
+        false => Err(Refusal::ProviderUnknown(name)),
+    }
+}
+
 /// A container instance's id out of its id or ARN.
 pub(crate) fn instance(scope: &Scope, cluster: &ClusterName, text: &str) -> Result<InstanceId, Refusal> {
     let id = member_id(scope, cluster, "container-instance", text)?;

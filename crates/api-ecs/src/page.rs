@@ -22,11 +22,21 @@ pub(crate) struct Page {
 impl Page {
     /// The page that a request asks for. `query` is everything else that the request and its caller's scope say.
     pub fn open(query: impl Debug, token: Option<&str>, results_max: Option<i32>) -> Result<Page, Refusal> {
+        Self::of_at_most(RESULTS_MAX, query, token, results_max)
+    }
+
+    /// The same with another limit, for the operations that have one of their own.
+    pub fn of_at_most(
+        most: i32,
+        query: impl Debug,
+        token: Option<&str>,
+        results_max: Option<i32>,
+    ) -> Result<Page, Refusal> {
         let query = format!("{query:?}");
         let after = token.map(|t| after(&query, t).ok_or(Refusal::TokenInvalid)).transpose()?;
-        let results_max = results_max.unwrap_or(RESULTS_MAX);
-        if !(1..=RESULTS_MAX).contains(&results_max) {
-            return Err(Refusal::ResultsMax);
+        let results_max = results_max.unwrap_or(most);
+        if !(1..=most).contains(&results_max) {
+            return Err(Refusal::ResultsMax(most));
         }
         Ok(Page { query, after, results_max: results_max as usize })
     }
@@ -105,7 +115,7 @@ mod tests {
     #[test]
     fn a_page_has_one_to_a_hundred_results() {
         for n in [0, -1, 101, i32::MAX] {
-            assert_eq!(Page::open("q", None, Some(n)).err(), Some(Refusal::ResultsMax), "{n}");
+            assert_eq!(Page::open("q", None, Some(n)).err(), Some(Refusal::ResultsMax(100)), "{n}");
         }
     }
 }

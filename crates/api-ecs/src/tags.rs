@@ -2,6 +2,7 @@
 
 use crate::{Ecs, Refusal, convert, lookup, names};
 use model::arn::Arn;
+use model::capacity_provider::CapacityProvider;
 use model::cluster::Cluster;
 use model::instance::ContainerInstance;
 use model::tag::TAGS_MAX;
@@ -38,6 +39,7 @@ pub(crate) fn check_count(tags: Tags) -> Result<Tags, Refusal> {
 /// A record that has tags, out of its ARN.
 enum Tagged {
     Cluster((Scope, ClusterName)),
+    CapacityProvider((Scope, String)),
     Definition((Scope, Family, u32)),
     Instance((Scope, InstanceId)),
     Task((Scope, TaskId)),
@@ -115,7 +117,10 @@ impl Tagged {
                     name.revision.ok_or(Refusal::RevisionMissing)?,
                 ))
             }
-            "service" | "task-set" | "capacity-provider" => {
+            "capacity-provider" => {
+                Tagged::CapacityProvider((scope.clone(), names::capacity_provider(scope, text)?))
+            }
+            "service" | "task-set" => {
                 return Err(Refusal::ResourceNotFound("resource"));
             }
             _ => return Err(Refusal::ResourceArnInvalid),
@@ -125,6 +130,10 @@ impl Tagged {
     fn tags<'a>(&self, state: &'a State) -> Result<&'a Tags, Refusal> {
         match self {
             Self::Cluster((scope, name)) => Ok(&lookup::active_cluster(state, scope, name)?.tags),
+            Self::CapacityProvider(key) => {
+                let found = state.get::<CapacityProvider>(key);
+                found.map(|p| &p.tags).ok_or(Refusal::ResourceNotFound("capacity provider"))
+            }
             Self::Definition(key) => {
                 let found = state.get::<TaskDefinition>(key);
                 found.map(|d| &d.tags).ok_or(Refusal::ResourceNotFound("task definition"))
@@ -146,6 +155,9 @@ impl Tagged {
         }
         match self {
             Self::Cluster(key) => tx.update(key, |cluster: &mut Cluster| cluster.tags = tags),
+            Self::CapacityProvider(key) => {
+                tx.update(key, |provider: &mut CapacityProvider| provider.tags = tags)
+            }
             Self::Definition(key) => tx.update(key, |definition: &mut TaskDefinition| definition.tags = tags),
             Self::Instance(key) => tx.update(key, |instance: &mut ContainerInstance| {
                 instance.tags = tags;

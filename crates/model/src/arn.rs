@@ -43,6 +43,11 @@ pub fn cluster(scope: &Scope, name: &ClusterName) -> String {
     ecs(scope, format_args!("cluster/{name}"))
 }
 
+/// `…:capacity-provider/NAME`
+pub fn capacity_provider(scope: &Scope, name: &str) -> String {
+    ecs(scope, format_args!("capacity-provider/{name}"))
+}
+
 /// `…:task-definition/FAMILY:REVISION`
 pub fn task_definition(scope: &Scope, family: &Family, revision: u32) -> String {
     ecs(scope, format_args!("task-definition/{family}:{revision}"))

@@ -24,13 +24,46 @@ pub struct CapacityProvider {
     pub name: String,
     /// `autoScalingGroupArn`, as the caller wrote it: an ARN, or the name alone.
     pub auto_scaling_group_arn: String,
+    /// `managedScaling`. Its status is DISABLED, so nothing follows from the rest; it is shown as it was given.
+    pub managed_scaling: ManagedScaling,
+    /// What became of the last request to change it; `None` until there was one.
+    pub last_update: Option<Update>,
     /// User tags.
     pub tags: Tags,
+}
+
+/// `managedScaling` but for its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagedScaling {
+    /// How full the group should be, 1 to 100 percent.
+    pub target_percent: u32,
+    /// The fewest instances to add at once, 1 to 10,000.
+    pub step_min: u32,
+    /// The most instances to add at once, 1 to 10,000.
+    pub step_max: u32,
+    /// How long a new instance does not count, 0 to 10,000 seconds.
+    pub warmup_secs: u32,
+}
+
+impl Default for ManagedScaling {
+    fn default() -> Self {
+        Self { target_percent: 100, step_min: 1, step_max: 10_000, warmup_secs: 300 }
+    }
+}
+
+/// `updateStatus`, as far as it is ever left behind: a provider that was deleted is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Update {
+    /// UPDATE_COMPLETE.
+    Completed,
+    /// DELETE_FAILED, with its `updateStatusReason`.
+    DeleteFailed(String),
 }
 
 impl CapacityProvider {
     /// The group's name: the last part of its ARN (`…:autoScalingGroupName/NAME`).
     pub fn auto_scaling_group(&self) -> &str {
-        self.auto_scaling_group_arn.rsplit('/').next().unwrap_or_default()
+        let arn = &self.auto_scaling_group_arn;
+        arn.split_once(":autoScalingGroupName/").map_or(arn.as_str(), |(_, name)| name)
     }
 }

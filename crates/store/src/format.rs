@@ -4,6 +4,7 @@ use crate::record::{self, FamilyCounter, Record, Setting};
 use crate::state::State;
 use crate::{Journal, StoreError, Write};
 use model::account_setting::AccountSetting;
+use model::capacity_provider::CapacityProvider;
 use model::cluster::Cluster;
 use model::identity::AccessKey;
 use model::instance::ContainerInstance;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 /// The version that this release writes. It goes up with every change that an older release would misread, a new
 /// table among them: an older release would lose its rows.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// One step from the version before `to`. The plan and the new version number are written in one append.
 struct Migration {
@@ -29,6 +30,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { to: 2, plan: |_| Ok(Vec::new()) },
     // Metric filters, a new table.
     Migration { to: 3, plan: |_| Ok(Vec::new()) },
+    // Capacity providers, a new table; placement in rows that have serde defaults for it.
+    Migration { to: 4, plan: |_| Ok(Vec::new()) },
 ];
 
 const META: &str = "meta";
@@ -40,6 +43,7 @@ pub(crate) fn open(journal: &mut dyn Journal) -> Result<State, StoreError> {
     migrate(journal, FORMAT_VERSION, MIGRATIONS)?;
     let mut state = State { revision: meta(journal, REVISION)?.unwrap_or(0), ..State::default() };
     load::<Cluster>(journal, &mut state)?;
+    load::<CapacityProvider>(journal, &mut state)?;
     // Before tasks, which refer to them.
     load::<TaskDefinition>(journal, &mut state)?;
     load::<FamilyCounter>(journal, &mut state)?;

@@ -1,5 +1,6 @@
 //! Clusters.
 
+use super::capacity_provider::strategy;
 use super::{int, pair, tags};
 use model::arn;
 use model::cluster::{Cluster, ClusterStatus};
@@ -28,8 +29,8 @@ pub(crate) fn cluster(state: &State, cluster: &Cluster, include: &[ClusterField]
         statistics: Some(Vec::new()),
         tags: Some(Vec::new()),
         settings: Some(Vec::new()),
-        capacity_providers: Some(Vec::new()),
-        default_capacity_provider_strategy: Some(Vec::new()),
+        capacity_providers: Some(cluster.capacity_providers.clone()),
+        default_capacity_provider_strategy: Some(strategy(&cluster.default_capacity_provider_strategy)),
         ..ecs::Cluster::default()
     };
     for field in include {

@@ -48,9 +48,21 @@ pub(crate) fn instance(
         attributes: Some(instance.attributes.iter().map(|(name, value)| listed(name, value)).collect()),
         registered_at: Some(instance.registered_at),
         attachments: Some(Vec::new()),
+        capacity_provider_name: capacity_provider(state, instance),
         tags: Some(if with_tags { tags(&instance.tags) } else { Vec::new() }),
         ..ecs::ContainerInstance::default()
     }
+}
+
+/// The capacity provider of the instance's cluster that is for the Auto Scaling group that the instance counts as one of.
+fn capacity_provider(state: &State, instance: &ContainerInstance) -> Option<String> {
+    let group = instance.auto_scaling_group()?;
+    let cluster = state.cluster(&instance.scope, &instance.cluster)?;
+    let is_for_group = |name: &&String| {
+        let provider = state.capacity_provider(&instance.scope, name);
+        provider.is_some_and(|provider| provider.auto_scaling_group() == group)
+    };
+    cluster.capacity_providers.iter().find(is_for_group).cloned()
 }
 
 /// `healthStatus`: the checks that the agent told of, and the worst of them, which is the one that there is.

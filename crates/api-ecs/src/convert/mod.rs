@@ -1,11 +1,13 @@
 //! Records into AWS's shapes. Nothing is decided here: what a record does not say, an answer does not say.
 
+mod capacity_provider;
 mod cluster;
 mod container_definition;
 mod instance;
 mod task;
 mod task_definition;
 
+pub(crate) use capacity_provider::{built_in_capacity_provider, capacity_provider};
 pub(crate) use cluster::cluster;
 pub(crate) use container_definition::gpus;
 pub(crate) use instance::{attribute, instance, instance_health};

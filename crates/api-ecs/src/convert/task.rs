@@ -2,6 +2,7 @@
 
 use super::{ephemeral_storage, gpus, int, launch_type, pair, tags};
 use core_task::report::task_health;
+use model::Timestamp;
 use model::arn;
 use model::container::Protocol;
 use model::network::{DefaultVpc, private_dns_name};
@@ -31,7 +32,7 @@ pub(crate) fn task(state: &State, task: &Task, with_tags: bool) -> ecs::Task {
         availability_zone: availability_zone(state, task),
         cluster_arn: Some(arn::cluster(scope, cluster)),
         connectivity: connectivity(state, task),
-        connectivity_at: t.connectivity_at,
+        connectivity_at: connectivity_at(state, task),
         container_instance_arn: instance.map(|id| arn::container_instance(scope, cluster, id)),
         containers: Some(task.containers.iter().map(|c| container(task, c)).collect()),
         cpu: Some(demand.cpu_units.to_string()),
@@ -64,7 +65,7 @@ pub(crate) fn task(state: &State, task: &Task, with_tags: bool) -> ecs::Task {
             definition.revision,
         )),
         version: Some(task.version.try_into().unwrap_or(i64::MAX)),
-        capacity_provider_name: None,
+        capacity_provider_name: task.capacity_provider.clone(),
         ephemeral_storage: storage_gib.and_then(ephemeral_storage),
         fargate_ephemeral_storage: storage_gib
             .map(|gib| TaskEphemeralStorage { size_in_gib: int(gib), kms_key_id: None }),
@@ -121,6 +122,14 @@ fn connectivity(state: &State, task: &Task) -> Option<Connectivity> {
     let host = task.instance.as_ref().and_then(|id| state.instance_by_id(id));
     let lost = task.last_status < TaskStatus::Stopped && host.is_some_and(|h| !h.agent_connected);
     Some(if lost { Connectivity::Disconnected } else { Connectivity::Connected })
+}
+
+/// When that last changed: the agent came to know the task, or its connection was lost or came back since.
+fn connectivity_at(state: &State, task: &Task) -> Option<Timestamp> {
+    let known_at = task.times.connectivity_at?;
+    let host = task.instance.as_ref().and_then(|id| state.instance_by_id(id));
+    let host = host.filter(|_| task.last_status < TaskStatus::Stopped);
+    host.and_then(|host| host.connection_changed_at).max(Some(known_at))
 }
 
 fn attachment(task: &Task, eni: &EniAttachment) -> ecs::Attachment {

@@ -6,3 +6,4 @@ mod describe;
 mod list;
 mod register;
 mod update_agent;
+mod update_state;

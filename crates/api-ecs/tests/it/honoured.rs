@@ -65,6 +65,21 @@ fn world() -> World {
         w.ok("CreateCluster", json!({ "clusterName": cluster }));
     }
     let tags = json!([{ "key": "a", "value": "b" }]);
+    for name in ["metal", "virtual"] {
+        let group = json!({ "autoScalingGroupArn": name });
+        w.ok(
+            "CreateCapacityProvider",
+            json!({ "name": name, "autoScalingGroupProvider": group, "tags": tags }),
+        );
+    }
+    let strategy = json!([{ "capacityProvider": "FARGATE", "weight": 1 }]);
+    w.ok(
+        "PutClusterCapacityProviders",
+        json!({
+            "cluster": "other", "capacityProviders": ["FARGATE", "virtual"],
+            "defaultCapacityProviderStrategy": strategy,
+        }),
+    );
     w.ok("RegisterTaskDefinition", fargate("web", json!({ "tags": tags })));
     for family in ["api", "api", "old"] {
         w.ok("RegisterTaskDefinition", host(family, json!({})));
@@ -91,6 +106,7 @@ fn task_of_service(w: &World) -> Task {
 /// Requests that are answered, and that together have every honoured member.
 fn requests(w: &World) -> Vec<(&'static str, Value)> {
     let mut requests = cluster_requests(w);
+    requests.extend(capacity_requests(w));
     requests.extend(definition_requests(w));
     requests.extend(task_requests(w));
     requests.extend(instance_requests(w));
@@ -114,6 +130,47 @@ fn cluster_requests(w: &World) -> Vec<(&'static str, Value)> {
         ("TagResource", json!({ "resourceArn": arn, "tags": [{ "key": "c", "value": "d" }] })),
         ("UntagResource", json!({ "resourceArn": arn, "tagKeys": ["a"] })),
         ("ListTagsForResource", json!({ "resourceArn": arn })),
+    ]
+}
+
+fn capacity_requests(w: &World) -> Vec<(&'static str, Value)> {
+    let strategy = json!([{ "capacityProvider": "FARGATE", "weight": 1, "base": 1 }]);
+    let scaling = json!({
+        "status": "DISABLED", "targetCapacity": 50, "minimumScalingStepSize": 2, "maximumScalingStepSize": 3,
+        "instanceWarmupPeriod": 4,
+    });
+    let group = json!({
+        "managedScaling": scaling, "managedTerminationProtection": "DISABLED", "managedDraining": "DISABLED",
+    });
+    let mut created = group.clone();
+    lay_over(&mut created, json!({ "autoScalingGroupArn": "new" }));
+    let tags = json!([{ "key": "a", "value": "b" }]);
+    let page =
+        |query: Value| ("DescribeCapacityProviders", second_page(w, "DescribeCapacityProviders", query));
+    vec![
+        (
+            "CreateCluster",
+            json!({
+                "clusterName": "new", "capacityProviders": ["FARGATE"], "defaultCapacityProviderStrategy": strategy,
+            }),
+        ),
+        (
+            "PutClusterCapacityProviders",
+            json!({
+                "cluster": "default", "capacityProviders": ["FARGATE"], "defaultCapacityProviderStrategy": strategy,
+            }),
+        ),
+        (
+            "CreateCapacityProvider",
+            json!({ "name": "new", "autoScalingGroupProvider": created, "tags": tags }),
+        ),
+        ("UpdateCapacityProvider", json!({ "name": "metal", "autoScalingGroupProvider": group })),
+        ("DeleteCapacityProvider", json!({ "capacityProvider": "metal" })),
+        (
+            "DescribeCapacityProviders",
+            json!({ "capacityProviders": ["virtual"], "cluster": "other", "include": ["TAGS"] }),
+        ),
+        page(json!({})),
     ]
 }
 
@@ -335,6 +392,10 @@ fn instance_requests(w: &World) -> Vec<(&'static str, Value)> {
             json!({ "cluster": "default", "containerInstances": [arn], "include": ["TAGS"] }),
         ),
         ("ListContainerInstances", json!({ "cluster": "default", "status": "ACTIVE" })),
+        (
+            "UpdateContainerInstancesState",
+            json!({ "cluster": "default", "containerInstances": [arn], "status": "DRAINING" }),
+        ),
         ("ListContainerInstances", second_page(w, "ListContainerInstances", json!({}))),
         ("DiscoverPollEndpoint", json!({ "cluster": "default", "containerInstance": arn })),
     ]

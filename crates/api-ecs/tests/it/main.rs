@@ -3,8 +3,10 @@
 
 mod account_settings;
 mod attributes;
+mod capacity_providers;
 mod clusters;
 mod definitions;
+mod draining;
 mod echo;
 mod honoured;
 mod instances;

@@ -75,8 +75,20 @@ impl World {
 
     /// Registers an instance whose agent is connected, and returns its ARN.
     pub fn register_agent(&self, cluster: &str, cpu_units: u32, memory_mib: u32) -> String {
+        self.register_agent_with(cluster, cpu_units, memory_mib, &[])
+    }
+
+    /// The same with these attributes too.
+    pub fn register_agent_with(
+        &self,
+        cluster: &str,
+        cpu_units: u32,
+        memory_mib: u32,
+        with: &[(&str, &str)],
+    ) -> String {
         let mut attributes = model::fixture::CAPABILITIES.map(|name| json!({ "name": name })).to_vec();
         attributes.push(json!({ "name": "ecs.cpu-architecture", "value": "x86_64" }));
+        attributes.extend(with.iter().map(|(name, value)| json!({ "name": name, "value": value })));
         let answer = self.ok(
             "RegisterContainerInstance",
             json!({
@@ -231,6 +243,11 @@ impl World {
             "DescribeClusters" describe_clusters
             "ListClusters" list_clusters
             "UpdateCluster" update_cluster
+            "PutClusterCapacityProviders" put_cluster_capacity_providers
+            "CreateCapacityProvider" create_capacity_provider
+            "DeleteCapacityProvider" delete_capacity_provider
+            "DescribeCapacityProviders" describe_capacity_providers
+            "UpdateCapacityProvider" update_capacity_provider
             "RegisterTaskDefinition" register_task_definition
             "DescribeTaskDefinition" describe_task_definition
             "ListTaskDefinitions" list_task_definitions
@@ -248,6 +265,7 @@ impl World {
             "DeregisterContainerInstance" deregister_container_instance
             "DescribeContainerInstances" describe_container_instances
             "ListContainerInstances" list_container_instances
+            "UpdateContainerInstancesState" update_container_instances_state
             "UpdateContainerAgent" update_container_agent
             "DeleteAttributes" delete_attributes
             "ListAttributes" list_attributes

@@ -4,13 +4,16 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::{
-    CreateClusterRequest, CreateClusterResponse, DeleteAccountSettingRequest, DeleteAccountSettingResponse,
-    DeleteAttributesRequest, DeleteAttributesResponse, DeleteClusterRequest, DeleteClusterResponse,
+    CreateCapacityProviderRequest, CreateCapacityProviderResponse, CreateClusterRequest,
+    CreateClusterResponse, DeleteAccountSettingRequest, DeleteAccountSettingResponse,
+    DeleteAttributesRequest, DeleteAttributesResponse, DeleteCapacityProviderRequest,
+    DeleteCapacityProviderResponse, DeleteClusterRequest, DeleteClusterResponse,
     DeleteTaskDefinitionsRequest, DeleteTaskDefinitionsResponse, DeregisterContainerInstanceRequest,
     DeregisterContainerInstanceResponse, DeregisterTaskDefinitionRequest, DeregisterTaskDefinitionResponse,
-    DescribeClustersRequest, DescribeClustersResponse, DescribeContainerInstancesRequest,
-    DescribeContainerInstancesResponse, DescribeTaskDefinitionRequest, DescribeTaskDefinitionResponse,
-    DescribeTasksRequest, DescribeTasksResponse, DiscoverPollEndpointRequest, DiscoverPollEndpointResponse,
+    DescribeCapacityProvidersRequest, DescribeCapacityProvidersResponse, DescribeClustersRequest,
+    DescribeClustersResponse, DescribeContainerInstancesRequest, DescribeContainerInstancesResponse,
+    DescribeTaskDefinitionRequest, DescribeTaskDefinitionResponse, DescribeTasksRequest,
+    DescribeTasksResponse, DiscoverPollEndpointRequest, DiscoverPollEndpointResponse,
     GetTaskProtectionRequest, GetTaskProtectionResponse, ListAccountSettingsRequest,
     ListAccountSettingsResponse, ListAttributesRequest, ListAttributesResponse, ListClustersRequest,
     ListClustersResponse, ListContainerInstancesRequest, ListContainerInstancesResponse,
@@ -18,14 +21,17 @@ use super::{
     ListTaskDefinitionFamiliesResponse, ListTaskDefinitionsRequest, ListTaskDefinitionsResponse,
     ListTasksRequest, ListTasksResponse, PutAccountSettingDefaultRequest, PutAccountSettingDefaultResponse,
     PutAccountSettingRequest, PutAccountSettingResponse, PutAttributesRequest, PutAttributesResponse,
+    PutClusterCapacityProvidersRequest, PutClusterCapacityProvidersResponse,
     RegisterContainerInstanceRequest, RegisterContainerInstanceResponse, RegisterTaskDefinitionRequest,
     RegisterTaskDefinitionResponse, RunTaskRequest, RunTaskResponse, StartTaskRequest, StartTaskResponse,
     StopTaskRequest, StopTaskResponse, SubmitAttachmentStateChangesRequest,
     SubmitAttachmentStateChangesResponse, SubmitContainerStateChangeRequest,
     SubmitContainerStateChangeResponse, SubmitTaskStateChangeRequest, SubmitTaskStateChangeResponse,
     TagResourceRequest, TagResourceResponse, UntagResourceRequest, UntagResourceResponse,
-    UpdateClusterRequest, UpdateClusterResponse, UpdateContainerAgentRequest, UpdateContainerAgentResponse,
-    UpdateTaskProtectionRequest, UpdateTaskProtectionResponse, schema,
+    UpdateCapacityProviderRequest, UpdateCapacityProviderResponse, UpdateClusterRequest,
+    UpdateClusterResponse, UpdateContainerAgentRequest, UpdateContainerAgentResponse,
+    UpdateContainerInstancesStateRequest, UpdateContainerInstancesStateResponse, UpdateTaskProtectionRequest,
+    UpdateTaskProtectionResponse, schema,
 };
 use crate::service::{Encoding, Operation, Protocol, Reply, Service, decode};
 use crate::{ApiError, Cx};
@@ -33,6 +39,13 @@ use crate::{ApiError, Cx};
 /// The implemented operations of Amazon EC2 Container Service.
 #[async_trait]
 pub trait Api: Send + Sync {
+    /// `CreateCapacityProvider`.
+    async fn create_capacity_provider(
+        &self,
+        cx: &Cx,
+        input: CreateCapacityProviderRequest,
+    ) -> Result<CreateCapacityProviderResponse, ApiError>;
+
     /// `CreateCluster`.
     async fn create_cluster(
         &self,
@@ -53,6 +66,13 @@ pub trait Api: Send + Sync {
         cx: &Cx,
         input: DeleteAttributesRequest,
     ) -> Result<DeleteAttributesResponse, ApiError>;
+
+    /// `DeleteCapacityProvider`.
+    async fn delete_capacity_provider(
+        &self,
+        cx: &Cx,
+        input: DeleteCapacityProviderRequest,
+    ) -> Result<DeleteCapacityProviderResponse, ApiError>;
 
     /// `DeleteCluster`.
     async fn delete_cluster(
@@ -81,6 +101,13 @@ pub trait Api: Send + Sync {
         cx: &Cx,
         input: DeregisterTaskDefinitionRequest,
     ) -> Result<DeregisterTaskDefinitionResponse, ApiError>;
+
+    /// `DescribeCapacityProviders`.
+    async fn describe_capacity_providers(
+        &self,
+        cx: &Cx,
+        input: DescribeCapacityProvidersRequest,
+    ) -> Result<DescribeCapacityProvidersResponse, ApiError>;
 
     /// `DescribeClusters`.
     async fn describe_clusters(
@@ -197,6 +224,13 @@ pub trait Api: Send + Sync {
         input: PutAttributesRequest,
     ) -> Result<PutAttributesResponse, ApiError>;
 
+    /// `PutClusterCapacityProviders`.
+    async fn put_cluster_capacity_providers(
+        &self,
+        cx: &Cx,
+        input: PutClusterCapacityProvidersRequest,
+    ) -> Result<PutClusterCapacityProvidersResponse, ApiError>;
+
     /// `RegisterContainerInstance`.
     async fn register_container_instance(
         &self,
@@ -252,6 +286,13 @@ pub trait Api: Send + Sync {
         input: UntagResourceRequest,
     ) -> Result<UntagResourceResponse, ApiError>;
 
+    /// `UpdateCapacityProvider`.
+    async fn update_capacity_provider(
+        &self,
+        cx: &Cx,
+        input: UpdateCapacityProviderRequest,
+    ) -> Result<UpdateCapacityProviderResponse, ApiError>;
+
     /// `UpdateCluster`.
     async fn update_cluster(
         &self,
@@ -265,6 +306,13 @@ pub trait Api: Send + Sync {
         cx: &Cx,
         input: UpdateContainerAgentRequest,
     ) -> Result<UpdateContainerAgentResponse, ApiError>;
+
+    /// `UpdateContainerInstancesState`.
+    async fn update_container_instances_state(
+        &self,
+        cx: &Cx,
+        input: UpdateContainerInstancesStateRequest,
+    ) -> Result<UpdateContainerInstancesStateResponse, ApiError>;
 
     /// `UpdateTaskProtection`.
     async fn update_task_protection(
@@ -285,6 +333,11 @@ pub static SERVICE: Service = Service {
     unsupported: "InvalidParameterException",
     operations: &[
         Operation {
+            name: "CreateCapacityProvider",
+            input: &schema::CREATE_CAPACITY_PROVIDER_REQUEST,
+            output: &crate::schema::EMPTY,
+        },
+        Operation {
             name: "CreateCluster",
             input: &schema::CREATE_CLUSTER_REQUEST,
             output: &crate::schema::EMPTY,
@@ -297,6 +350,11 @@ pub static SERVICE: Service = Service {
         Operation {
             name: "DeleteAttributes",
             input: &schema::DELETE_ATTRIBUTES_REQUEST,
+            output: &crate::schema::EMPTY,
+        },
+        Operation {
+            name: "DeleteCapacityProvider",
+            input: &schema::DELETE_CAPACITY_PROVIDER_REQUEST,
             output: &crate::schema::EMPTY,
         },
         Operation {
@@ -317,6 +375,11 @@ pub static SERVICE: Service = Service {
         Operation {
             name: "DeregisterTaskDefinition",
             input: &schema::DEREGISTER_TASK_DEFINITION_REQUEST,
+            output: &crate::schema::EMPTY,
+        },
+        Operation {
+            name: "DescribeCapacityProviders",
+            input: &schema::DESCRIBE_CAPACITY_PROVIDERS_REQUEST,
             output: &crate::schema::EMPTY,
         },
         Operation {
@@ -401,6 +464,11 @@ pub static SERVICE: Service = Service {
             output: &crate::schema::EMPTY,
         },
         Operation {
+            name: "PutClusterCapacityProviders",
+            input: &schema::PUT_CLUSTER_CAPACITY_PROVIDERS_REQUEST,
+            output: &crate::schema::EMPTY,
+        },
+        Operation {
             name: "RegisterContainerInstance",
             input: &schema::REGISTER_CONTAINER_INSTANCE_REQUEST,
             output: &crate::schema::EMPTY,
@@ -439,6 +507,11 @@ pub static SERVICE: Service = Service {
             output: &crate::schema::EMPTY,
         },
         Operation {
+            name: "UpdateCapacityProvider",
+            input: &schema::UPDATE_CAPACITY_PROVIDER_REQUEST,
+            output: &crate::schema::EMPTY,
+        },
+        Operation {
             name: "UpdateCluster",
             input: &schema::UPDATE_CLUSTER_REQUEST,
             output: &crate::schema::EMPTY,
@@ -449,6 +522,11 @@ pub static SERVICE: Service = Service {
             output: &crate::schema::EMPTY,
         },
         Operation {
+            name: "UpdateContainerInstancesState",
+            input: &schema::UPDATE_CONTAINER_INSTANCES_STATE_REQUEST,
+            output: &crate::schema::EMPTY,
+        },
+        Operation {
             name: "UpdateTaskProtection",
             input: &schema::UPDATE_TASK_PROTECTION_REQUEST,
             output: &crate::schema::EMPTY,
@@ -456,18 +534,15 @@ pub static SERVICE: Service = Service {
     ],
     missing: &[
         "ContinueServiceDeployment",
-        "CreateCapacityProvider",
         "CreateDaemon",
         "CreateExpressGatewayService",
         "CreateService",
         "CreateTaskSet",
-        "DeleteCapacityProvider",
         "DeleteDaemon",
         "DeleteDaemonTaskDefinition",
         "DeleteExpressGatewayService",
         "DeleteService",
         "DeleteTaskSet",
-        "DescribeCapacityProviders",
         "DescribeDaemon",
         "DescribeDaemonDeployments",
         "DescribeDaemonRevisions",
@@ -484,12 +559,9 @@ pub static SERVICE: Service = Service {
         "ListServiceDeployments",
         "ListServices",
         "ListServicesByNamespace",
-        "PutClusterCapacityProviders",
         "RegisterDaemonTaskDefinition",
         "StopServiceDeployment",
-        "UpdateCapacityProvider",
         "UpdateClusterSettings",
-        "UpdateContainerInstancesState",
         "UpdateDaemon",
         "UpdateExpressGatewayService",
         "UpdateService",
@@ -510,11 +582,17 @@ pub(crate) async fn call(
     encoding: &Encoding<'_>,
 ) -> Result<Reply, ApiError> {
     match operation.name {
+        "CreateCapacityProvider" => {
+            encoding.encode(operation, &api.create_capacity_provider(cx, decode(input)?).await?)
+        }
         "CreateCluster" => encoding.encode(operation, &api.create_cluster(cx, decode(input)?).await?),
         "DeleteAccountSetting" => {
             encoding.encode(operation, &api.delete_account_setting(cx, decode(input)?).await?)
         }
         "DeleteAttributes" => encoding.encode(operation, &api.delete_attributes(cx, decode(input)?).await?),
+        "DeleteCapacityProvider" => {
+            encoding.encode(operation, &api.delete_capacity_provider(cx, decode(input)?).await?)
+        }
         "DeleteCluster" => encoding.encode(operation, &api.delete_cluster(cx, decode(input)?).await?),
         "DeleteTaskDefinitions" => {
             encoding.encode(operation, &api.delete_task_definitions(cx, decode(input)?).await?)
@@ -524,6 +602,9 @@ pub(crate) async fn call(
         }
         "DeregisterTaskDefinition" => {
             encoding.encode(operation, &api.deregister_task_definition(cx, decode(input)?).await?)
+        }
+        "DescribeCapacityProviders" => {
+            encoding.encode(operation, &api.describe_capacity_providers(cx, decode(input)?).await?)
         }
         "DescribeClusters" => encoding.encode(operation, &api.describe_clusters(cx, decode(input)?).await?),
         "DescribeContainerInstances" => {
@@ -564,6 +645,9 @@ pub(crate) async fn call(
             encoding.encode(operation, &api.put_account_setting_default(cx, decode(input)?).await?)
         }
         "PutAttributes" => encoding.encode(operation, &api.put_attributes(cx, decode(input)?).await?),
+        "PutClusterCapacityProviders" => {
+            encoding.encode(operation, &api.put_cluster_capacity_providers(cx, decode(input)?).await?)
+        }
         "RegisterContainerInstance" => {
             encoding.encode(operation, &api.register_container_instance(cx, decode(input)?).await?)
         }
@@ -584,9 +668,15 @@ pub(crate) async fn call(
         }
         "TagResource" => encoding.encode(operation, &api.tag_resource(cx, decode(input)?).await?),
         "UntagResource" => encoding.encode(operation, &api.untag_resource(cx, decode(input)?).await?),
+        "UpdateCapacityProvider" => {
+            encoding.encode(operation, &api.update_capacity_provider(cx, decode(input)?).await?)
+        }
         "UpdateCluster" => encoding.encode(operation, &api.update_cluster(cx, decode(input)?).await?),
         "UpdateContainerAgent" => {
             encoding.encode(operation, &api.update_container_agent(cx, decode(input)?).await?)
+        }
+        "UpdateContainerInstancesState" => {
+            encoding.encode(operation, &api.update_container_instances_state(cx, decode(input)?).await?)
         }
         "UpdateTaskProtection" => {
             encoding.encode(operation, &api.update_task_protection(cx, decode(input)?).await?)

@@ -4,19 +4,34 @@ use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttachmentStateChange, Attribute, ClusterField, ClusterSetting, Compatibility, ContainerDefinition,
-    ContainerInstanceField, ContainerInstanceStatus, ContainerStateChange, DesiredStatus, EphemeralStorage,
-    IpcMode, LaunchType, ManagedAgentStateChange, NetworkBinding, NetworkConfiguration, NetworkMode, PidMode,
-    PlatformDevice, PropagateTags, Resource, RuntimePlatform, SettingName, SortOrder, Tag, TargetType,
-    TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus, TaskField, TaskOverride,
-    VersionInfo, Volume,
+    AttachmentStateChange, Attribute, AutoScalingGroupProvider, AutoScalingGroupProviderUpdate,
+    CapacityProviderField, CapacityProviderStrategyItem, ClusterField, ClusterSetting, Compatibility,
+    ContainerDefinition, ContainerInstanceField, ContainerInstanceStatus, ContainerStateChange,
+    DesiredStatus, EphemeralStorage, IpcMode, LaunchType, ManagedAgentStateChange, NetworkBinding,
+    NetworkConfiguration, NetworkMode, PidMode, PlatformDevice, PropagateTags, Resource, RuntimePlatform,
+    SettingName, SortOrder, Tag, TargetType, TaskDefinitionFamilyStatus, TaskDefinitionField,
+    TaskDefinitionStatus, TaskField, TaskOverride, VersionInfo, Volume,
 };
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateCapacityProviderRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_scaling_group_provider: Option<AutoScalingGroupProvider>,
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+}
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateClusterRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_providers: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<Vec<ClusterSetting>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,6 +52,12 @@ pub struct DeleteAttributesRequest {
     pub attributes: Vec<Attribute>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteCapacityProviderRequest {
+    pub capacity_provider: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -65,6 +86,21 @@ pub struct DeregisterContainerInstanceRequest {
 #[serde(rename_all = "camelCase")]
 pub struct DeregisterTaskDefinitionRequest {
     pub task_definition: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeCapacityProvidersRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_providers: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub include: Option<Vec<CapacityProviderField>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -261,6 +297,14 @@ pub struct PutAttributesRequest {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub struct PutClusterCapacityProvidersRequest {
+    pub capacity_providers: Vec<String>,
+    pub cluster: String,
+    pub default_capacity_provider_strategy: Vec<CapacityProviderStrategyItem>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RegisterContainerInstanceRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<Vec<Attribute>>,
@@ -444,6 +488,14 @@ pub struct UntagResourceRequest {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub struct UpdateCapacityProviderRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_scaling_group_provider: Option<AutoScalingGroupProviderUpdate>,
+    pub name: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct UpdateClusterRequest {
     pub cluster: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -456,6 +508,15 @@ pub struct UpdateContainerAgentRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     pub container_instance: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateContainerInstancesStateRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    pub container_instances: Vec<String>,
+    pub status: ContainerInstanceStatus,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

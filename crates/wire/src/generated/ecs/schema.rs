@@ -40,6 +40,25 @@ pub static ATTRIBUTE: Shape = Shape::Structure(Structure {
 pub static ATTRIBUTES: Shape =
     Shape::List(List { length: Range { min: None, max: None }, member: &ATTRIBUTE, flattened: false });
 
+pub static AUTO_SCALING_GROUP_PROVIDER: Shape = Shape::Structure(Structure {
+    name: "AutoScalingGroupProvider",
+    members: &[
+        Member::required("autoScalingGroupArn", &STRING),
+        Member::optional("managedDraining", &MANAGED_DRAINING),
+        Member::optional("managedScaling", &MANAGED_SCALING),
+        Member::optional("managedTerminationProtection", &MANAGED_TERMINATION_PROTECTION),
+    ],
+});
+
+pub static AUTO_SCALING_GROUP_PROVIDER_UPDATE: Shape = Shape::Structure(Structure {
+    name: "AutoScalingGroupProviderUpdate",
+    members: &[
+        Member::optional("managedDraining", &MANAGED_DRAINING),
+        Member::optional("managedScaling", &MANAGED_SCALING),
+        Member::optional("managedTerminationProtection", &MANAGED_TERMINATION_PROTECTION),
+    ],
+});
+
 pub static AWS_VPC_CONFIGURATION: Shape = Shape::Structure(Structure {
     name: "AwsVpcConfiguration",
     members: &[
@@ -57,6 +76,36 @@ pub static BOXED_INTEGER: Shape = Shape::Integer(Range { min: None, max: None })
 
 pub static CPU_ARCHITECTURE: Shape =
     Shape::Text(Text { length: Range { min: None, max: None }, pattern: None, values: &["X86_64", "ARM64"] });
+
+pub static CAPACITY_PROVIDER_FIELD: Shape =
+    Shape::Text(Text { length: Range { min: None, max: None }, pattern: None, values: &["TAGS"] });
+
+pub static CAPACITY_PROVIDER_FIELD_LIST: Shape = Shape::List(List {
+    length: Range { min: None, max: None },
+    member: &CAPACITY_PROVIDER_FIELD,
+    flattened: false,
+});
+
+pub static CAPACITY_PROVIDER_STRATEGY: Shape = Shape::List(List {
+    length: Range { min: None, max: None },
+    member: &CAPACITY_PROVIDER_STRATEGY_ITEM,
+    flattened: false,
+});
+
+pub static CAPACITY_PROVIDER_STRATEGY_ITEM: Shape = Shape::Structure(Structure {
+    name: "CapacityProviderStrategyItem",
+    members: &[
+        Member::optional("base", &CAPACITY_PROVIDER_STRATEGY_ITEM_BASE),
+        Member::required("capacityProvider", &STRING),
+        Member::optional("weight", &CAPACITY_PROVIDER_STRATEGY_ITEM_WEIGHT),
+    ],
+});
+
+pub static CAPACITY_PROVIDER_STRATEGY_ITEM_BASE: Shape =
+    Shape::Integer(Range { min: Some(0), max: Some(100000) });
+
+pub static CAPACITY_PROVIDER_STRATEGY_ITEM_WEIGHT: Shape =
+    Shape::Integer(Range { min: Some(0), max: Some(1000) });
 
 pub static CLUSTER_FIELD: Shape = Shape::Text(Text {
     length: Range { min: None, max: None },
@@ -230,13 +279,24 @@ pub static CONTAINER_STATE_CHANGES: Shape = Shape::List(List {
     flattened: false,
 });
 
+pub static CREATE_CAPACITY_PROVIDER_REQUEST: Shape = Shape::Structure(Structure {
+    name: "CreateCapacityProviderRequest",
+    members: &[
+        Member::optional("autoScalingGroupProvider", &AUTO_SCALING_GROUP_PROVIDER),
+        Member::refused("cluster", &[]),
+        Member::refused("managedInstancesProvider", &[]),
+        Member::required("name", &STRING),
+        Member::optional("tags", &TAGS),
+    ],
+});
+
 pub static CREATE_CLUSTER_REQUEST: Shape = Shape::Structure(Structure {
     name: "CreateClusterRequest",
     members: &[
-        Member::refused("capacityProviders", &[]),
+        Member::optional("capacityProviders", &STRING_LIST),
         Member::optional("clusterName", &STRING),
         Member::refused("configuration", &[]),
-        Member::refused("defaultCapacityProviderStrategy", &[]),
+        Member::optional("defaultCapacityProviderStrategy", &CAPACITY_PROVIDER_STRATEGY),
         Member::refused("serviceConnectDefaults", &[]),
         Member::optional("settings", &CLUSTER_SETTINGS),
         Member::optional("tags", &TAGS),
@@ -251,6 +311,11 @@ pub static DELETE_ACCOUNT_SETTING_REQUEST: Shape = Shape::Structure(Structure {
 pub static DELETE_ATTRIBUTES_REQUEST: Shape = Shape::Structure(Structure {
     name: "DeleteAttributesRequest",
     members: &[Member::required("attributes", &ATTRIBUTES), Member::optional("cluster", &STRING)],
+});
+
+pub static DELETE_CAPACITY_PROVIDER_REQUEST: Shape = Shape::Structure(Structure {
+    name: "DeleteCapacityProviderRequest",
+    members: &[Member::required("capacityProvider", &STRING), Member::refused("cluster", &[])],
 });
 
 pub static DELETE_CLUSTER_REQUEST: Shape = Shape::Structure(Structure {
@@ -275,6 +340,17 @@ pub static DEREGISTER_CONTAINER_INSTANCE_REQUEST: Shape = Shape::Structure(Struc
 pub static DEREGISTER_TASK_DEFINITION_REQUEST: Shape = Shape::Structure(Structure {
     name: "DeregisterTaskDefinitionRequest",
     members: &[Member::required("taskDefinition", &STRING)],
+});
+
+pub static DESCRIBE_CAPACITY_PROVIDERS_REQUEST: Shape = Shape::Structure(Structure {
+    name: "DescribeCapacityProvidersRequest",
+    members: &[
+        Member::optional("capacityProviders", &STRING_LIST),
+        Member::optional("cluster", &STRING),
+        Member::optional("include", &CAPACITY_PROVIDER_FIELD_LIST),
+        Member::optional("maxResults", &BOXED_INTEGER),
+        Member::optional("nextToken", &STRING),
+    ],
 });
 
 pub static DESCRIBE_CLUSTERS_REQUEST: Shape = Shape::Structure(Structure {
@@ -578,6 +654,42 @@ pub static MANAGED_AGENT_STATE_CHANGES: Shape = Shape::List(List {
     flattened: false,
 });
 
+pub static MANAGED_DRAINING: Shape = Shape::Text(Text {
+    length: Range { min: None, max: None },
+    pattern: None,
+    values: &["ENABLED", "DISABLED"],
+});
+
+pub static MANAGED_SCALING: Shape = Shape::Structure(Structure {
+    name: "ManagedScaling",
+    members: &[
+        Member::optional("instanceWarmupPeriod", &MANAGED_SCALING_INSTANCE_WARMUP_PERIOD),
+        Member::optional("maximumScalingStepSize", &MANAGED_SCALING_STEP_SIZE),
+        Member::optional("minimumScalingStepSize", &MANAGED_SCALING_STEP_SIZE),
+        Member::optional("status", &MANAGED_SCALING_STATUS),
+        Member::optional("targetCapacity", &MANAGED_SCALING_TARGET_CAPACITY),
+    ],
+});
+
+pub static MANAGED_SCALING_INSTANCE_WARMUP_PERIOD: Shape =
+    Shape::Integer(Range { min: Some(0), max: Some(10000) });
+
+pub static MANAGED_SCALING_STATUS: Shape = Shape::Text(Text {
+    length: Range { min: None, max: None },
+    pattern: None,
+    values: &["ENABLED", "DISABLED"],
+});
+
+pub static MANAGED_SCALING_STEP_SIZE: Shape = Shape::Integer(Range { min: Some(1), max: Some(10000) });
+
+pub static MANAGED_SCALING_TARGET_CAPACITY: Shape = Shape::Integer(Range { min: Some(1), max: Some(100) });
+
+pub static MANAGED_TERMINATION_PROTECTION: Shape = Shape::Text(Text {
+    length: Range { min: None, max: None },
+    pattern: None,
+    values: &["ENABLED", "DISABLED"],
+});
+
 pub static MOUNT_POINT: Shape = Shape::Structure(Structure {
     name: "MountPoint",
     members: &[
@@ -685,6 +797,15 @@ pub static PUT_ACCOUNT_SETTING_REQUEST: Shape = Shape::Structure(Structure {
 pub static PUT_ATTRIBUTES_REQUEST: Shape = Shape::Structure(Structure {
     name: "PutAttributesRequest",
     members: &[Member::required("attributes", &ATTRIBUTES), Member::optional("cluster", &STRING)],
+});
+
+pub static PUT_CLUSTER_CAPACITY_PROVIDERS_REQUEST: Shape = Shape::Structure(Structure {
+    name: "PutClusterCapacityProvidersRequest",
+    members: &[
+        Member::required("capacityProviders", &STRING_LIST),
+        Member::required("cluster", &STRING),
+        Member::required("defaultCapacityProviderStrategy", &CAPACITY_PROVIDER_STRATEGY),
+    ],
 });
 
 pub static REGISTER_CONTAINER_INSTANCE_REQUEST: Shape = Shape::Structure(Structure {
@@ -1033,6 +1154,16 @@ pub static UNTAG_RESOURCE_REQUEST: Shape = Shape::Structure(Structure {
     members: &[Member::required("resourceArn", &STRING), Member::required("tagKeys", &TAG_KEYS)],
 });
 
+pub static UPDATE_CAPACITY_PROVIDER_REQUEST: Shape = Shape::Structure(Structure {
+    name: "UpdateCapacityProviderRequest",
+    members: &[
+        Member::optional("autoScalingGroupProvider", &AUTO_SCALING_GROUP_PROVIDER_UPDATE),
+        Member::refused("cluster", &[]),
+        Member::refused("managedInstancesProvider", &[]),
+        Member::required("name", &STRING),
+    ],
+});
+
 pub static UPDATE_CLUSTER_REQUEST: Shape = Shape::Structure(Structure {
     name: "UpdateClusterRequest",
     members: &[
@@ -1046,6 +1177,15 @@ pub static UPDATE_CLUSTER_REQUEST: Shape = Shape::Structure(Structure {
 pub static UPDATE_CONTAINER_AGENT_REQUEST: Shape = Shape::Structure(Structure {
     name: "UpdateContainerAgentRequest",
     members: &[Member::optional("cluster", &STRING), Member::required("containerInstance", &STRING)],
+});
+
+pub static UPDATE_CONTAINER_INSTANCES_STATE_REQUEST: Shape = Shape::Structure(Structure {
+    name: "UpdateContainerInstancesStateRequest",
+    members: &[
+        Member::optional("cluster", &STRING),
+        Member::required("containerInstances", &STRING_LIST),
+        Member::required("status", &CONTAINER_INSTANCE_STATUS),
+    ],
 });
 
 pub static UPDATE_TASK_PROTECTION_REQUEST: Shape = Shape::Structure(Structure {

@@ -6,13 +6,36 @@ use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentUpdateStatus, ApplicationProtocol, AssignPublicIp, CPUArchitecture, ClusterSettingName,
-    Compatibility, Connectivity, ContainerCondition, DeviceCgroupPermission, ExecuteCommandLogging,
-    HealthStatus, InstanceHealthCheckState, InstanceHealthCheckType, IpcMode, LaunchType, LogDriver,
-    ManagedAgentName, NetworkMode, OSFamily, PidMode, PlatformDeviceType, ProxyConfigurationType,
-    ResourceType, Scope, SettingName, SettingType, TargetType, TaskDefinitionPlacementConstraintType,
-    TaskDefinitionStatus, TaskStopCode, TransportProtocol, UlimitName, VersionConsistency,
+    AcceleratorManufacturer, AcceleratorName, AcceleratorType, AgentUpdateStatus, ApplicationProtocol,
+    AssignPublicIp, AutoRepairActionsStatus, BareMetal, BurstablePerformance, CPUArchitecture,
+    CapacityOptionType, CapacityProviderStatus, CapacityProviderType, CapacityProviderUpdateStatus,
+    CapacityReservationPreference, ClusterSettingName, Compatibility, Connectivity, ContainerCondition,
+    CpuManufacturer, DeviceCgroupPermission, ExecuteCommandLogging, HealthStatus, InstanceGeneration,
+    InstanceHealthCheckState, InstanceHealthCheckType, IpcMode, LaunchType, LocalStorage, LocalStorageType,
+    LogDriver, ManagedAgentName, ManagedDraining, ManagedInstancesMonitoringOptions, ManagedScalingStatus,
+    ManagedTerminationProtection, NetworkMode, OSFamily, PidMode, PlatformDeviceType, PropagateMITags,
+    ProxyConfigurationType, ResourceType, Scope, SettingName, SettingType, TargetType,
+    TaskDefinitionPlacementConstraintType, TaskDefinitionStatus, TaskStopCode, TransportProtocol, UlimitName,
+    VersionConsistency,
 };
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AcceleratorCountRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<i32>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AcceleratorTotalMemoryMiBRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<i32>,
+}
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -48,6 +71,36 @@ pub struct Attribute {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub struct AutoRepairConfiguration {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actions_status: Option<AutoRepairActionsStatus>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AutoScalingGroupProvider {
+    pub auto_scaling_group_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_draining: Option<ManagedDraining>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_scaling: Option<ManagedScaling>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_termination_protection: Option<ManagedTerminationProtection>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AutoScalingGroupProviderUpdate {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_draining: Option<ManagedDraining>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_scaling: Option<ManagedScaling>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_termination_protection: Option<ManagedTerminationProtection>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AwsVpcConfiguration {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assign_public_ip: Option<AssignPublicIp>,
@@ -58,13 +111,55 @@ pub struct AwsVpcConfiguration {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub struct BaselineEbsBandwidthMbpsRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<i32>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CapacityProvider {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_scaling_group_provider: Option<AutoScalingGroupProvider>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_provider_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_instances_provider: Option<ManagedInstancesProvider>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<CapacityProviderStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<CapacityProviderType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update_status: Option<CapacityProviderUpdateStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update_status_reason: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CapacityProviderStrategyItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub capacity_provider: Option<String>,
+    pub capacity_provider: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<i32>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CapacityReservationRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reservation_group_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reservation_preference: Option<CapacityReservationPreference>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -460,6 +555,13 @@ pub struct InferenceAccelerator {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub struct InfrastructureOptimization {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale_in_after: Option<i32>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct InstanceHealthCheckResult {
     #[serde(with = "crate::timestamp::option", default, skip_serializing_if = "Option::is_none")]
     pub last_status_change: Option<Timestamp>,
@@ -471,6 +573,84 @@ pub struct InstanceHealthCheckResult {
     pub status_reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r#type: Option<InstanceHealthCheckType>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InstanceLaunchTemplate {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_option_type: Option<CapacityOptionType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_reservations: Option<CapacityReservationRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ec2_instance_profile_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fips_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_metadata_tags_propagation: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_requirements: Option<InstanceRequirementsRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_storage_configuration: Option<ManagedInstancesLocalStorageConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitoring: Option<ManagedInstancesMonitoringOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_configuration: Option<ManagedInstancesNetworkConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_configuration: Option<ManagedInstancesStorageConfiguration>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InstanceRequirementsRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accelerator_count: Option<AcceleratorCountRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accelerator_manufacturers: Option<Vec<AcceleratorManufacturer>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accelerator_names: Option<Vec<AcceleratorName>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accelerator_total_memory_mi_b: Option<AcceleratorTotalMemoryMiBRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accelerator_types: Option<Vec<AcceleratorType>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_instance_types: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bare_metal: Option<BareMetal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline_ebs_bandwidth_mbps: Option<BaselineEbsBandwidthMbpsRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub burstable_performance: Option<BurstablePerformance>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_manufacturers: Option<Vec<CpuManufacturer>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excluded_instance_types: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_generations: Option<Vec<InstanceGeneration>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_storage: Option<LocalStorage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_storage_types: Option<Vec<LocalStorageType>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_spot_price_as_percentage_of_optimal_on_demand_price: Option<i32>,
+    #[serde(rename = "memoryGiBPerVCpu", skip_serializing_if = "Option::is_none")]
+    pub memory_gib_per_v_cpu: Option<MemoryGiBPerVCpuRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mi_b: Option<MemoryMiBRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_bandwidth_gbps: Option<NetworkBandwidthGbpsRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_interface_count: Option<NetworkInterfaceCountRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_demand_max_price_percentage_over_lowest_price: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub require_hibernate_support: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spot_max_price_percentage_over_lowest_price: Option<i32>,
+    #[serde(rename = "totalLocalStorageGB", skip_serializing_if = "Option::is_none")]
+    pub total_local_storage_gb: Option<TotalLocalStorageGBRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub v_cpu_count: Option<VCpuCountRangeRequest>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -543,11 +723,82 @@ pub struct ManagedAgentStateChange {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub struct ManagedInstancesLocalStorageConfiguration {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub use_local_storage: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManagedInstancesNetworkConfiguration {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_groups: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subnets: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManagedInstancesProvider {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_repair_configuration: Option<AutoRepairConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub infrastructure_optimization: Option<InfrastructureOptimization>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub infrastructure_role_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_launch_template: Option<InstanceLaunchTemplate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub propagate_tags: Option<PropagateMITags>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManagedInstancesStorageConfiguration {
+    #[serde(rename = "storageSizeGiB", skip_serializing_if = "Option::is_none")]
+    pub storage_size_gib: Option<i32>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManagedScaling {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_warmup_period: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum_scaling_step_size: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_scaling_step_size: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<ManagedScalingStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_capacity: Option<i32>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ManagedStorageConfiguration {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fargate_ephemeral_storage_kms_key_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MemoryGiBPerVCpuRequest {
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MemoryMiBRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<i32>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -559,6 +810,15 @@ pub struct MountPoint {
     pub read_only: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_volume: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkBandwidthGbpsRequest {
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -594,6 +854,15 @@ pub struct NetworkInterface {
     pub ipv6_address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub private_ipv4_address: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkInterfaceCountRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<i32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -882,12 +1151,30 @@ pub struct Tmpfs {
     pub size: i32,
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TotalLocalStorageGBRequest {
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+    #[serde(serialize_with = "crate::double::serialize", skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ulimit {
     pub hard_limit: i32,
     pub name: UlimitName,
     pub soft_limit: i32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VCpuCountRangeRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<i32>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

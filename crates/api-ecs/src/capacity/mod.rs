@@ -1,0 +1,9 @@
+//! Capacity providers, and the strategies that name them.
+
+mod delete;
+mod describe;
+mod providers;
+mod put;
+mod strategy;
+
+pub(crate) use strategy::{check_cluster, cluster_providers, parse as parse_strategy};
