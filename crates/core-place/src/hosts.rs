@@ -1,179 +1,207 @@
 //! The view: what each container instance has left.
 
+use crate::fit::{Question, Required};
+use crate::host::{Claim, Facts, GroupId, GroupKey, Groups, Host, Seat, Texts, Used};
+use crate::intern::Interner;
+use crate::kept::Kept;
 use crate::needs::Needs;
-use model::instance::{ContainerInstance, InstanceStatus, Resources};
+use crate::pool::{Pool, PoolKey, Slot};
+use model::InstanceId;
+use model::instance::ContainerInstance;
 use model::task::Task;
-use model::task_definition::LaunchType;
-use model::{ClusterName, InstanceId, Scope, TaskId};
-use std::collections::{BTreeMap, BTreeSet};
+use model::view::View;
+use std::collections::BTreeMap;
 
-/// Every container instance with what its tasks have left of it. Built from a snapshot, or kept and told of each
-/// changed record; the order of the calls does not matter.
+/// Every container instance with what its tasks have left of it, and the rankings that plans were made by lately. Told of
+/// each change, it never looks at all instances again, but to rank them for a kind of task that is new to it.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
-    hosts: BTreeMap<InstanceId, Host>,
-    tasks: BTreeMap<TaskId, Taken>,
+    pub(crate) hosts: Vec<Host>,
+    by_id: BTreeMap<InstanceId, Slot>,
+    /// What tasks take from instances that are not known (any more).
+    orphans: BTreeMap<InstanceId, Used>,
+    pub(crate) texts: Texts,
+    pub(crate) groups: Groups,
+    pool_ids: Interner<PoolKey>,
+    pub(crate) pools: Vec<Pool>,
+    generation: u64,
+    pub(crate) kept: Kept,
 }
 
-/// One container instance as placement sees it.
-#[derive(Clone, Debug)]
-pub(crate) struct Host {
-    pub(crate) scope: Scope,
-    pub(crate) cluster: ClusterName,
-    pub(crate) status: InstanceStatus,
-    pub(crate) agent_connected: bool,
-    pub(crate) serves_fargate: bool,
-    pub(crate) attributes: BTreeMap<String, Option<String>>,
-    registered: Resources,
-    pub(crate) used: Used,
-}
+impl View for Hosts {
+    fn observe_task(&mut self, old: Option<&Task>, new: Option<&Task>) {
+        let of = |task: Option<&Task>| {
+            let task = task?;
+            let (instance, claim) = Claim::of(task)?;
+            Some((instance.clone(), claim, GroupKey::of(task)))
+        };
+        let (old, new) = (of(old), of(new));
+        if old == new {
+            return;
+        }
+        if let Some((instance, claim, key)) = old
+            && let Some(group) = self.groups.get(&key)
+        {
+            self.give_back(&instance, &claim, group);
+        }
+        if let Some((instance, claim, key)) = new {
+            let group = self.groups.acquire(key);
+            self.used_on(&instance).take(&claim, group);
+            self.touch(&instance);
+        }
+    }
 
-/// What the tasks of a host take, in sums that may exceed what it registered when it came back smaller.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Used {
-    cpu_units: u64,
-    memory_mib: u64,
-    ports_tcp: BTreeSet<u16>,
-    ports_udp: BTreeSet<u16>,
-    gpus: BTreeSet<String>,
-    pub(crate) tasks: u32,
-    pub(crate) tasks_by_group: BTreeMap<String, u32>,
-}
-
-#[derive(Clone, Debug)]
-struct Taken {
-    instance: InstanceId,
-    group: String,
-    demand: Resources,
+    fn observe_instance(&mut self, old: Option<&ContainerInstance>, new: Option<&ContainerInstance>) {
+        match (old, new) {
+            (_, Some(new)) => self.put_instance(new),
+            (Some(old), None) => self.remove_instance(&old.id),
+            (None, None) => {}
+        }
+    }
 }
 
 impl Hosts {
-    /// From a snapshot's instances and tasks. Tasks that hold nothing are skipped.
+    /// From a snapshot's instances and tasks, in any order. Tasks that hold nothing are skipped.
     pub fn from_records<'a>(
         instances: impl IntoIterator<Item = &'a ContainerInstance>,
         tasks: impl IntoIterator<Item = &'a Task>,
     ) -> Self {
         let mut hosts = Self::default();
-        instances.into_iter().for_each(|i| hosts.observe_instance(i));
-        tasks.into_iter().for_each(|t| hosts.observe_task(t));
+        instances.into_iter().for_each(|i| hosts.observe_instance(None, Some(i)));
+        tasks.into_iter().for_each(|t| hosts.observe_task(None, Some(t)));
         hosts
     }
 
-    /// An instance is new or has changed.
-    pub fn observe_instance(&mut self, instance: &ContainerInstance) {
-        let used = match self.hosts.remove(&instance.id) {
-            Some(known) => known.used,
-            None => self.used_on(&instance.id),
+    fn put_instance(&mut self, instance: &ContainerInstance) {
+        let facts = Facts::new(instance, &mut self.texts);
+        let Some(&slot) = self.by_id.get(&instance.id) else {
+            let (id, slot) = (instance.id.clone(), self.hosts.len() as Slot);
+            let used = self.orphans.remove(&id).unwrap_or_default();
+            self.hosts.push(Host { id: id.clone(), facts, used, revision: 0, seats: Vec::new() });
+            self.by_id.insert(id, slot);
+            return self.join(slot);
         };
-        self.hosts.insert(instance.id.clone(), Host::new(instance, used));
-    }
-
-    /// An instance is gone. Its tasks keep their claims until they are forgotten themselves.
-    pub fn forget_instance(&mut self, id: &InstanceId) {
-        self.hosts.remove(id);
-    }
-
-    /// A task is new or has changed.
-    pub fn observe_task(&mut self, task: &Task) {
-        self.forget_task(&task.id);
-        let Some(instance) = task.instance.clone().filter(|_| task.holds_resources()) else { return };
-        let taken = Taken { instance, group: task.group.clone(), demand: task.demand() };
-        if let Some(host) = self.hosts.get_mut(&taken.instance) {
-            host.used.take(&taken.demand, &taken.group);
+        let host = &mut self.hosts[slot as usize];
+        if host.facts == facts {
+            return facts.release(&mut self.texts);
         }
-        self.tasks.insert(task.id.clone(), taken);
-    }
-
-    /// A task is gone.
-    pub fn forget_task(&mut self, id: &TaskId) {
-        let Some(taken) = self.tasks.remove(id) else { return };
-        if let Some(host) = self.hosts.get_mut(&taken.instance) {
-            host.used.give_back(&taken.demand, &taken.group);
+        let stays = host.facts.is_placed_as(&facts);
+        std::mem::replace(&mut host.facts, facts).release(&mut self.texts);
+        host.revision = host.revision.wrapping_add(1);
+        if stays {
+            self.touch(&instance.id);
+        } else {
+            self.leave(slot);
+            self.join(slot);
         }
     }
 
-    /// The hosts that may be asked at all: those that serve FARGATE, or those of the task's cluster.
-    pub(crate) fn pool<'a>(&'a self, needs: &'a Needs) -> impl Iterator<Item = (&'a InstanceId, &'a Host)> {
-        self.hosts.iter().filter(move |(_, host)| match needs.launch_type {
-            LaunchType::Fargate => host.serves_fargate,
-            LaunchType::Ec2 | LaunchType::External => {
-                host.scope == needs.scope && host.cluster == needs.cluster
+    /// The last host takes the place of the removed one, so that the table has no gaps.
+    fn remove_instance(&mut self, id: &InstanceId) {
+        let Some(slot) = self.by_id.remove(id) else { return };
+        let last = self.hosts.len() as Slot - 1;
+        self.leave(slot);
+        if slot != last {
+            self.leave(last);
+        }
+        let Host { facts, used, .. } = self.hosts.swap_remove(slot as usize);
+        facts.release(&mut self.texts);
+        if used.tasks > 0 {
+            self.orphans.insert(id.clone(), used);
+        }
+        if let Some(moved) = self.hosts.get(slot as usize) {
+            self.by_id.insert(moved.id.clone(), slot);
+            self.join(slot);
+        }
+    }
+
+    fn join(&mut self, slot: Slot) {
+        let host = &mut self.hosts[slot as usize];
+        for key in host.facts.pools() {
+            let pool = self.pool_ids.acquire(key);
+            if pool as usize == self.pools.len() {
+                self.pools.push(Pool::default());
             }
-        })
+            self.pools[pool as usize].join(&host.id, slot);
+            host.seats.push(Seat { pool, rank: 0 });
+        }
+    }
+
+    fn leave(&mut self, slot: Slot) {
+        let host = &mut self.hosts[slot as usize];
+        for Seat { pool, .. } in host.seats.drain(..) {
+            self.pools[pool as usize].leave(&host.id);
+            self.pool_ids.release(pool);
+        }
+    }
+
+    fn used_on(&mut self, id: &InstanceId) -> &mut Used {
+        match self.by_id.get(id) {
+            Some(&slot) => &mut self.hosts[slot as usize].used,
+            None => self.orphans.entry(id.clone()).or_default(),
+        }
+    }
+
+    fn give_back(&mut self, instance: &InstanceId, claim: &Claim, group: GroupId) {
+        self.used_on(instance).give_back(claim, group);
+        self.groups.release(group);
+        if self.orphans.get(instance).is_some_and(|used| used.tasks == 0) {
+            self.orphans.remove(instance);
+        }
+        self.touch(instance);
+    }
+
+    fn touch(&mut self, instance: &InstanceId) {
+        if let Some(&slot) = self.by_id.get(instance) {
+            self.touch_slot(slot);
+        }
+    }
+
+    fn touch_slot(&mut self, slot: Slot) {
+        for seat in &self.hosts[slot as usize].seats {
+            self.pools[seat.pool as usize].note(seat.rank);
+        }
+    }
+
+    /// Takes what a task takes from a host, until [`Hosts::unclaim`].
+    pub(crate) fn claim(&mut self, slot: Slot, claim: &Claim, group: GroupId) {
+        self.groups.retain(group);
+        self.hosts[slot as usize].used.take(claim, group);
+        self.touch_slot(slot);
+    }
+
+    pub(crate) fn unclaim(&mut self, slot: Slot, claim: &Claim, group: GroupId) {
+        self.hosts[slot as usize].used.give_back(claim, group);
+        self.groups.release(group);
+        self.touch_slot(slot);
+    }
+
+    /// The hosts that may be asked at all, ranked; `None` when there is none.
+    pub(crate) fn pool(&mut self, needs: &Needs) -> Option<u32> {
+        let id = self.pool_ids.get(&PoolKey::of(needs))?;
+        let pool = &mut self.pools[id as usize];
+        if pool.generation == 0 {
+            self.generation += 1;
+            pool.rank(self.generation);
+            for (rank, &slot) in pool.ranked.iter().enumerate() {
+                let seats = &mut self.hosts[slot as usize].seats;
+                seats.iter_mut().filter(|seat| seat.pool == id).for_each(|seat| seat.rank = rank as u32);
+            }
+        }
+        Some(id)
     }
 
     /// The host with this id, of whatever cluster.
     pub(crate) fn host(&self, id: &InstanceId) -> Option<&Host> {
-        self.hosts.get(id)
+        self.by_id.get(id).map(|&slot| &self.hosts[slot as usize])
     }
 
-    fn used_on(&self, id: &InstanceId) -> Used {
-        let mut used = Used::default();
-        let taken = self.tasks.values().filter(|t| t.instance == *id);
-        taken.for_each(|t| used.take(&t.demand, &t.group));
-        used
-    }
-}
-
-impl Host {
-    fn new(instance: &ContainerInstance, used: Used) -> Self {
-        Self {
-            scope: instance.scope.clone(),
-            cluster: instance.cluster.clone(),
-            status: instance.status,
-            agent_connected: instance.agent_connected,
-            serves_fargate: instance.serves_fargate(),
-            attributes: instance.attributes.clone(),
-            registered: instance.registered.clone(),
-            used,
-        }
-    }
-
-    pub(crate) fn free_cpu_units(&self) -> u64 {
-        u64::from(self.registered.cpu_units).saturating_sub(self.used.cpu_units)
-    }
-
-    pub(crate) fn free_memory_mib(&self) -> u64 {
-        u64::from(self.registered.memory_mib).saturating_sub(self.used.memory_mib)
-    }
-
-    /// By id.
-    pub(crate) fn free_gpus(&self) -> impl Iterator<Item = &String> {
-        self.registered.gpus.difference(&self.used.gpus)
-    }
-
-    pub(crate) fn ports_free(&self, tcp: &BTreeSet<u16>, udp: &BTreeSet<u16>) -> bool {
-        let (reserved, used) = (&self.registered, &self.used);
-        tcp.is_disjoint(&reserved.ports_tcp)
-            && tcp.is_disjoint(&used.ports_tcp)
-            && udp.is_disjoint(&reserved.ports_udp)
-            && udp.is_disjoint(&used.ports_udp)
-    }
-}
-
-impl Used {
-    pub(crate) fn take(&mut self, demand: &Resources, group: &str) {
-        self.cpu_units += u64::from(demand.cpu_units);
-        self.memory_mib += u64::from(demand.memory_mib);
-        self.ports_tcp.extend(&demand.ports_tcp);
-        self.ports_udp.extend(&demand.ports_udp);
-        self.gpus.extend(demand.gpus.iter().cloned());
-        self.tasks += 1;
-        *self.tasks_by_group.entry(group.to_owned()).or_default() += 1;
-    }
-
-    fn give_back(&mut self, demand: &Resources, group: &str) {
-        self.cpu_units -= u64::from(demand.cpu_units);
-        self.memory_mib -= u64::from(demand.memory_mib);
-        self.ports_tcp.retain(|p| !demand.ports_tcp.contains(p));
-        self.ports_udp.retain(|p| !demand.ports_udp.contains(p));
-        self.gpus.retain(|id| !demand.gpus.contains(id));
-        self.tasks -= 1;
-        if let Some(n) = self.tasks_by_group.get_mut(group) {
-            *n -= 1;
-            if *n == 0 {
-                self.tasks_by_group.remove(group);
-            }
-        }
+    pub(crate) fn question<'a>(
+        &'a self,
+        needs: &'a Needs,
+        required: &'a Required,
+        group: GroupId,
+    ) -> Question<'a> {
+        Question { needs, required, texts: &self.texts, groups: &self.groups, group }
     }
 }

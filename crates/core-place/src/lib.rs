@@ -11,18 +11,27 @@
 
 mod attributes;
 pub mod capacity;
-pub mod eni;
-mod filter;
+mod eni;
+mod fit;
+mod host;
 mod hosts;
+mod intern;
+mod judge;
+mod kept;
 mod needs;
+mod order;
 mod plan;
+mod pool;
 pub mod query;
+mod ranking;
 mod refusal;
+mod standings;
 #[cfg(test)]
 mod tests;
+mod winners;
 
 pub use attributes::required_attributes;
 pub use hosts::Hosts;
-pub use needs::Needs;
+pub use needs::{Constraint, Needs};
 pub use plan::{Place, Placement, plan, plan_on};
 pub use refusal::{Reason, Refusal};

@@ -1,13 +1,16 @@
 //! What one task asks of its host.
 
 use crate::attributes::required_attributes;
+use crate::query::{Expression, QueryError};
 use model::instance::Resources;
+use model::placement::{PlacementConstraint, PlacementStrategy};
 use model::task::{Overrides, Task};
-use model::task_definition::{LaunchType, TaskDefinition};
+use model::task_definition::{LaunchType, NetworkMode, TaskDefinition};
 use model::{ClusterName, Scope};
+use std::sync::Arc;
 
-/// What a task takes from its host, and what the host has to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a task takes from its host, what the host has to be, and which host is the best.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Needs {
     /// The task's account and region.
     pub scope: Scope,
@@ -15,7 +18,7 @@ pub struct Needs {
     pub cluster: ClusterName,
     /// FARGATE tasks go to instances that serve it, others to the instances of the cluster.
     pub launch_type: LaunchType,
-    /// The group that tasks are spread by.
+    /// The group that tasks are spread by, and that `distinctInstance` is about.
     pub group: String,
     /// CPU, memory and fixed host ports.
     pub demand: Resources,
@@ -23,10 +26,42 @@ pub struct Needs {
     pub gpus: u32,
     /// Attributes that the host must have: a name, and its value where one is asked for.
     pub attributes: Vec<(String, Option<String>)>,
+    /// Network interfaces of the host: 1 for a task in awsvpc mode.
+    pub network_interfaces: u32,
+    /// All of them have to hold.
+    pub constraints: Vec<Constraint>,
+    /// At most five, in order of weight. None is the default: spread over Availability Zones.
+    pub strategy: Vec<PlacementStrategy>,
+    /// Only the instances of this Auto Scaling group are asked (capacity providers).
+    pub auto_scaling_group: Option<String>,
+    /// The caller's random number, which the strategy `random` draws from.
+    pub seed: u64,
+}
+
+/// A placement constraint, read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Constraint {
+    /// No other task of the group on the host.
+    DistinctInstance,
+    /// The host matches.
+    MemberOf(Arc<Expression>),
+}
+
+impl Constraint {
+    /// Reads a constraint as its caller wrote it.
+    ///
+    /// # Errors
+    /// When its expression is none of the cluster query language.
+    pub fn parse(constraint: &PlacementConstraint) -> Result<Self, QueryError> {
+        Ok(match constraint {
+            PlacementConstraint::DistinctInstance => Self::DistinctInstance,
+            PlacementConstraint::MemberOf(text) => Self::MemberOf(Arc::new(Expression::parse(text)?)),
+        })
+    }
 }
 
 impl Needs {
-    /// What a task of `definition` needs.
+    /// What a task of `definition` needs, without constraints and with the default strategy.
     pub fn new(
         scope: Scope,
         cluster: ClusterName,
@@ -35,10 +70,20 @@ impl Needs {
         launch_type: LaunchType,
         group: impl Into<String>,
     ) -> Self {
-        let demand = model::demand::demand(definition, overrides);
-        let gpus = model::demand::gpu_count(definition, overrides);
-        let attributes = attributes(definition);
-        Self { scope, cluster, launch_type, group: group.into(), demand, gpus, attributes }
+        Self {
+            scope,
+            cluster,
+            launch_type,
+            group: group.into(),
+            demand: model::demand::demand(definition, overrides),
+            gpus: model::demand::gpu_count(definition, overrides),
+            attributes: attributes(definition),
+            network_interfaces: network_interfaces(definition),
+            constraints: Vec::new(),
+            strategy: Vec::new(),
+            auto_scaling_group: None,
+            seed: 0,
+        }
     }
 
     /// What this task needs.
@@ -46,6 +91,36 @@ impl Needs {
         let (scope, cluster) = (task.scope.clone(), task.cluster.clone());
         Self::new(scope, cluster, &task.definition, &task.overrides, task.launch_type, task.group.clone())
     }
+}
+
+impl Needs {
+    /// Whether the same hosts are as good for both: all but the random number counts.
+    pub(crate) fn asks_the_same(&self, other: &Self) -> bool {
+        let Self {
+            scope,
+            cluster,
+            launch_type,
+            group,
+            demand,
+            gpus,
+            attributes,
+            network_interfaces,
+            constraints,
+            strategy,
+            auto_scaling_group,
+            seed: _,
+        } = other;
+        (self.group == *group && self.cluster == *cluster && self.scope == *scope)
+            && (self.launch_type == *launch_type && self.demand == *demand && self.gpus == *gpus)
+            && (self.network_interfaces == *network_interfaces && self.strategy == *strategy)
+            && (self.attributes == *attributes && self.constraints == *constraints)
+            && self.auto_scaling_group == *auto_scaling_group
+    }
+}
+
+/// How many network interfaces a task takes from its host: one in awsvpc mode.
+pub(crate) fn network_interfaces(definition: &TaskDefinition) -> u32 {
+    u32::from(definition.network_mode == NetworkMode::Awsvpc)
 }
 
 /// What its definition requires, and an architecture where it names one.

@@ -1,14 +1,14 @@
 //! The plan: an instance for each task, or why there is none.
 
-use crate::filter::fits;
-use crate::hosts::{Host, Hosts};
+use crate::fit::Required;
+use crate::host::{Claim, GroupId, GroupKey, Host};
+use crate::hosts::Hosts;
 use crate::needs::Needs;
+use crate::pool::Slot;
+use crate::ranking::Ranking;
 use crate::refusal::{Reason, Refusal};
 use model::InstanceId;
 use model::instance::Resources;
-use std::borrow::Cow;
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 /// For each task wanted, in order, where it goes or why it goes nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,59 +26,137 @@ pub struct Place {
     pub gpus: Vec<String>,
 }
 
-/// Places `count` tasks with the same needs: among the instances that can take one, the one with the fewest tasks of
-/// its group, then the fewest tasks, then the most free memory, then the smallest id.
-pub fn plan(hosts: &Hosts, needs: &Needs, count: u32) -> Placement {
-    let mut pool: BTreeMap<&InstanceId, Cow<'_, Host>> =
-        hosts.pool(needs).map(|(id, host)| (id, Cow::Borrowed(host))).collect();
-    let mut tasks: Vec<Result<Place, Refusal>> = Vec::new();
-    for _ in 0..count {
-        // Hosts only fill up while a plan is made: what was refused once stays refused.
-        let placed = match tasks.last() {
-            Some(Err(refusal)) => Err(refusal.clone()),
-            _ => place_one(&mut pool, needs),
+impl Hosts {
+    /// Places `count` tasks with the same needs, each as if the ones before it were there already. The hosts are as they
+    /// were afterwards.
+    pub fn plan(&mut self, needs: &Needs, count: u32) -> Placement {
+        let group = self.group(needs);
+        let (placement, slots) = self.fill(needs, count, group);
+        for (slot, place) in slots.into_iter().zip(placement.tasks.iter().flatten()) {
+            self.unclaim(slot, &claim(needs, place), group);
+        }
+        self.groups.release(group);
+        placement
+    }
+
+    /// As [`Hosts::plan`], and the hosts keep what the tasks take. There is no record of it: these hosts must not be told of
+    /// the tasks again.
+    pub fn place(&mut self, needs: &Needs, count: u32) -> Placement {
+        let group = self.group(needs);
+        let (placement, _) = self.fill(needs, count, group);
+        self.groups.release(group);
+        placement
+    }
+
+    /// Places one task on the instance that the caller has chosen (StartTask), if it fits there; `None` when there is no
+    /// such instance. Strategies have no say in this.
+    pub fn plan_on(&mut self, needs: &Needs, instance: &InstanceId) -> Option<Result<Place, Reason>> {
+        let group = self.group(needs);
+        let required = Required::new(needs, &self.texts);
+        let question = self.question(needs, &required, group);
+        let answer = self.host(instance).map(|host| question.answer(host).map(|()| host.place(needs)));
+        self.groups.release(group);
+        answer
+    }
+
+    /// The number of the needs' group, for as long as a plan is made.
+    fn group(&mut self, needs: &Needs) -> GroupId {
+        let (scope, cluster) = (needs.scope.clone(), needs.cluster.clone());
+        self.groups.acquire(GroupKey { scope, cluster, name: needs.group.clone() })
+    }
+
+    /// The plan, with what it takes taken from the slots of its hosts.
+    fn fill(&mut self, needs: &Needs, count: u32, group: GroupId) -> (Placement, Vec<Slot>) {
+        let (mut tasks, mut slots) = (Vec::new(), Vec::new());
+        let Some(pool) = self.pool(needs) else {
+            tasks.resize(count as usize, Err(Refusal::default()));
+            return (Placement { tasks }, slots);
         };
-        tasks.push(placed);
-    }
-    Placement { tasks }
-}
-
-/// Places one task on the instance that the caller has chosen (StartTask), if it fits there; `None` when there is no such
-/// instance.
-pub fn plan_on(hosts: &Hosts, needs: &Needs, instance: &InstanceId) -> Option<Result<Place, Reason>> {
-    let host = hosts.host(instance)?;
-    Some(fits(host, needs).map(|()| host.place(instance, needs)))
-}
-
-fn place_one(pool: &mut BTreeMap<&InstanceId, Cow<'_, Host>>, needs: &Needs) -> Result<Place, Refusal> {
-    let mut refusal = Refusal::default();
-    let fitting = pool.iter_mut().filter_map(|(id, host)| match fits(host, needs) {
-        Ok(()) => Some((*id, host)),
-        Err(reason) => {
-            refusal.count(reason, id);
-            None
+        let required = Required::new(needs, &self.texts);
+        let mut ranking = self.ranking(pool, needs, group);
+        ranking.catch_up(self, &required);
+        let mut chance = Chance(needs.seed);
+        while slots.len() < count as usize {
+            let Some(rank) = ranking.best(chance.next()) else { break };
+            let slot = self.pools[pool as usize].ranked[rank as usize];
+            let place = self.hosts[slot as usize].place(needs);
+            self.claim(slot, &claim(needs, &place), group);
+            ranking.follow(rank, self, &required);
+            tasks.push(Ok(place));
+            slots.push(slot);
         }
-    });
-    match fitting.min_by_key(|(_, host)| score(host, needs)) {
-        Some((id, host)) => {
-            let place = host.place(id, needs);
-            let demand = Resources { gpus: place.gpus.iter().cloned().collect(), ..needs.demand.clone() };
-            host.to_mut().used.take(&demand, &needs.group);
-            Ok(place)
+        // Hosts only fill up while a plan is made: what was refused once stays refused.
+        if slots.len() < count as usize {
+            let refusal = self.refusal(pool, needs, &required, group);
+            tasks.resize(count as usize, Err(refusal));
         }
-        None => Err(refusal),
+        for group in self.kept.put(ranking) {
+            self.groups.release(group);
+        }
+        (Placement { tasks }, slots)
+    }
+
+    /// The one that was kept, or a new one, which uses the group for itself.
+    fn ranking(&mut self, pool: u32, needs: &Needs, group: GroupId) -> Ranking {
+        if let Some(kept) = self.kept.take(pool, needs) {
+            return kept;
+        }
+        self.groups.retain(group);
+        Ranking::new(pool, needs, group)
+    }
+
+    /// Asks every host of the pool why it refuses.
+    fn refusal(&self, pool: u32, needs: &Needs, required: &Required, group: GroupId) -> Refusal {
+        let question = self.question(needs, required, group);
+        let mut refusal = Refusal::default();
+        for &slot in &self.pools[pool as usize].ranked {
+            let host = &self.hosts[slot as usize];
+            if question.concerns(host)
+                && let Err(reason) = question.answer(host)
+            {
+                refusal.count(reason, &host.id);
+            }
+        }
+        refusal
     }
 }
 
-/// Smaller is better; the pool's order breaks ties.
-fn score(host: &Host, needs: &Needs) -> (u32, u32, Reverse<u64>) {
-    let of_group = host.used.tasks_by_group.get(&needs.group).copied().unwrap_or(0);
-    (of_group, host.used.tasks, Reverse(host.free_memory_mib()))
+/// What a task takes that has its place.
+fn claim(needs: &Needs, place: &Place) -> Claim {
+    let gpus = place.gpus.iter().cloned().collect();
+    let demand = Resources { gpus, ..needs.demand.clone() };
+    Claim { demand, interfaces: needs.network_interfaces, running: false }
 }
 
 impl Host {
     /// Its place for a task that fits.
-    fn place(&self, id: &InstanceId, needs: &Needs) -> Place {
-        Place { instance: id.clone(), gpus: self.free_gpus().take(needs.gpus as usize).cloned().collect() }
+    fn place(&self, needs: &Needs) -> Place {
+        let gpus = match needs.gpus {
+            0 => Vec::new(),
+            n => self.free_gpus().take(n as usize).cloned().collect(),
+        };
+        Place { instance: self.id.clone(), gpus }
     }
+}
+
+/// Numbers that look random and follow from a seed (SplitMix64).
+pub(crate) struct Chance(pub(crate) u64);
+
+impl Chance {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+/// [`Hosts::plan`] of a copy of the hosts.
+pub fn plan(hosts: &Hosts, needs: &Needs, count: u32) -> Placement {
+    hosts.clone().plan(needs, count)
+}
+
+/// [`Hosts::plan_on`] of a copy of the hosts.
+pub fn plan_on(hosts: &Hosts, needs: &Needs, instance: &InstanceId) -> Option<Result<Place, Reason>> {
+    hosts.clone().plan_on(needs, instance)
 }

@@ -12,7 +12,7 @@ pub enum Reason {
     Inactive,
     /// Its agent is not connected.
     Agent,
-    /// It a required attribute is missing.
+    /// A required attribute is missing.
     Attribute,
     /// Too little CPU is left.
     Cpu,
@@ -22,6 +22,12 @@ pub enum Reason {
     Gpu,
     /// A port is taken.
     Ports,
+    /// It can have no further network interface.
+    Interfaces,
+    /// It does not match the expression of a `memberOf` constraint.
+    MemberOf,
+    /// It has a task of the group, and the constraint is `distinctInstance`.
+    DistinctInstance,
 }
 
 impl Reason {
@@ -35,6 +41,9 @@ impl Reason {
             Self::Memory => FailureReason::Memory,
             Self::Gpu => FailureReason::Gpu,
             Self::Ports => FailureReason::Ports,
+            Self::Interfaces => FailureReason::Eni,
+            Self::MemberOf => FailureReason::MemberOf,
+            Self::DistinctInstance => FailureReason::DistinctInstance,
         }
         .as_str()
     }
@@ -48,6 +57,9 @@ impl Reason {
             Self::Memory => "too little memory left",
             Self::Gpu => "too few GPUs left",
             Self::Ports => "a required port is in use",
+            Self::Interfaces => "no network interface left",
+            Self::MemberOf => "a memberOf constraint is not met",
+            Self::DistinctInstance => "a task of the group is already there",
         }
     }
 }

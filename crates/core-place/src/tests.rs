@@ -7,6 +7,7 @@ use model::fixture::{instance, task};
 use model::instance::{ContainerInstance, InstanceStatus};
 use model::task::{NetworkBinding, Task, TaskStatus};
 use model::task_definition::{LaunchType, NetworkMode, RuntimePlatform, TaskDefinition};
+use model::view::View;
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -302,18 +303,18 @@ fn a_kept_view_equals_a_fresh_one() {
     let instances = [instance("a", 4096, 8192), instance("b", 4096, 8192)];
     let mut kept = Hosts::default();
     let mut moved = running("1", "a", "family:web");
-    kept.observe_task(&moved);
-    kept.observe_instance(&instances[0]);
-    kept.observe_instance(&instances[1]);
-    kept.observe_task(&running("2", "b", "family:web"));
-    kept.observe_instance(&instances[0]);
+    kept.observe_task(None, Some(&moved));
+    kept.observe_instance(None, Some(&instances[0]));
+    kept.observe_instance(None, Some(&instances[1]));
+    kept.observe_task(None, Some(&running("2", "b", "family:web")));
+    kept.observe_instance(Some(&instances[0]), Some(&instances[0]));
+    let before = moved.clone();
     moved.last_status = TaskStatus::Deprovisioning;
-    kept.observe_task(&moved);
-    kept.forget_task(&"nobody".into());
+    kept.observe_task(Some(&before), Some(&moved));
     let fresh = Hosts::from_records(&instances, &[running("2", "b", "family:web")]);
     let needs = Needs::of(&wanted(|_| {}));
     assert_eq!(plan(&kept, &needs, 40), plan(&fresh, &needs, 40));
-    kept.forget_instance(&"b".into());
+    kept.observe_instance(Some(&instances[1]), None);
     assert!(plan(&kept, &needs, 40).tasks.iter().flatten().all(|place| place.instance.as_str() == "a"));
 }
 
@@ -401,7 +402,7 @@ proptest! {
                 task.id = format!("t{}", tasks.len()).into();
                 task.instance = Some(place.instance);
                 task.last_status = TaskStatus::Pending;
-                hosts.observe_task(&task);
+                hosts.observe_task(None, Some(&task));
                 tasks.push(task);
             }
             prop_assert_eq!(invariants::instances_are_not_overcommitted(&instances, &tasks), Ok(()));

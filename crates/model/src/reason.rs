@@ -140,6 +140,9 @@ pub enum FailureReason {
     Location,
     /// A placement constraint is not met.
     MemberOf,
+    /// The instance has a task of the group already, and each was to have its own. Not on the page; worded as
+    /// [`FailureReason::MemberOf`] is.
+    DistinctInstance,
     /// Too little CPU is left.
     Cpu,
     /// Too little memory is left.
@@ -162,6 +165,7 @@ impl FailureReason {
             Self::Inactive => "INACTIVE",
             Self::Location => "LOCATION",
             Self::MemberOf => "MemberOf placement constraint unsatisfied.",
+            Self::DistinctInstance => "DistinctInstance placement constraint unsatisfied.",
             Self::Cpu => "RESOURCE:CPU",
             Self::Memory => "RESOURCE:MEMORY",
             Self::Ports => "RESOURCE:PORTS",

@@ -1,0 +1,115 @@
+//! What a strategy looks at, in order.
+
+use crate::host::Host;
+use model::placement::{BinpackField, PlacementStrategy};
+
+/// What the default strategy spreads over.
+pub(crate) const ZONE: &str = "ecs.availability-zone";
+
+/// One thing that decides between two hosts; the smaller is the better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Term {
+    /// Tasks of the group on all hosts that have the same values of the first so many attributes.
+    TasksOfValues(usize),
+    /// Something of the host's own.
+    Own(Own),
+}
+
+/// How many kinds of [`Own`] there are; an order has each once at most.
+pub(crate) const OWNS_MAX: usize = 5;
+
+/// What a host is judged by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Own {
+    /// Tasks of the group.
+    TasksOfGroup,
+    /// CPU units left.
+    FreeCpu,
+    /// Memory left.
+    FreeMemory,
+    /// Tasks of whatever group.
+    Tasks,
+    /// Memory taken, so to say: the more is left, the better.
+    NoFreeMemory,
+}
+
+/// A strategy, read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Order {
+    /// The attributes that tasks are spread over, from the widest to the narrowest.
+    pub(crate) attributes: Vec<String>,
+    /// In order of weight.
+    pub(crate) terms: Vec<Term>,
+    /// Whether chance decides between those that are equal so far.
+    pub(crate) random: bool,
+}
+
+impl Order {
+    /// A strategy that is empty is the default one. One that ends in `spread` goes on as ECS documents it for the
+    /// default: the host with the fewest tasks of the group, then (undocumented) the fewest tasks, then the most memory
+    /// left.
+    pub(crate) fn new(strategy: &[PlacementStrategy]) -> Self {
+        let default = [PlacementStrategy::Spread(ZONE.to_owned())];
+        let strategy = if strategy.is_empty() { &default } else { strategy };
+        let mut order = Self::default();
+        for rule in strategy {
+            match rule {
+                PlacementStrategy::Random => {
+                    order.random = true;
+                    return order;
+                }
+                PlacementStrategy::Binpack(BinpackField::Cpu) => order.push(Own::FreeCpu),
+                PlacementStrategy::Binpack(BinpackField::Memory) => order.push(Own::FreeMemory),
+                PlacementStrategy::Spread(field) => order.spread(field),
+            }
+        }
+        if let Some(PlacementStrategy::Spread(_)) = strategy.last() {
+            [Own::TasksOfGroup, Own::Tasks, Own::NoFreeMemory].into_iter().for_each(|own| order.push(own));
+        }
+        order
+    }
+
+    fn spread(&mut self, field: &str) {
+        let name = field.strip_prefix("attribute:").unwrap_or(field);
+        if name == "instanceId" || name == "host" {
+            self.push(Own::TasksOfGroup);
+        } else if !self.attributes.iter().any(|known| known == name) {
+            self.attributes.push(name.to_owned());
+            self.terms.push(Term::TasksOfValues(self.attributes.len()));
+        }
+    }
+
+    /// What has been asked before cannot decide any more.
+    fn push(&mut self, own: Own) {
+        if !self.terms.contains(&Term::Own(own)) {
+            self.terms.push(Term::Own(own));
+        }
+    }
+
+    /// How many terms are a host's own.
+    pub(crate) fn owns(&self) -> usize {
+        self.own().count()
+    }
+
+    /// Those terms.
+    pub(crate) fn own(&self) -> impl Iterator<Item = Own> {
+        self.terms.iter().filter_map(|term| match term {
+            Term::Own(own) => Some(*own),
+            Term::TasksOfValues(_) => None,
+        })
+    }
+}
+
+impl Own {
+    /// The smaller, the better.
+    pub(crate) fn of(self, host: &Host, of_group: u32) -> u32 {
+        let fits = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        match self {
+            Self::TasksOfGroup => of_group,
+            Self::FreeCpu => fits(host.free_cpu_units()),
+            Self::FreeMemory => fits(host.free_memory_mib()),
+            Self::Tasks => host.used.tasks,
+            Self::NoFreeMemory => u32::MAX - fits(host.free_memory_mib()),
+        }
+    }
+}

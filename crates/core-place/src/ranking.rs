@@ -1,0 +1,132 @@
+//! The hosts of a pool in the order of a strategy, for tasks with the same needs.
+
+use crate::fit::{Question, Required};
+use crate::host::{GroupId, Host};
+use crate::hosts::Hosts;
+use crate::needs::Needs;
+use crate::order::{OWNS_MAX, Order};
+use crate::pool::{Rank, Slot};
+use crate::standings::{Entry, Standings};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which host is the best now. Kept between plans, it catches up with the hosts that have changed since.
+#[derive(Clone, Debug)]
+pub(crate) struct Ranking {
+    pool: u32,
+    needs: Needs,
+    pub(crate) group: GroupId,
+    order: Order,
+    /// The pool's, when this was made.
+    generation: u64,
+    /// The first of the pool's changes that is not seen yet.
+    unseen: u64,
+    /// By rank: the host's revision, and whether it might ever take a task.
+    hosts: Vec<(u32, bool)>,
+    standings: Standings,
+    /// When, by the clock of whoever keeps it.
+    pub(crate) used_at: u64,
+}
+
+impl Ranking {
+    /// Without any host: [`Ranking::catch_up`] comes first.
+    pub(crate) fn new(pool: u32, needs: &Needs, group: GroupId) -> Self {
+        let order = Order::new(&needs.strategy);
+        let standings = Standings::new(&order, 0, &[], false);
+        let (generation, unseen, used_at) = (0, 0, 0);
+        let (needs, hosts) = (needs.clone(), Vec::new());
+        Self { pool, needs, group, order, generation, unseen, hosts, standings, used_at }
+    }
+
+    pub(crate) fn is_for(&self, pool: u32, needs: &Needs) -> bool {
+        self.pool == pool && self.needs.asks_the_same(needs)
+    }
+
+    pub(crate) fn hosts(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// Looks at every host that has changed since the last time, or at all of them when that is less work.
+    pub(crate) fn catch_up(&mut self, hosts: &Hosts, required: &Required) {
+        let pool = &hosts.pools[self.pool as usize];
+        let changes = pool.changes_since(self.unseen).filter(|_| self.generation == pool.generation);
+        match changes {
+            Some(ranks) if ranks.len() <= pool.ranked.len() / 2 + 16 => {
+                ranks.iter().for_each(|&rank| self.update(rank, hosts, required));
+            }
+            _ => self.rank_all(hosts, required),
+        }
+        (self.generation, self.unseen) = (pool.generation, pool.log_end());
+    }
+
+    /// The best host; with chance deciding between equals, the one that `ticket` of 2^64 draws. `None` when none fits.
+    pub(crate) fn best(&self, ticket: u64) -> Option<Rank> {
+        let best = self.standings.best();
+        if best.is_none() {
+            return None;
+        }
+        if !self.order.random {
+            return Some(best.leaf);
+        }
+        let nth = (u128::from(ticket) * u128::from(best.ties)) >> 64;
+        Some(self.standings.nth(nth as u32).0)
+    }
+
+    fn rank_all(&mut self, hosts: &Hosts, required: &Required) {
+        let ranked = &hosts.pools[self.pool as usize].ranked;
+        let question = hosts.question(&self.needs, required, self.group);
+        let mut standings = Standings::new(&self.order, ranked.len(), &self.values(hosts, ranked), false);
+        self.hosts.clear();
+        for (rank, &slot) in ranked.iter().enumerate() {
+            let host = &hosts.hosts[slot as usize];
+            let may_ever = question.may_ever(host);
+            self.hosts.push((host.revision, may_ever));
+            standings.enter(rank as Rank, &entry(&self.order, &question, host, may_ever));
+        }
+        standings.settle();
+        self.standings = standings;
+    }
+
+    /// One host may have changed.
+    pub(crate) fn update(&mut self, rank: Rank, hosts: &Hosts, required: &Required) {
+        let host = &hosts.hosts[hosts.pools[self.pool as usize].ranked[rank as usize] as usize];
+        let question = hosts.question(&self.needs, required, self.group);
+        let known = &mut self.hosts[rank as usize];
+        if known.0 != host.revision {
+            *known = (host.revision, question.may_ever(host));
+        }
+        self.standings.set(rank, &entry(&self.order, &question, host, known.1));
+    }
+
+    /// As [`Ranking::update`], of the only host that has changed since the last time.
+    pub(crate) fn follow(&mut self, rank: Rank, hosts: &Hosts, required: &Required) {
+        self.update(rank, hosts, required);
+        self.unseen = hosts.pools[self.pool as usize].log_end();
+    }
+
+    /// For each host the values of the attributes that tasks are spread over, numbered in the order of their texts. Hosts
+    /// without the attribute are together, before all others, and so are those that have it without a value.
+    fn values(&self, hosts: &Hosts, ranked: &[Slot]) -> Vec<u32> {
+        let depth = self.order.attributes.len();
+        let mut values = vec![0; ranked.len() * depth];
+        for (i, attribute) in self.order.attributes.iter().enumerate() {
+            let Some(name) = hosts.texts.get(attribute.as_str()) else { continue };
+            let value = |&slot: &Slot| hosts.hosts[slot as usize].facts.attribute(name);
+            let text = |value: u32| hosts.texts.name(value).map(|text| &**text);
+            let distinct: BTreeSet<Option<Option<u32>>> = ranked.iter().map(value).collect();
+            let mut sorted: Vec<_> = distinct.into_iter().collect();
+            sorted.sort_by_key(|value| value.map(|value| value.map(text)));
+            let numbers: BTreeMap<_, u32> = sorted.into_iter().zip(0..).collect();
+            for (rank, slot) in ranked.iter().enumerate() {
+                values[rank * depth + i] = numbers.get(&value(slot)).copied().unwrap_or(0);
+            }
+        }
+        values
+    }
+}
+
+fn entry(order: &Order, question: &Question<'_>, host: &Host, may_ever: bool) -> Entry {
+    let tasks = host.used.of_group(question.group);
+    let mut own = [0; OWNS_MAX];
+    own.iter_mut().zip(order.own()).for_each(|(number, term)| *number = term.of(host, tasks));
+    Entry { tasks, own, weight: u32::from(may_ever && question.does_now(host)) }
+}
