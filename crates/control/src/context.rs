@@ -4,9 +4,10 @@ use crate::session::Links;
 use model::Timestamp;
 use model::time::{Clock, IdSource};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::Store;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use wire::Keys;
 
 /// Times that a deployment or a test may want to change.
@@ -14,8 +15,13 @@ use wire::Keys;
 pub struct ControlConfig {
     /// From one heartbeat of a session to the next. Agents give up after 60 s without any message.
     pub heartbeat_interval: Duration,
-    /// How long a heartbeat may stay unanswered before the session is dropped, and how long a send may take.
+    /// How long a heartbeat may stay unanswered before the session is dropped.
     pub heartbeat_timeout: Duration,
+    /// From one ping of an ACS link to the next.
+    pub ping_interval: Duration,
+    /// How long after an agent's last frame its session is dropped, when it answers no ping. More than `ping_interval`:
+    /// what is left is the time that an agent has to answer a ping, or to take a message.
+    pub silence_max: Duration,
     /// How long a STOPPED task is kept; Amazon ECS shows it for about an hour.
     pub stopped_task_retention: Duration,
     /// How often records are looked through for those to forget.
@@ -27,6 +33,8 @@ impl Default for ControlConfig {
         Self {
             heartbeat_interval: Duration::from_secs(20),
             heartbeat_timeout: Duration::from_secs(3),
+            ping_interval: Duration::from_secs(1),
+            silence_max: Duration::from_millis(2500),
             stopped_task_retention: Duration::from_secs(3600),
             reap_interval: Duration::from_secs(60),
         }
@@ -42,8 +50,29 @@ pub(crate) struct Context {
     pub(crate) keys: Arc<dyn Keys>,
     pub(crate) config: ControlConfig,
     pub(crate) links: Arc<Links>,
-    /// True once the sessions are to end.
-    pub(crate) closing: watch::Sender<bool>,
+    pub(crate) closing: Closing,
+}
+
+/// Tells the sessions to end. They hear of it in the order in which they asked, which a `watch` would not promise.
+#[derive(Debug, Default)]
+pub(crate) struct Closing {
+    is_closing: AtomicBool,
+    waiting: Notify,
+}
+
+impl Closing {
+    pub(crate) fn begin(&self) {
+        self.is_closing.store(true, Ordering::Release);
+        self.waiting.notify_waiters();
+    }
+
+    async fn begun(&self) {
+        // Made before the look: what begins in between is not missed.
+        let notified = self.waiting.notified();
+        if !self.is_closing.load(Ordering::Acquire) {
+            notified.await;
+        }
+    }
 }
 
 impl Context {
@@ -53,8 +82,6 @@ impl Context {
 
     /// Returns once the sessions are to end.
     pub(crate) async fn closed(&self) {
-        let mut closing = self.closing.subscribe();
-        // The sender lives as long as `self`.
-        let _ = closing.wait_for(|closing| *closing).await;
+        self.closing.begun().await;
     }
 }

@@ -1,22 +1,22 @@
 //! The entry: controllers and sessions over one store.
 
-use crate::context::{Context, ControlConfig};
+use crate::context::{Closing, Context, ControlConfig};
 use crate::controller::{self, Controller};
 use crate::presence::Presence;
 use crate::provision::Provision;
 use crate::reaper::Reaper;
 use crate::release::Release;
-use crate::session::{Links, SessionEnd, acs, tcs, upgrade};
+use crate::session::{Frames, Links, SessionEnd, acs, tcs, upgrade};
 use crate::stopper::Stopper;
+use ::acs::Refusal;
 use ::acs::link::AcsQuery;
 use http::{Request, Response};
+use model::Scope;
 use model::time::{Clock, IdSource};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{InstanceKey, Store, StoreError};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use wire::{Cx, Keys};
 
@@ -37,21 +37,21 @@ impl Control {
         keys: Arc<dyn Keys>,
         config: ControlConfig,
     ) -> Self {
-        let closing = watch::Sender::new(false);
-        Self(Arc::new(Context { store, clock, ids, keys, config, links: Links::new(), closing }))
+        let (links, closing) = (Links::new(), Closing::default());
+        Self(Arc::new(Context { store, clock, ids, keys, config, links, closing }))
     }
 
     /// Runs every controller until `shutdown`, then ends the sessions. Tasks run on: the next start adopts them.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
         let mut loops = JoinSet::new();
-        for controller in self.controllers() {
-            loops.spawn(controller::run(self.0.clone(), controller));
-        }
+        loops.spawn(controller::follow(self.0.clone(), self.controllers()));
+        loops.spawn(controller::repeat(self.0.clone(), self.reaper(), self.0.config.reap_interval));
         tokio::select! {
+            biased;
             () = shutdown => {}
             ended = loops.join_next() => tracing::error!(?ended, "a controller ended"),
         }
-        self.0.closing.send_replace(true);
+        self.0.closing.begin();
         let mut links = self.0.links.watch();
         let farewell = links.wait_for(|_| self.0.links.count() == 0);
         // Whoever has not left by then finds out when the process ends.
@@ -63,7 +63,7 @@ impl Control {
     /// # Errors
     /// When the store refuses a plan.
     pub async fn activate_all_once(&self) -> Result<(), StoreError> {
-        for controller in self.controllers() {
+        for controller in self.controllers().into_iter().chain([self.reaper()]) {
             controller::activate(&self.0, controller.as_ref()).await?;
         }
         Ok(())
@@ -76,44 +76,50 @@ impl Control {
         upgrade::upgrade(&self.0, request, caller)
     }
 
-    /// Serves an instance's ACS link over a stream on which the upgrade is done, to its end. `origin` is the URL by which
-    /// the agent reached this control plane.
-    pub async fn serve_acs<S>(
+    /// Which instance an agent of `caller` may open a link for, that names it by its ARN and its cluster by name or ARN:
+    /// what [`upgrade`](Self::upgrade) looks at before it switches.
+    ///
+    /// # Errors
+    /// With the kinds that agents know.
+    pub fn admit(&self, caller: &Scope, instance_arn: &str, cluster: &str) -> Result<InstanceKey, Refusal> {
+        let instance = upgrade::find(&self.0, caller, instance_arn, cluster)?;
+        Ok((instance.scope.clone(), instance.id.clone()))
+    }
+
+    /// Serves an instance's ACS link to its end. `origin` is the URL by which the agent reached this control plane.
+    pub async fn serve_acs(
         &self,
-        stream: S,
+        frames: impl Frames,
         instance: InstanceKey,
         query: AcsQuery,
         origin: String,
-    ) -> SessionEnd
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        acs::serve(self.0.clone(), stream, instance, query, origin).await
+    ) -> SessionEnd {
+        acs::serve(self.0.clone(), frames, instance, query, origin).await
     }
 
-    /// Serves an instance's TCS link over a stream on which the upgrade is done, to its end. `path` and `query` are
-    /// those of the upgrade, which the signature of each frame covers.
-    pub async fn serve_tcs<S>(
+    /// Serves an instance's TCS link to its end. `path` and `query` are those of the upgrade, which the signature of
+    /// each frame covers.
+    pub async fn serve_tcs(
         &self,
-        stream: S,
+        frames: impl Frames,
         instance: InstanceKey,
         path: String,
         query: String,
-    ) -> SessionEnd
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        tcs::serve(self.0.clone(), stream, instance, path, query).await
+    ) -> SessionEnd {
+        tcs::serve(self.0.clone(), frames, instance, path, query).await
     }
 
-    fn controllers(&self) -> Vec<Arc<dyn Controller>> {
-        let config = &self.0.config;
+    /// Those that tasks and agents wait for.
+    fn controllers(&self) -> Vec<Box<dyn Controller>> {
         vec![
-            Arc::new(Presence { links: self.0.links.clone() }),
-            Arc::new(Stopper),
-            Arc::new(Provision { ids: self.0.ids.clone() }),
-            Arc::new(Release),
-            Arc::new(Reaper { retention: config.stopped_task_retention, interval: config.reap_interval }),
+            Box::new(Presence { links: self.0.links.clone() }),
+            Box::new(Stopper),
+            Box::new(Provision { ids: self.0.ids.clone() }),
+            Box::new(Release),
         ]
+    }
+
+    fn reaper(&self) -> Box<dyn Controller> {
+        Box::new(Reaper { retention: self.0.config.stopped_task_retention })
     }
 }

@@ -1,8 +1,10 @@
-//! What a controller is, and the loop around each.
+//! What a controller is, and the loops around them.
 
 use crate::context::Context;
 use crate::plan::Plan;
+use futures_util::future::join_all;
 use model::Timestamp;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{State, StoreError};
@@ -15,11 +17,6 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 pub(crate) trait Controller: Send + Sync {
     /// For logs.
     fn name(&self) -> &'static str;
-
-    /// When set, the controller is woken by a timer of this period instead of by the store's watch.
-    fn timer(&self) -> Option<Duration> {
-        None
-    }
 
     /// Whether a plan may be needed: a cheap look at a snapshot, which may be wrong in either direction for a moment.
     fn is_due(&self, state: &State, now: Timestamp) -> bool;
@@ -44,27 +41,44 @@ pub(crate) async fn activate(context: &Context, controller: &dyn Controller) -> 
         .await
 }
 
-/// Activates a controller at start-up and on every wake, for ever.
-pub(crate) async fn run(context: Arc<Context>, controller: Arc<dyn Controller>) {
+/// Activates controllers at start-up and on every change of the store or of the links, for ever: all of them at the same
+/// time, so that their commits share a sync, and always in the same order.
+pub(crate) async fn follow(context: Arc<Context>, controllers: Vec<Box<dyn Controller>>) -> Infallible {
     let mut watch = context.store.watch();
     let mut links = context.links.watch();
     loop {
-        match activate(&context, controller.as_ref()).await {
-            // A plan may be a part of the work.
-            Ok(true) => continue,
-            Ok(false) => {}
+        let round = controllers.iter().map(|controller| settle(&context, controller.as_ref()));
+        join_all(round).await;
+        tokio::select! {
+            biased;
+            _ = watch.changed() => {}
+            _ = links.changed() => {}
+        }
+    }
+}
+
+/// Activates a controller that nobody waits for at start-up and after each `period`, for ever.
+pub(crate) async fn repeat(
+    context: Arc<Context>,
+    controller: Box<dyn Controller>,
+    period: Duration,
+) -> Infallible {
+    loop {
+        settle(&context, controller.as_ref()).await;
+        sleep(period).await;
+    }
+}
+
+/// Activates a controller until it has nothing to write: a plan may be a part of the work.
+async fn settle(context: &Context, controller: &dyn Controller) {
+    loop {
+        match activate(context, controller).await {
+            Ok(true) => {}
+            Ok(false) => return,
             Err(error) => {
                 tracing::error!(controller = controller.name(), %error, "a plan could not be applied");
                 sleep(RETRY_DELAY).await;
-                continue;
             }
-        }
-        match controller.timer() {
-            Some(period) => sleep(period).await,
-            None => tokio::select! {
-                _ = watch.changed() => {}
-                _ = links.changed() => {}
-            },
         }
     }
 }

@@ -7,6 +7,7 @@ use model::identity::AccessKey;
 use model::task::Task;
 use model::{AccessKeyId, AccountId};
 use sha2::Sha256;
+use std::collections::BTreeSet;
 use store::{State, StoreError};
 
 /// Keys for tasks start with the prefix that AWS gives to keys of roles.
@@ -22,7 +23,10 @@ pub(crate) fn key_of<'a>(state: &'a State, account: &AccountId) -> Option<&'a Ac
 }
 
 /// Makes sure that each of these accounts has its key.
-pub(crate) async fn ensure_keys(context: &Context, accounts: &[AccountId]) -> Result<(), StoreError> {
+pub(crate) async fn ensure_keys(
+    context: &Context,
+    accounts: &BTreeSet<&AccountId>,
+) -> Result<(), StoreError> {
     let snapshot = context.store.snapshot();
     if accounts.iter().all(|account| key_of(&snapshot, account).is_some()) {
         return Ok(());
@@ -43,7 +47,8 @@ pub(crate) async fn ensure_keys(context: &Context, accounts: &[AccountId]) -> Re
 fn fresh_key(context: &Context, account: &AccountId) -> AccessKey {
     let id = format!("{PREFIX}{}", &context.ids.hex32()[16..].to_uppercase());
     let secret = format!("{}{}", context.ids.hex32(), &context.ids.hex32()[24..]);
-    AccessKey { id: AccessKeyId::from(id), secret, account: account.clone(), created_at: context.now() }
+    let (account, created_at) = (account.clone(), context.now());
+    AccessKey { id: AccessKeyId::from(id), secret, account, created_at }
 }
 
 /// The credentials for a task's pulls and logs. Their id stays the same for the task's life and cannot be guessed,

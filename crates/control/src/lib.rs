@@ -38,5 +38,5 @@ pub use plan::{Change, Plan, Step};
 pub use provision::plan_provision;
 pub use reaper::plan_reap;
 pub use release::plan_release;
-pub use session::{ACS_ENDPOINT_PATH, SessionEnd, TCS_ENDPOINT_PATH, is_agent_path};
+pub use session::{ACS_ENDPOINT_PATH, Frame, Frames, SessionEnd, Socket, TCS_ENDPOINT_PATH, is_agent_path};
 pub use stopper::plan_stops;

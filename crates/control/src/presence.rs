@@ -10,6 +10,9 @@ use model::instance::{ContainerInstance, InstanceStatus};
 use std::sync::Arc;
 use store::{InstanceKey, State};
 
+/// At most so many instances in one plan, because plans are made under the store's lock.
+const INSTANCES_PER_PLAN_MAX: usize = 1024;
+
 /// Clears the flag of instances without a session. After a start of the control plane that is all of them.
 pub(crate) struct Presence {
     pub(crate) links: Arc<Links>,
@@ -20,26 +23,31 @@ impl Controller for Presence {
         "presence"
     }
 
-    fn is_due(&self, state: &State, _: Timestamp) -> bool {
-        self.gone(state).next().is_some()
+    /// Links say so when they go: instances are looked through once, at the start.
+    fn is_due(&self, _: &State, _: Timestamp) -> bool {
+        self.links.has_suspects()
     }
 
-    fn plan(&self, state: &State, _: Timestamp) -> Plan {
+    fn plan(&self, state: &State, now: Timestamp) -> Plan {
         let mut plan = Plan::default();
-        for instance in self.gone(state) {
-            let mut after = instance.clone();
-            after.agent_connected = false;
-            after.version += 1;
-            plan.push(Change::PutInstance(Box::new(after)), "its agent has no session");
+        let connected = state.all_instances().filter(|i| i.agent_connected).map(|i| &i.id);
+        for id in self.links.suspects(connected) {
+            if plan.steps.len() == INSTANCES_PER_PLAN_MAX {
+                break;
+            }
+            match state.instance_by_id(&id).filter(|instance| instance.agent_connected) {
+                Some(instance) => {
+                    let mut after = ContainerInstance::clone(instance);
+                    after.agent_connected = false;
+                    after.connection_changed_at = Some(now);
+                    after.version += 1;
+                    plan.push(Change::PutInstance(Box::new(after)), "its agent has no session");
+                }
+                // A session that ended before this plan cannot set the flag any more.
+                None => self.links.clear(&id),
+            }
         }
         plan
-    }
-}
-
-impl Presence {
-    fn gone<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a ContainerInstance> {
-        let instances = state.all_instances().map(|i| i.as_ref());
-        instances.filter(|i| i.agent_connected && !self.links.is_open(&i.id))
     }
 }
 
@@ -65,7 +73,10 @@ pub(crate) async fn connect(
                 return Err(SessionEnd::Deregistered);
             }
             let mut after = ContainerInstance::clone(instance);
-            after.agent_connected = true;
+            if !instance.agent_connected {
+                after.agent_connected = true;
+                after.connection_changed_at = Some(context.now());
+            }
             after.version += 1;
             after.timeline = context.now().0.max(instance.timeline + 1);
             for (known, said) in [

@@ -8,19 +8,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use store::{Queue, State};
 
-/// Works by timer alone: nothing waits for it.
+/// Nothing waits for it.
 pub(crate) struct Reaper {
     pub(crate) retention: Duration,
-    pub(crate) interval: Duration,
 }
 
 impl Controller for Reaper {
     fn name(&self) -> &'static str {
         "reaper"
-    }
-
-    fn timer(&self) -> Option<Duration> {
-        Some(self.interval)
     }
 
     fn is_due(&self, state: &State, now: Timestamp) -> bool {

@@ -5,9 +5,11 @@ use crate::credentials::{ensure_keys, execution_credentials, key_of};
 use crate::payload::{Extras, compile, manifest};
 use crate::plan::{put_task, task_key};
 use crate::presence;
+use crate::session::frames::{Either, alternate, by};
+use crate::session::pulse::{Pulse, Question};
 use crate::session::telemetry::parse_task;
 use crate::session::told::{Due, Told, is_held};
-use crate::session::{Link, SessionEnd, socket::Socket};
+use crate::session::{Frame, Frames, Link, SessionEnd, close};
 use acs::link::{AcsQuery, DOCKER_VERSION_NONE};
 use acs::{
     AgentMessage, HeartbeatMessage, IamRoleCredentialsMessage, PayloadMessage, RoleType, ServerMessage,
@@ -18,44 +20,41 @@ use model::InstanceId;
 use model::arn;
 use model::instance::{ContainerInstance, InstanceStatus};
 use model::task::{DesiredStatus, Task};
+use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use store::{InstanceKey, State, TaskKey, Tx};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
 /// So many tasks fit into a frame whatever their definitions' size.
 const TASKS_PER_PAYLOAD_MAX: usize = 32;
 
 /// Serves one link to its end, which it returns.
-pub(crate) async fn serve<S>(
+pub(crate) async fn serve(
     context: Arc<Context>,
-    stream: S,
+    mut frames: impl Frames,
     key: InstanceKey,
     query: AcsQuery,
     origin: String,
-) -> SessionEnd
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+) -> SessionEnd {
     let mut link = context.links.open(&key.1);
-    let mut socket = Socket::server(stream, context.config.heartbeat_timeout).await;
     let mut session = match Session::begin(&context, &link, key, &query, origin).await {
         Ok(session) => session,
         Err(end) => {
             drop(link);
-            socket.close(&end).await;
+            close(frames, &end).await;
             return end;
         }
     };
     tracing::info!(instance = %session.instance.id, timeline = session.timeline, "agent connected");
-    let end = match session.serve(&mut socket, &mut link, query.send_credentials).await {
+    let end = match session.serve(&mut frames, &mut link, query.send_credentials).await {
         Ok(never) => match never {},
         Err(end) => end,
     };
     tracing::info!(instance = %session.instance.id, timeline = session.timeline, %end, "agent disconnected");
     // The place is given up first: a link that is slow to close is no session.
     drop(link);
-    socket.close(&end).await;
+    close(frames, &end).await;
     end
 }
 
@@ -69,9 +68,7 @@ struct Session<'a> {
     /// them to AWS, with keys that AWS does not know.
     logs_endpoint: Option<String>,
     told: Told,
-    seen_revision: Option<u64>,
-    /// When the heartbeat under way has to be answered.
-    answer_by: Option<Instant>,
+    pulse: Pulse,
 }
 
 impl<'a> Session<'a> {
@@ -93,70 +90,82 @@ impl<'a> Session<'a> {
             timeline,
             logs_endpoint: has_docker(query).then_some(origin),
             told: Told::default(),
-            seen_revision: None,
-            answer_by: None,
+            pulse: Pulse::new(&context.config, Instant::now()),
         })
     }
 
-    async fn serve<S>(
+    async fn serve(
         &mut self,
-        socket: &mut Socket<S>,
+        frames: &mut impl Frames,
         link: &mut Link,
         send_credentials: bool,
-    ) -> Result<std::convert::Infallible, SessionEnd>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        self.send_manifest(socket).await?;
+    ) -> Result<std::convert::Infallible, SessionEnd> {
+        self.send_manifest(frames).await?;
         if send_credentials {
-            self.send_credentials(socket).await?;
+            self.send_credentials(frames).await?;
         }
-        let config = &self.context.config;
-        let mut watch = self.context.store.watch();
-        let mut heartbeat_at = Instant::now() + config.heartbeat_interval;
+        let mut watch = self.context.store.watch_instance(&self.instance.id);
+        let mut closed = pin!(self.context.closed());
+        let mut timer = pin!(sleep_until(self.pulse.next_at()));
+        let mut state_first = false;
         loop {
-            let answer_by = self.answer_by;
-            tokio::select! {
-                // An answer that is there counts, even when this task was late to look.
+            let frames_first = !state_first;
+            let event = tokio::select! {
                 biased;
                 () = link.superseded() => return Err(SessionEnd::Superseded),
-                () = self.context.closed() => return Err(SessionEnd::Shutdown),
-                text = socket.next() => self.receive(socket, &text?).await?,
-                () = elapsed(answer_by) => return Err(SessionEnd::Silent),
-                snapshot = watch.changed() => self.tell(socket, &snapshot).await?,
-                () = sleep_until(heartbeat_at) => {
-                    heartbeat_at = Instant::now() + config.heartbeat_interval;
-                    self.answer_by = Some(Instant::now() + config.heartbeat_timeout);
-                    let message_id = self.context.ids.uuid();
-                    send(socket, HeartbeatMessage { healthy: true, message_id }).await?;
-                }
+                () = &mut closed => return Err(SessionEnd::Shutdown),
+                event = alternate(&mut state_first, frames.next(), watch.changed()) => Some(event),
+                () = &mut timer => None,
+            };
+            // An answer that is there counts, even when this task was late to look.
+            let none_is_there = match event {
+                Some(Either::First(_)) => false,
+                Some(Either::Second(_)) => frames_first,
+                None => true,
+            };
+            if none_is_there && self.pulse.is_silent(Instant::now()) {
+                return Err(SessionEnd::Silent);
+            }
+            match event {
+                Some(Either::First(frame)) => self.receive(frames, frame?).await?,
+                Some(Either::Second(snapshot)) => self.tell(frames, &snapshot).await?,
+                None => {}
+            }
+            self.ask(frames).await?;
+            if timer.is_elapsed() || self.pulse.next_at() < timer.deadline() {
+                timer.as_mut().reset(self.pulse.next_at());
             }
         }
     }
 
-    /// Compares what the instance should know with what this link has said, and says the rest.
-    async fn tell<S>(&mut self, socket: &mut Socket<S>, snapshot: &State) -> Result<(), SessionEnd>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let revision = snapshot.instance_revision(&self.instance.id);
-        if self.seen_revision == Some(revision) {
-            return Ok(());
+    /// Asks for a sign of life, when it is time to.
+    async fn ask(&mut self, frames: &mut impl Frames) -> Result<(), SessionEnd> {
+        let now = Instant::now();
+        match self.pulse.question(now) {
+            Some(Question::Heartbeat) => {
+                let message_id = self.context.ids.uuid();
+                self.send(frames, HeartbeatMessage { healthy: true, message_id }).await
+            }
+            Some(Question::Ping) => by(self.pulse.take_by(now), frames.ping()).await,
+            None => Ok(()),
         }
-        self.seen_revision = Some(revision);
+    }
+
+    /// Compares what the instance should know with what this link has said, and says the rest.
+    async fn tell(&mut self, frames: &mut impl Frames, snapshot: &State) -> Result<(), SessionEnd> {
         self.check_registration(snapshot)?;
-        let due = self.told.due(snapshot.active_tasks_on(&self.instance.id));
+        let due = self.told.due(snapshot.tasks_to_tell(&self.instance.id));
         if due.is_empty() {
             return Ok(());
         }
-        let accounts: Vec<_> = due.start.iter().map(|task| task.scope.account.clone()).collect();
+        let accounts: BTreeSet<_> = due.start.iter().map(|task| &task.scope.account).collect();
         ensure_keys(self.context, &accounts).await?;
         let state = self.context.store.snapshot();
         let stops: Vec<TaskKey> = due.stop.iter().map(|task| task_key(task)).collect();
         for part in due.split(TASKS_PER_PAYLOAD_MAX) {
             let payload = self.payload(&state, &part);
             self.told.sent(payload.message_id.clone(), &part);
-            send(socket, payload).await?;
+            self.send(frames, payload).await?;
         }
         self.record(&stops, "its agent was told to stop it", apply_stop_sent).await
     }
@@ -169,18 +178,17 @@ impl<'a> Session<'a> {
         if is_active || tasks.any(|task| is_held(task)) { Ok(()) } else { Err(SessionEnd::Deregistered) }
     }
 
-    async fn receive<S>(&mut self, socket: &mut Socket<S>, text: &str) -> Result<(), SessionEnd>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let message = match acs::decode_agent(text) {
+    async fn receive(&mut self, frames: &mut impl Frames, frame: Frame) -> Result<(), SessionEnd> {
+        self.pulse.heard();
+        let Frame::Text(text) = frame else { return Ok(()) };
+        let message = match acs::decode_agent(&text) {
             Ok(message) => message,
             Err(error) => {
                 tracing::warn!(instance = %self.instance.id, %error, "a frame was dropped");
                 return Ok(());
             }
         };
-        self.answer_by = None;
+        self.pulse.answered();
         match message {
             AgentMessage::Ack(ack) => {
                 let tasks = self.told.acknowledged(&ack.message_id);
@@ -190,7 +198,7 @@ impl<'a> Session<'a> {
             AgentMessage::TaskStopVerification(question) => {
                 let state = self.context.store.snapshot();
                 let answer = verify_stops(&state, &self.instance.id, question, self.context.now().0);
-                send(socket, answer).await
+                self.send(frames, answer).await
             }
             AgentMessage::Nack(nack) => {
                 tracing::warn!(instance = %self.instance.id, nack.message_id, nack.reason, "a message was refused");
@@ -247,10 +255,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn send_manifest<S>(&self, socket: &mut Socket<S>) -> Result<(), SessionEnd>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+    async fn send_manifest(&self, frames: &mut impl Frames) -> Result<(), SessionEnd> {
         let snapshot = self.context.store.snapshot();
         let tasks = snapshot.active_tasks_on(&self.instance.id).filter(|task| is_held(task));
         let message = TaskManifestMessage {
@@ -261,14 +266,20 @@ impl<'a> Session<'a> {
             generated_at: Some(self.context.now().0),
             tasks: tasks.map(|task| manifest(task)).collect(),
         };
-        send(socket, message).await
+        self.send(frames, message).await
+    }
+
+    async fn send(
+        &self,
+        frames: &mut impl Frames,
+        message: impl Into<ServerMessage>,
+    ) -> Result<(), SessionEnd> {
+        let text = acs::encode(&message.into());
+        by(self.pulse.take_by(Instant::now()), frames.send(text)).await
     }
 
     /// The agent has just started and keeps credentials in memory only: those of the tasks that it has are sent again.
-    async fn send_credentials<S>(&self, socket: &mut Socket<S>) -> Result<(), SessionEnd>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+    async fn send_credentials(&self, frames: &mut impl Frames) -> Result<(), SessionEnd> {
         let snapshot = self.context.store.snapshot();
         for task in snapshot.active_tasks_on(&self.instance.id).filter(|task| is_held(task)) {
             let Some(key) = key_of(&snapshot, &task.scope.account) else { continue };
@@ -279,7 +290,7 @@ impl<'a> Session<'a> {
                 role_type: RoleType::TaskExecution,
                 role_credentials: execution_credentials(task, key),
             };
-            send(socket, message).await?;
+            self.send(frames, message).await?;
         }
         Ok(())
     }
@@ -311,22 +322,7 @@ fn verify_stops(
     }
 }
 
-async fn send<S>(socket: &mut Socket<S>, message: impl Into<ServerMessage>) -> Result<(), SessionEnd>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    socket.send(acs::encode(&message.into())).await
-}
-
 /// Whether a Docker daemon, and not the agent itself, runs the containers and ships their logs.
 fn has_docker(query: &AcsQuery) -> bool {
     !query.docker_version.is_empty() && query.docker_version != DOCKER_VERSION_NONE
-}
-
-/// Returns at `deadline`; never without one.
-async fn elapsed(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
 }

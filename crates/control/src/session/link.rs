@@ -1,7 +1,7 @@
 //! Which instance has a session: at most one each, the newest (INV-ACS-1).
 
 use model::InstanceId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{oneshot, watch};
 
@@ -15,6 +15,9 @@ pub(crate) struct Links {
 struct Open {
     count: u64,
     by_instance: BTreeMap<InstanceId, Current>,
+    /// Instances that have lost their session and may still count as connected; `None` as long as that may be any,
+    /// because nobody has looked since the start.
+    suspects: Option<BTreeSet<InstanceId>>,
 }
 
 struct Current {
@@ -42,13 +45,34 @@ impl Links {
         open.count += 1;
         let number = open.count;
         open.by_instance.insert(instance.clone(), Current { number, _superseded: sender });
+        open.suspects.iter_mut().for_each(|suspects| {
+            suspects.remove(instance);
+        });
         drop(open);
         self.changed();
         Link { links: self.clone(), instance: instance.clone(), number, superseded }
     }
 
-    pub(crate) fn is_open(&self, instance: &InstanceId) -> bool {
-        self.lock().by_instance.contains_key(instance)
+    /// Whether there are instances that may count as connected without a session.
+    pub(crate) fn has_suspects(&self) -> bool {
+        self.lock().suspects.as_ref().is_none_or(|suspects| !suspects.is_empty())
+    }
+
+    /// Which. `connected` are those that count as connected; it is asked once.
+    pub(crate) fn suspects<'a>(&self, connected: impl Iterator<Item = &'a InstanceId>) -> Vec<InstanceId> {
+        let mut open = self.lock();
+        let Open { by_instance, suspects, .. } = &mut *open;
+        let suspects = suspects.get_or_insert_with(|| {
+            connected.filter(|instance| !by_instance.contains_key(instance)).cloned().collect()
+        });
+        suspects.iter().cloned().collect()
+    }
+
+    /// An instance that does not count as connected is no suspect.
+    pub(crate) fn clear(&self, instance: &InstanceId) {
+        self.lock().suspects.iter_mut().for_each(|suspects| {
+            suspects.remove(instance);
+        });
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -87,6 +111,9 @@ impl Drop for Link {
         let mut open = self.links.lock();
         if open.by_instance.get(&self.instance).is_some_and(|c| c.number == self.number) {
             open.by_instance.remove(&self.instance);
+            open.suspects.iter_mut().for_each(|suspects| {
+                suspects.insert(self.instance.clone());
+            });
             drop(open);
             self.links.changed();
         }

@@ -1,17 +1,30 @@
-//! Sessions: the server's side of ACS and TCS over any byte stream.
+//! Sessions: the server's side of ACS and TCS over any [`Frames`].
 
 pub(crate) mod acs;
+mod frames;
 mod link;
+mod pulse;
 mod socket;
 pub(crate) mod tcs;
 mod telemetry;
 mod told;
 pub(crate) mod upgrade;
 
+pub use frames::{Frame, Frames};
 pub(crate) use link::{Link, Links};
+pub use socket::Socket;
 pub use upgrade::{ACS_ENDPOINT_PATH, TCS_ENDPOINT_PATH, is_agent_path};
 
+use std::time::Duration;
 use store::StoreError;
+
+/// How long a session that is over tries to say so.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
+
+/// Ends a link: it is over whether or not the agent hears of it.
+pub(crate) async fn close(frames: impl Frames, end: &SessionEnd) {
+    let _ = tokio::time::timeout(FAREWELL_MAX, frames.close(end)).await;
+}
 
 /// Why a session ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +35,7 @@ pub enum SessionEnd {
     /// A newer session of the same instance took over (INV-ACS-1).
     #[error("a newer session of the instance took over")]
     Superseded,
-    /// A heartbeat was not answered, or a message was not taken, in time.
+    /// A ping or a heartbeat was not answered, or a message was not taken, in time.
     #[error("the agent is silent")]
     Silent,
     /// The instance is INACTIVE and has no tasks left, or is gone.

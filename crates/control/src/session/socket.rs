@@ -1,67 +1,67 @@
-//! A websocket with bounds: on the size of frames and on the time that a send takes.
+//! A websocket whose frames have a bound.
 
-use crate::session::SessionEnd;
+use crate::session::{Frame, Frames, SessionEnd};
 use futures_util::{SinkExt, StreamExt};
 use std::borrow::Cow;
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// One end of a link.
-pub(crate) struct Socket<S> {
-    stream: WebSocketStream<S>,
-    send_timeout: Duration,
-}
+/// The server's end of a websocket.
+pub struct Socket<S>(WebSocketStream<S>);
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    /// The server's end, after the upgrade.
-    pub(crate) async fn server(stream: S, send_timeout: Duration) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
+    /// Over a stream on which the upgrade is done.
+    pub async fn server(stream: S) -> Self {
         let config = WebSocketConfig::default()
             .max_message_size(Some(acs::FRAME_BYTES_MAX))
             .max_frame_size(Some(acs::FRAME_BYTES_MAX));
-        let stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-        Self { stream, send_timeout }
+        Self(WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await)
     }
 
-    /// The next frame's text; binary frames are read as text too. Cancelling it loses nothing.
-    pub(crate) async fn next(&mut self) -> Result<String, SessionEnd> {
+    async fn say(&mut self, message: Message) -> Result<(), SessionEnd> {
+        self.0.send(message).await.map_err(|error| ended_by(&error))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Frames for Socket<S> {
+    /// Binary frames are read as text too.
+    async fn next(&mut self) -> Result<Frame, SessionEnd> {
         loop {
-            let message = match self.stream.next().await {
+            let message = match self.0.next().await {
                 None => return Err(SessionEnd::Closed),
                 Some(Err(error)) => return Err(ended_by(&error)),
                 Some(Ok(message)) => message,
             };
             match message {
-                Message::Text(text) => return Ok(text.as_str().to_owned()),
+                Message::Text(text) => return Ok(Frame::Text(text.as_str().to_owned())),
                 Message::Binary(bytes) => {
                     if let Cow::Borrowed(text) = String::from_utf8_lossy(&bytes) {
-                        return Ok(text.to_owned());
+                        return Ok(Frame::Text(text.to_owned()));
                     }
                     tracing::warn!(bytes = bytes.len(), "a binary frame was dropped");
                 }
                 Message::Close(_) => return Err(SessionEnd::Closed),
-                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+                Message::Ping(_) | Message::Pong(_) => return Ok(Frame::Pong),
+                Message::Frame(_) => {}
             }
         }
     }
 
-    /// Sends a text frame. An agent that does not take it in time is silent.
-    pub(crate) async fn send(&mut self, text: String) -> Result<(), SessionEnd> {
-        match timeout(self.send_timeout, self.stream.send(Message::text(text))).await {
-            Err(_) => Err(SessionEnd::Silent),
-            Ok(Err(error)) => Err(ended_by(&error)),
-            Ok(Ok(())) => Ok(()),
-        }
+    async fn send(&mut self, text: String) -> Result<(), SessionEnd> {
+        self.say(Message::text(text)).await
     }
 
-    /// Says why, as far as the other end still listens. The codes let agents reconnect at once, but for one whose place
-    /// another agent has taken: it waits longer each time, or the two would throw each other out for ever.
-    pub(crate) async fn close(mut self, end: &SessionEnd) {
+    async fn ping(&mut self) -> Result<(), SessionEnd> {
+        self.say(Message::Ping(Vec::new().into())).await
+    }
+
+    /// The codes let agents reconnect at once, but for one whose place another agent has taken: it waits longer each
+    /// time, or the two would throw each other out for ever.
+    async fn close(mut self, end: &SessionEnd) {
         let code = match end {
             SessionEnd::Closed | SessionEnd::Link(_) => return,
             SessionEnd::Shutdown => CloseCode::Away,
@@ -71,7 +71,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         };
         let frame = CloseFrame { code, reason: end.to_string().into() };
         // The link ends here whether or not the agent hears of it.
-        let _ = timeout(self.send_timeout, self.stream.close(Some(frame))).await;
+        let _ = self.0.close(Some(frame)).await;
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::context::Context;
 use crate::plan::{Change, Plan, put_task};
 use crate::session::telemetry::{instance_after, task_after};
-use crate::session::{SessionEnd, socket::Socket};
+use crate::session::{Frame, Frames, SessionEnd, close, frames::by};
 use acs::HeartbeatMessage;
 use acs::tcs::{
     AckPublishHealth, AckPublishInstanceStatus, AckPublishMetric, InstanceStatus, SignedFrame, TaskHealth,
@@ -15,7 +15,6 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{InstanceKey, StoreError};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 use wire::sigv4::{Request, sha256_hex, verify};
 
@@ -24,24 +23,20 @@ const SILENCE_MAX: Duration = Duration::from_secs(180);
 
 /// Serves one link to its end, which it returns. `path` and `query` are those of the upgrade: every frame is signed as
 /// if it were a request for them, and one whose signature is not that of the instance's account counts for nothing.
-pub(crate) async fn serve<S>(
+pub(crate) async fn serve(
     context: Arc<Context>,
-    stream: S,
+    mut frames: impl Frames,
     instance: InstanceKey,
     path: String,
     query: String,
-) -> SessionEnd
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut socket = Socket::server(stream, context.config.heartbeat_timeout).await;
+) -> SessionEnd {
     let session = Session { context: &context, instance, path, query };
-    let end = match session.serve(&mut socket).await {
+    let end = match session.serve(&mut frames).await {
         Ok(never) => match never {},
         Err(end) => end,
     };
     tracing::debug!(instance = %session.instance.1, %end, "telemetry ended");
-    socket.close(&end).await;
+    close(frames, &end).await;
     end
 }
 
@@ -53,30 +48,38 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    async fn serve<S>(&self, socket: &mut Socket<S>) -> Result<std::convert::Infallible, SessionEnd>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+    async fn serve(&self, frames: &mut impl Frames) -> Result<std::convert::Infallible, SessionEnd> {
         let mut heartbeat_at = Instant::now() + self.context.config.heartbeat_interval;
         let mut silent_at = Instant::now() + SILENCE_MAX;
         loop {
             tokio::select! {
                 biased;
                 () = self.context.closed() => return Err(SessionEnd::Shutdown),
-                text = socket.next() => {
+                // Before the frames: an agent that never pauses must not keep it from being sent.
+                () = sleep_until(heartbeat_at) => {
+                    heartbeat_at = Instant::now() + self.context.config.heartbeat_interval;
+                    self.send(frames, HeartbeatMessage { healthy: true, message_id: String::new() }).await?;
+                }
+                frame = frames.next() => {
+                    let frame = frame?;
                     silent_at = Instant::now() + SILENCE_MAX;
-                    if let Some(answer) = self.receive(&text?).await? {
-                        socket.send(acs::encode(&answer)).await?;
+                    let Frame::Text(text) = frame else { continue };
+                    if let Some(answer) = self.receive(&text).await? {
+                        self.send(frames, answer).await?;
                     }
                 }
                 () = sleep_until(silent_at) => return Err(SessionEnd::Silent),
-                () = sleep_until(heartbeat_at) => {
-                    heartbeat_at = Instant::now() + self.context.config.heartbeat_interval;
-                    let heartbeat = HeartbeatMessage { healthy: true, message_id: String::new() };
-                    socket.send(acs::encode(&TelemetryAnswer::from(heartbeat))).await?;
-                }
             }
         }
+    }
+
+    async fn send(
+        &self,
+        frames: &mut impl Frames,
+        answer: impl Into<TelemetryAnswer>,
+    ) -> Result<(), SessionEnd> {
+        let deadline = Instant::now() + self.context.config.heartbeat_timeout;
+        by(deadline, frames.send(acs::encode(&answer.into()))).await
     }
 
     /// What is acknowledged is on disk.

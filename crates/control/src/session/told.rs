@@ -25,22 +25,26 @@ pub(crate) struct Due {
 }
 
 impl Told {
-    /// What has to be said next, given the instance's tasks that are not STOPPED. What was said of others is forgotten.
+    /// What has to be said next, given the instance's tasks of which its agent has to hear. What was said of others is
+    /// forgotten.
     pub(crate) fn due<'a>(&mut self, tasks: impl Iterator<Item = &'a Arc<Task>>) -> Due {
-        let (mut start, mut stop) = (Vec::new(), Vec::new());
-        for task in tasks.filter(|task| is_held(task)) {
-            match task.desired_status {
-                DesiredStatus::Stopped => stop.push(task.clone()),
-                DesiredStatus::Running if is_unknown_to_agent(task) => start.push(task.clone()),
-                DesiredStatus::Running => {}
+        let mut due = Due::default();
+        let (mut started, mut stopped) = (BTreeSet::new(), BTreeSet::new());
+        for task in tasks {
+            let (before, still, new) = match task.desired_status {
+                DesiredStatus::Running => (&self.started, &mut started, &mut due.start),
+                DesiredStatus::Stopped => (&self.stopped, &mut stopped, &mut due.stop),
+            };
+            let key = task_key(task);
+            if before.contains(&key) {
+                still.insert(key);
+            } else {
+                new.push(task.clone());
             }
         }
-        forget_all_but(&mut self.started, &start);
-        forget_all_but(&mut self.stopped, &stop);
+        (self.started, self.stopped) = (started, stopped);
         self.unacknowledged.retain(|_, keys| keys.iter().any(|key| self.started.contains(key)));
-        start.retain(|task| !self.started.contains(&task_key(task)));
-        stop.retain(|task| !self.stopped.contains(&task_key(task)));
-        Due { start, stop }
+        due
     }
 
     /// A message with these tasks was sent.
@@ -74,17 +78,7 @@ impl Due {
     }
 }
 
-fn forget_all_but(told: &mut BTreeSet<TaskKey>, tasks: &[Arc<Task>]) {
-    let open: BTreeSet<TaskKey> = tasks.iter().map(|task| task_key(task)).collect();
-    told.retain(|key| open.contains(key));
-}
-
 /// Whether the agent has, or is about to have, the task.
 pub(crate) fn is_held(task: &Task) -> bool {
     (TaskStatus::Pending..TaskStatus::Deprovisioning).contains(&task.last_status)
-}
-
-/// An agent acknowledges a task when it has it on disk, and a report acknowledges it too.
-fn is_unknown_to_agent(task: &Task) -> bool {
-    task.last_status == TaskStatus::Pending && task.times.connectivity_at.is_none()
 }

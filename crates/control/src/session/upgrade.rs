@@ -1,7 +1,7 @@
 //! The HTTP side of a session: who may open one, and the switch to a websocket.
 
 use crate::context::Context;
-use crate::session::{acs as acs_session, tcs as tcs_session};
+use crate::session::{Socket, acs as acs_session, tcs as tcs_session};
 use acs::link::{AcsQuery, PATH, TcsQuery};
 use acs::{Refusal, RefusalKind};
 use http::{HeaderMap, Request, Response, StatusCode, header};
@@ -69,8 +69,8 @@ fn accept<B>(
             let key = (instance.scope.clone(), instance.id.clone());
             let origin = caller.origin.clone();
             tokio::spawn(async move {
-                let Some(stream) = switched(upgraded).await else { return };
-                acs_session::serve(context, stream, key, query, origin).await;
+                let Some(frames) = switched(upgraded).await else { return };
+                acs_session::serve(context, frames, key, query, origin).await;
             });
         }
         Endpoint::Tcs => {
@@ -79,18 +79,18 @@ fn accept<B>(
             let key = (instance.scope.clone(), instance.id.clone());
             let path = request.uri().path().to_owned();
             tokio::spawn(async move {
-                let Some(stream) = switched(upgraded).await else { return };
-                tcs_session::serve(context, stream, key, path, query).await;
+                let Some(frames) = switched(upgraded).await else { return };
+                tcs_session::serve(context, frames, key, path, query).await;
             });
         }
     }
     Ok(switching(&accept_key))
 }
 
-/// The stream, once the answer is out.
-async fn switched(upgraded: OnUpgrade) -> Option<TokioIo<Upgraded>> {
+/// The websocket, once the answer is out.
+async fn switched(upgraded: OnUpgrade) -> Option<Socket<TokioIo<Upgraded>>> {
     match upgraded.await {
-        Ok(stream) => Some(TokioIo::new(stream)),
+        Ok(stream) => Some(Socket::server(TokioIo::new(stream)).await),
         Err(error) => {
             tracing::info!(%error, "an agent left during the upgrade");
             None
@@ -99,7 +99,7 @@ async fn switched(upgraded: OnUpgrade) -> Option<TokioIo<Upgraded>> {
 }
 
 /// The instance that the caller speaks for.
-fn find(
+pub(crate) fn find(
     context: &Context,
     caller: &Scope,
     instance_arn: &str,

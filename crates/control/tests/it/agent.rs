@@ -3,7 +3,7 @@
 use crate::world::{KEY_ID, SECRET, World, arn, scope};
 use acs::link::{AcsQuery, TcsQuery};
 use acs::{PayloadMessage, ServerMessage, TaskManifestMessage};
-use control::SessionEnd;
+use control::{SessionEnd, Socket};
 use std::ops::{Deref, DerefMut};
 use testkit::Link;
 use testkit::telemetry::Signer;
@@ -43,7 +43,9 @@ impl Agent {
         let (here, there) = tokio::io::duplex(PIPE_BYTES);
         let control = world.control.clone();
         let key = (scope(), instance.into());
-        let session = tokio::spawn(async move { control.serve_acs(there, key, query, ORIGIN.into()).await });
+        let session = tokio::spawn(async move {
+            control.serve_acs(Socket::server(there).await, key, query, ORIGIN.into()).await
+        });
         Self { link: Link::upgraded(here).await, session }
     }
 
@@ -76,7 +78,10 @@ impl Agent {
             query: query.encode(),
         };
         let (path, query) = (signer.path.clone(), signer.query.clone());
-        let session = tokio::spawn(async move { control.serve_tcs(there, key, path, query).await });
+        let session =
+            tokio::spawn(
+                async move { control.serve_tcs(Socket::server(there).await, key, path, query).await },
+            );
         (Self { link: Link::upgraded(here).await, session }, signer)
     }
 

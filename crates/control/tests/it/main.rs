@@ -2,6 +2,7 @@
 
 mod agent;
 mod conformance;
+mod lost;
 mod members;
 mod payload;
 mod planners;

@@ -12,6 +12,7 @@ use model::instance::{ContainerInstance, InstanceStatus};
 use model::task_definition::NetworkMode;
 use std::time::Duration;
 use store::Queue;
+use testkit::Arrival;
 use tokio::time::Instant;
 
 async fn world() -> World {
@@ -164,8 +165,10 @@ async fn heartbeats_come_every_20_s_and_a_silent_agent_is_dropped_3_s_later() {
         agent.say(HeartbeatAckRequest { message_id: heartbeat.message_id }).await;
     }
     let ServerMessage::Heartbeat(_) = agent.next().await else { panic!("a heartbeat") };
-    world.eventually("disconnected", |w| !w.is_connected("i1")).await;
+    // It goes on to answer pings: its websocket is well, and the agent is not.
+    assert!(matches!(agent.arrival().await, Arrival::End(_)));
     assert_eq!(start.elapsed(), Duration::from_secs(63));
+    world.eventually("disconnected", |w| !w.is_connected("i1")).await;
     assert_eq!(agent.ended().await, SessionEnd::Silent);
 }
 
