@@ -1,106 +1,181 @@
-//! What 100 and 100,000 stored tasks cost: memory, opening, and updates of tasks by 64 writers:
-//! `cargo run --release -p store --example task_scale -- DIR`
+//! What tasks cost as they grow in number: two durable commits for each ten tasks, made and accepted by their agents, by
+//! many writers at once. Prints the rate, the CPU and the memory of each tenth of the way:
+//! `cargo run --release -p store --example task_scale -- DIR [TASKS] [random]`; `random` makes ids without an order.
 
 use model::fixture;
 use model::task::{Task, TaskStatus, Times};
 use model::task_definition::{LaunchType, TaskDefinition};
 use model::{TaskId, Timestamp};
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use store::redb::RedbJournal;
-use store::{Committer, Store, StoreError, Tx};
+use store::{Committer, Store, StoreError, TaskKey, Tx};
 
-const FOR: Duration = Duration::from_secs(3);
-const WRITERS: usize = 64;
+const WRITERS: usize = 256;
+const BATCH: usize = 10;
+const INSTANCES: usize = 5000;
 
 fn main() {
-    let parent = std::env::args().nth(1).unwrap_or_else(|| ".".to_owned());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
-    for tasks in [100, 100_000] {
-        let dir = tempfile::tempdir_in(&parent).expect("a directory");
-        let path = dir.path().join("store.redb");
-        runtime.block_on(fill(&open(&path), tasks));
-        let start = Instant::now();
-        let store = open(&path);
-        let opened = start.elapsed();
-        let updates = runtime.block_on(update(&store, tasks)) as f64 / FOR.as_secs_f64();
-        let file = std::fs::metadata(&path).expect("a file").len() >> 20;
+    let mut args = std::env::args().skip(1);
+    let parent = args.next().unwrap_or_else(|| ".".to_owned());
+    let tasks: usize = args.next().map_or(100_000, |text| text.parse().expect("a number of tasks"));
+    let ids = if args.next().is_some() { TaskIds::Random } else { TaskIds::Sorted };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let dir = tempfile::tempdir_in(&parent).expect("a directory");
+    let path = dir.path().join("store.redb");
+    let store = open(&path);
+    let definition = Arc::new(fixture::definition(&["app!"]));
+    runtime.block_on(prepare(&store, &definition));
+    let before = Usage::now();
+    let made = Arc::new(AtomicUsize::new(0));
+    for step in 1..=10 {
+        let start = Usage::now();
+        runtime.block_on(fill(&store, &definition, &made, tasks * step / 10, ids));
+        let (now, stored) = (Usage::now(), store.snapshot().task_count());
+        let done = (tasks / 10) as f64;
         println!(
-            "{tasks} tasks: open {opened:?}, {updates:.0} updates/s, file {file} MiB, RSS {} MiB",
-            rss_mib()
+            "{stored:>9} tasks: {:>6.0} tasks/s, {:>5.1} µs of CPU a task, {:>5} bytes of memory a task, file {} MiB",
+            done / (now.at - start.at).as_secs_f64(),
+            (now.cpu - start.cpu).as_secs_f64() * 1e6 / done,
+            (now.memory - before.memory) / stored,
+            std::fs::metadata(&path).expect("a file").len() >> 20,
         );
     }
+    drop(store);
+    let start = Instant::now();
+    let store = open(&path);
+    println!("{:>9} tasks open in {:?}", store.snapshot().task_count(), start.elapsed());
 }
 
-fn open(path: &std::path::Path) -> Store {
+fn open(path: &Path) -> Store {
     Store::open(Box::new(RedbJournal::open(path).expect("opens")), Committer::Thread).expect("opens")
 }
 
-/// Spread over the key space, as the ids of real tasks are.
-fn id(n: usize) -> TaskId {
-    TaskId::from(format!("{:032x}", (n as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)))
+async fn prepare(store: &Store, definition: &Arc<TaskDefinition>) {
+    let change = |tx: &mut Tx| {
+        tx.put(TaskDefinition::clone(definition));
+        (0..INSTANCES).for_each(|n| tx.put(fixture::instance(&instance(n), 1 << 20, 1 << 20)));
+        Ok::<_, StoreError>(())
+    };
+    store.commit(change).await.expect("commits");
 }
 
-async fn fill(store: &Store, tasks: usize) {
-    let definition = Arc::new(fixture::definition(&[]));
-    for first in (0..tasks).step_by(1000) {
-        let definition = definition.clone();
-        let change = move |tx: &mut Tx| {
-            tx.put(TaskDefinition::clone(&definition));
-            (first..tasks.min(first + 1000)).for_each(|n| tx.put(task(n, definition.clone())));
-            Ok::<_, StoreError>(())
-        };
-        store.commit(change).await.expect("commits");
-    }
-}
-
-async fn update(store: &Store, tasks: usize) -> usize {
-    let end = Instant::now() + FOR;
-    let writers = (0..WRITERS).map(|writer| {
-        let store = store.clone();
+async fn fill(
+    store: &Store,
+    definition: &Arc<TaskDefinition>,
+    made: &Arc<AtomicUsize>,
+    until: usize,
+    ids: TaskIds,
+) {
+    let writers = (0..WRITERS).map(|_| {
+        let (store, definition, made) = (store.clone(), definition.clone(), made.clone());
         tokio::spawn(async move {
-            let mut updates = 0;
-            while Instant::now() < end {
-                let key = (fixture::scope(), id((writer + updates * 7919) % tasks));
-                let change = move |tx: &mut Tx| {
-                    Ok::<_, StoreError>(tx.update(&key, |task: &mut Task| {
-                        let running = task.last_status == TaskStatus::Running;
-                        task.last_status = if running { TaskStatus::Pending } else { TaskStatus::Running };
-                        task.version += 1;
-                    }))
-                };
-                store.commit(change).await.expect("commits").expect("the task is there");
-                updates += 1;
+            loop {
+                let claim = made.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |first| {
+                    (first < until).then_some(first + BATCH)
+                });
+                let Ok(first) = claim else { break };
+                let keys = run(&store, &definition, first, ids).await;
+                accept(&store, &keys).await;
             }
-            updates
         })
     });
-    let mut updates = 0;
     for writer in writers.collect::<Vec<_>>() {
-        updates += writer.await.expect("no panic");
+        writer.await.expect("no panic");
     }
-    updates
 }
 
-fn rss_mib() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-    statm
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<usize>().ok())
-        .map_or(0, |pages| (pages * 4096) >> 20)
+async fn run(store: &Store, definition: &Arc<TaskDefinition>, first: usize, ids: TaskIds) -> Vec<TaskKey> {
+    let tasks: Vec<Task> = (first..first + BATCH).map(|n| task(n, definition.clone(), ids)).collect();
+    let keys = tasks.iter().map(|task| (task.scope.clone(), task.id.clone())).collect();
+    let change = |tx: &mut Tx| {
+        tasks.into_iter().for_each(|task| tx.put(task));
+        Ok::<_, StoreError>(())
+    };
+    store.commit(change).await.expect("commits");
+    keys
 }
 
-fn task(n: usize, definition: Arc<TaskDefinition>) -> Task {
+async fn accept(store: &Store, keys: &[TaskKey]) {
+    let change = |tx: &mut Tx| {
+        for key in keys {
+            let mut task = Task::clone(tx.get::<Task>(key).expect("the task is there"));
+            task.times.connectivity_at = Some(now());
+            task.version += 1;
+            tx.put(task);
+        }
+        Ok::<_, StoreError>(())
+    };
+    store.commit(change).await.expect("commits");
+}
+
+fn task(n: usize, definition: Arc<TaskDefinition>, ids: TaskIds) -> Task {
+    let mut task = fixture::task(&["app!"]);
+    for container in &mut task.containers {
+        container.id = format!("{:08x}-0000-4000-8000-{:012x}", mixed(n) >> 96, mixed(n) >> 80).into();
+        container.name = definition.containers[0].name.clone();
+    }
     Task {
-        id: id(n),
+        id: ids.id(n),
+        scope: definition.scope.clone(),
         definition,
-        containers: vec![],
         eni: None,
         launch_type: LaunchType::Ec2,
-        instance: Some(format!("{:032x}", n % 100).into()),
+        instance: Some(instance(n % INSTANCES).as_str().into()),
         last_status: TaskStatus::Pending,
-        times: Times { created_at: Timestamp(n as i64), ..Times::default() },
-        ..fixture::task(&[])
+        started_by: Some("task_scale".to_owned()),
+        times: Times { created_at: now(), ..Times::default() },
+        ..task
+    }
+}
+
+fn instance(n: usize) -> String {
+    format!("{:032x}", mixed(n))
+}
+
+#[derive(Clone, Copy)]
+enum TaskIds {
+    /// By the time they were made, as those of Wharf.
+    Sorted,
+    Random,
+}
+
+impl TaskIds {
+    fn id(self, n: usize) -> TaskId {
+        match self {
+            Self::Sorted => format!("{:012x}{:020x}", now().0, mixed(n) >> 48).into(),
+            Self::Random => format!("{:032x}", mixed(n)).into(),
+        }
+    }
+}
+
+/// A number without an order, another one for each `n`.
+fn mixed(n: usize) -> u128 {
+    (n as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+}
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    Timestamp(since.as_millis() as i64)
+}
+
+/// What the process has used so far.
+struct Usage {
+    at: Instant,
+    cpu: Duration,
+    memory: usize,
+}
+
+impl Usage {
+    fn now() -> Self {
+        let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+        let after_name = stat.rsplit(')').next().expect("a name in parentheses");
+        let ticks = after_name.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.map(|text| text.parse::<u64>().expect("a number")).sum();
+        let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+        let pages: usize = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number");
+        Self { at: Instant::now(), cpu: Duration::from_millis(ticks * 10), memory: pages * 4096 }
     }
 }

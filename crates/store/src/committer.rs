@@ -1,12 +1,12 @@
 //! The one writer of the journal. It takes all commits that are waiting, appends them with one sync (group commit),
 //! makes the result visible, and only then answers.
 
+use crate::head::Queue;
 use crate::watch::Watchers;
 use crate::{Journal, Snapshot, StoreError, Write, format};
 use model::InstanceId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tokio::sync::{oneshot, watch};
 
@@ -23,83 +23,40 @@ pub enum Committer {
 pub(crate) struct Pending {
     pub(crate) writes: Vec<Write>,
     /// The instances that the writes concern.
-    pub(crate) touched: BTreeSet<InstanceId>,
-    pub(crate) snapshot: Snapshot,
+    pub(crate) touched: Vec<InstanceId>,
     pub(crate) done: oneshot::Sender<Result<(), StoreError>>,
 }
 
-/// The way from the head of the store to the journal.
-pub(crate) enum Sink {
-    Inline(Writer),
-    Thread { queue: Option<mpsc::Sender<Pending>>, thread: Option<JoinHandle<()>> },
+/// Everything that waited at one moment, and the state with all of it.
+pub(crate) struct Batch {
+    pub(crate) commits: Vec<Pending>,
+    pub(crate) state: Snapshot,
 }
 
-impl Sink {
-    pub(crate) fn new(committer: Committer, mut writer: Writer) -> Result<Self, StoreError> {
-        if committer == Committer::Inline {
-            return Ok(Self::Inline(writer));
-        }
-        let (queue, pending) = mpsc::channel::<Pending>();
-        let run = move || {
-            while let Ok(first) = pending.recv() {
-                writer.write(std::iter::once(first).chain(pending.try_iter()).collect());
-            }
-        };
-        let thread = std::thread::Builder::new()
-            .name("store-committer".to_owned())
-            .spawn(run)
-            .map_err(|e| StoreError::Failed(format!("cannot start the committer: {e}")))?;
-        Ok(Self::Thread { queue: Some(queue), thread: Some(thread) })
-    }
-
-    /// Hands a commit over. Its `done` is answered now or later; dropped unanswered when the committer is no more.
-    pub(crate) fn push(&mut self, pending: Pending) {
-        match self {
-            Self::Inline(writer) => writer.write(vec![pending]),
-            Self::Thread { queue, .. } => {
-                if let Some(queue) = queue {
-                    // A failed send drops `done`, which the waiter reads as a failure.
-                    let _ = queue.send(pending);
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Sink {
-    /// Waits until everything that was handed over is on disk and the journal is closed, so that it can be opened anew.
-    fn drop(&mut self) {
-        if let Self::Thread { queue, thread } = self {
-            drop(queue.take());
-            if thread.take().is_some_and(|thread| thread.join().is_err()) {
-                tracing::error!("the committer of the store panicked");
-            }
-        }
-    }
+/// What everybody may see of the store.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) durable: watch::Sender<Snapshot>,
+    pub(crate) failure: watch::Sender<Option<StoreError>>,
+    pub(crate) watchers: Arc<Watchers>,
 }
 
 /// Appends, then publishes, then answers.
 pub(crate) struct Writer {
     pub(crate) journal: Box<dyn Journal>,
-    pub(crate) durable: Arc<watch::Sender<Snapshot>>,
-    pub(crate) failure: Arc<watch::Sender<Option<StoreError>>>,
-    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) published: Arc<Published>,
 }
 
 impl Writer {
-    fn write(&mut self, batch: Vec<Pending>) {
-        let mut writes = Vec::new();
-        let (mut newest, mut touched) = (None, BTreeSet::new());
-        let mut waiting = Vec::with_capacity(batch.len());
-        for pending in batch {
-            if !pending.writes.is_empty() {
-                writes.extend(pending.writes);
-                touched.extend(pending.touched);
-                newest = Some(pending.snapshot);
-            }
-            waiting.push(pending.done);
+    pub(crate) fn write(&mut self, batch: Batch) {
+        let (mut writes, mut touched) = (Vec::new(), BTreeSet::new());
+        let mut waiting = Vec::with_capacity(batch.commits.len());
+        for commit in batch.commits {
+            writes.extend(commit.writes);
+            touched.extend(commit.touched);
+            waiting.push(commit.done);
         }
-        let result = self.append_and_publish(writes, newest, &touched);
+        let result = self.append_and_publish(writes, batch.state, &touched);
         for done in waiting {
             // A commit whose future was dropped does not wait any more; its writes stand.
             let _ = done.send(result.clone());
@@ -109,23 +66,67 @@ impl Writer {
     fn append_and_publish(
         &mut self,
         mut writes: Vec<Write>,
-        newest: Option<Snapshot>,
+        state: Snapshot,
         touched: &BTreeSet<InstanceId>,
     ) -> Result<(), StoreError> {
-        if let Some(failure) = self.failure.borrow().clone() {
+        if let Some(failure) = self.published.failure.borrow().clone() {
             return Err(failure);
         }
-        let Some(newest) = newest else { return Ok(()) };
-        writes.push(format::revision_write(newest.revision()));
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let revision = state.revision();
+        writes.push(format::revision_write(revision));
         if let Err(error) = self.journal.append(&writes) {
             tracing::error!(%error, "the journal of the store failed; no more writes are taken");
             let failure = StoreError::Failed(error.to_string());
-            self.failure.send_replace(Some(failure.clone()));
+            self.published.failure.send_replace(Some(failure.clone()));
             return Err(failure);
         }
-        let revision = newest.revision();
-        self.durable.send_replace(newest);
-        self.watchers.wake(touched, revision);
+        self.published.durable.send_replace(state);
+        self.published.watchers.wake(touched, revision);
         Ok(())
+    }
+}
+
+/// The thread of [`Committer::Thread`]. Dropping it waits until everything that was handed over is on disk and the journal
+/// is closed, so that it can be opened anew.
+pub(crate) struct Thread {
+    queue: Arc<Queue>,
+    handle: Option<JoinHandle<()>>,
+}
+
+impl Thread {
+    pub(crate) fn start(queue: Arc<Queue>, mut writer: Writer) -> Result<Self, StoreError> {
+        let batches = queue.clone();
+        let run = move || {
+            // Closed when the writer panics too: commits must not wait for one that is no more.
+            let _close = CloseOnDrop(batches.clone());
+            while let Some(batch) = batches.next() {
+                writer.write(batch);
+            }
+        };
+        let handle = std::thread::Builder::new()
+            .name("store-committer".to_owned())
+            .spawn(run)
+            .map_err(|e| StoreError::Failed(format!("cannot start the committer: {e}")))?;
+        Ok(Self { queue, handle: Some(handle) })
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.queue.end();
+        if self.handle.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the committer of the store panicked");
+        }
+    }
+}
+
+struct CloseOnDrop(Arc<Queue>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }

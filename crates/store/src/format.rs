@@ -1,5 +1,6 @@
 //! The format on disk: its version, the migrations that lead to it, and reading it all at the start.
 
+use crate::change::Change;
 use crate::record::{self, FamilyCounter, Record, Setting};
 use crate::state::State;
 use crate::{Journal, StoreError, Write};
@@ -108,7 +109,7 @@ fn load<R: Record>(journal: &dyn Journal, state: &mut State) -> Result<(), Store
         if record::encode(&row_key) != key {
             return Err(corrupt(format!("the row of {row_key:?} is stored under another key")));
         }
-        record::set(state, row_key, Some(Arc::new(row)));
+        Change::new(state, row_key, Some(Arc::new(row))).apply(state);
         Ok(())
     })
 }

@@ -21,8 +21,13 @@ impl<K: Ord, V> Table<K, V> {
         self.0.get(key)
     }
 
-    pub(crate) fn put(&mut self, key: K, row: Arc<V>) {
-        self.0.insert(Arc::new(key), row);
+    /// The key as it is in the table, and the row.
+    pub(crate) fn entry(&self, key: &K) -> Option<(&Arc<K>, &Arc<V>)> {
+        self.0.get_key_value(key)
+    }
+
+    pub(crate) fn put(&mut self, key: Arc<K>, row: Arc<V>) {
+        self.0.insert(key, row);
     }
 
     pub(crate) fn remove(&mut self, key: &K) {

@@ -14,9 +14,11 @@
 //!
 //! Start at [`Store`], then [`State`] for reading and [`Tx`] for writing.
 
+mod change;
 mod committer;
 mod error;
 mod format;
+mod head;
 mod index;
 mod journal;
 mod memory;

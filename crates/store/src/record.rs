@@ -3,11 +3,11 @@
 //! Bytes are MessagePack maps with named members: a member can be added with a serde default and old rows still read.
 //! A change that this does not cover is a new format version with a migration (`format.rs`).
 
+use crate::change::Seen;
 use crate::index::Table;
 use crate::state::{InstanceKey, MetricFilterKey, State};
 use crate::task_index::TaskKey;
 use crate::task_record::StoredTask;
-use crate::views::Change;
 use crate::{StoreError, Write};
 use model::account_setting::AccountSetting;
 use model::capacity_provider::CapacityProvider;
@@ -58,27 +58,16 @@ pub trait Record: Clone + Send + Sync + 'static {
 
     /// Brings the indexes from the old row to the new one.
     #[doc(hidden)]
-    fn reindex(_: &mut State, _: Option<&Self>, _: Option<&Self>) {}
+    fn reindex(_: &mut State, _: &Arc<Self::Key>, _: Option<&Self>, _: Option<&Self>) {}
 
-    /// The change as views see it; `None` of records that they do not.
+    /// A change as views see it; `None` of records that they do not.
     #[doc(hidden)]
-    fn change(_: Option<Arc<Self>>, _: Option<Arc<Self>>) -> Option<Change> {
+    fn seen<'a>(_: Option<&'a Self>, _: Option<&'a Self>) -> Option<Seen<'a>> {
         None
     }
 }
 
-/// Puts or removes a row in memory, with its indexes; returns what was there.
-pub(crate) fn set<R: Record>(state: &mut State, key: R::Key, row: Option<Arc<R>>) -> Option<Arc<R>> {
-    let old = R::table(state).get(&key).cloned();
-    R::reindex(state, old.as_deref(), row.as_deref());
-    match row {
-        Some(row) => R::table_mut(state).put(key, row),
-        None => R::table_mut(state).remove(&key),
-    }
-    old
-}
-
-/// The same change as bytes.
+/// A put or remove as bytes.
 pub(crate) fn write<R: Record>(key: &R::Key, row: Option<&R>) -> Write {
     Write { table: R::TABLE, key: encode(key), value: row.map(R::encode) }
 }
@@ -200,15 +189,12 @@ impl Record for Task {
         }
     }
 
-    fn reindex(state: &mut State, old: Option<&Self>, new: Option<&Self>) {
-        state.task_indexes.change(old, new);
-        for id in [old, new].into_iter().flatten().filter_map(|task| task.instance.as_ref()) {
-            state.touch_instance(id);
-        }
+    fn reindex(state: &mut State, key: &Arc<TaskKey>, old: Option<&Self>, new: Option<&Self>) {
+        state.task_indexes.change(key, old, new);
     }
 
-    fn change(old: Option<Arc<Self>>, new: Option<Arc<Self>>) -> Option<Change> {
-        Some(Change::Task(old, new))
+    fn seen<'a>(old: Option<&'a Self>, new: Option<&'a Self>) -> Option<Seen<'a>> {
+        Some(Seen::Task(old, new))
     }
 }
 
@@ -221,19 +207,18 @@ impl Record for ContainerInstance {
         (self.scope.clone(), self.id.clone())
     }
 
-    fn reindex(state: &mut State, old: Option<&Self>, new: Option<&Self>) {
-        let Some(either) = new.or(old) else { return };
+    fn reindex(state: &mut State, key: &Arc<InstanceKey>, old: Option<&Self>, new: Option<&Self>) {
         let group = |row: &Self| (row.scope.clone(), row.cluster.clone());
-        state.instances_by_cluster.shift(&Arc::new(either.key()), old.map(group), new.map(group));
+        state.instances_by_cluster.shift(key, old.map(group), new.map(group));
+        let (scope, id) = &**key;
         match new {
-            Some(new) => state.instance_scopes.insert(new.id.clone(), new.scope.clone()),
-            None => state.instance_scopes.remove(&either.id),
+            Some(_) => state.instance_scopes.insert(id.clone(), scope.clone()),
+            None => state.instance_scopes.remove(id),
         };
-        state.touch_instance(&either.id);
     }
 
-    fn change(old: Option<Arc<Self>>, new: Option<Arc<Self>>) -> Option<Change> {
-        Some(Change::Instance(old, new))
+    fn seen<'a>(old: Option<&'a Self>, new: Option<&'a Self>) -> Option<Seen<'a>> {
+        Some(Seen::Instance(old, new))
     }
 }
 

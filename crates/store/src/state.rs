@@ -46,7 +46,6 @@ pub struct State {
     pub(crate) task_indexes: TaskIndexes,
     pub(crate) instances_by_cluster: Index<(Scope, ClusterName), InstanceKey>,
     pub(crate) instance_scopes: OrdMap<InstanceId, Scope>,
-    pub(crate) instance_revisions: OrdMap<InstanceId, u64>,
 }
 
 impl State {
@@ -276,7 +275,7 @@ impl State {
         &'a self,
         instance: &InstanceId,
     ) -> impl Iterator<Item = &'a Arc<Task>> + use<'a> {
-        self.rows_of(self.task_indexes.active_by_instance.keys(instance, None))
+        self.rows_of(self.task_indexes.active_on(instance))
     }
 
     /// The tasks of an instance that its agent has to hear of, of any scope, by scope and id: those PENDING that it has
@@ -285,7 +284,7 @@ impl State {
         &'a self,
         instance: &InstanceId,
     ) -> impl Iterator<Item = &'a Arc<Task>> + use<'a> {
-        self.rows_of(self.task_indexes.to_tell.keys(instance, None))
+        self.rows_of(self.task_indexes.to_tell_on(instance))
     }
 
     /// The tasks in a queue, of any scope, the oldest first.
@@ -332,16 +331,6 @@ impl State {
     /// The instances of every scope.
     pub fn all_instances(&self) -> impl Iterator<Item = &Arc<ContainerInstance>> {
         self.instances.rows()
-    }
-
-    /// The revision at which this instance or any task on it last changed; 0 when neither is known. After a restart it
-    /// is the revision that the store opened with.
-    pub fn instance_revision(&self, id: &InstanceId) -> u64 {
-        self.instance_revisions.get(id).copied().unwrap_or(0)
-    }
-
-    pub(crate) fn touch_instance(&mut self, id: &InstanceId) {
-        self.instance_revisions.insert(id.clone(), self.revision);
     }
 
     // ---- network
@@ -471,18 +460,16 @@ impl State {
     pub fn check_indexes(&self) -> Result<(), String> {
         let mut fresh = State { revision: self.revision, ..State::default() };
         for task in self.tasks.rows() {
-            Task::reindex(&mut fresh, None, Some(task));
+            Task::reindex(&mut fresh, &Arc::new(task.key()), None, Some(task));
             Task::check(self, &task.key(), Some(task)).map_err(|e| e.to_string())?;
         }
         for instance in self.instances.rows() {
-            ContainerInstance::reindex(&mut fresh, None, Some(instance));
+            ContainerInstance::reindex(&mut fresh, &Arc::new(instance.key()), None, Some(instance));
         }
-        let known = |id: &InstanceId| self.instance_revisions.contains_key(id);
         let checks = [
             ("tasks", fresh.task_indexes == self.task_indexes),
             ("instances by cluster", fresh.instances_by_cluster == self.instances_by_cluster),
             ("instances by id", fresh.instance_scopes == self.instance_scopes),
-            ("instance revisions", fresh.instance_revisions.keys().all(known)),
             ("clusters", keyed(&self.clusters)),
             ("tasks by key", keyed(&self.tasks)),
         ];

@@ -1,34 +1,24 @@
 //! The store: its head, on which commits run, and its durable state, which everybody else sees.
 
-use crate::committer::{Pending, Sink, Writer};
+use crate::committer::{Published, Thread, Writer};
+use crate::head::{Durable, Head, Queue};
 use crate::state::State;
-use crate::views::Views;
 use crate::watch::{InstanceWatch, Watch, Watchers};
 use crate::{Committer, Journal, StoreError, Tx, format};
 use model::InstanceId;
-use std::collections::BTreeSet;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{oneshot, watch};
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Tables in memory over a durable journal. A clone is the same store.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    durable: Arc<watch::Sender<Snapshot>>,
-    failure: Arc<watch::Sender<Option<StoreError>>>,
-    watchers: Arc<Watchers>,
-    head: Mutex<Head>,
-}
-
-/// What the next commit's closure sees, which may be ahead of the disk, and the way to the disk. One lock over both,
-/// so that commits reach the journal in the order in which their closures ran.
-struct Head {
-    latest: Snapshot,
-    /// As of `latest`. Empty while a change runs, which has them.
-    views: Views,
-    sink: Sink,
+    queue: Arc<Queue>,
+    published: Arc<Published>,
+    _thread: Option<Thread>,
 }
 
 /// The durable state at one moment; it never changes. Cheap to clone and to keep.
@@ -43,40 +33,53 @@ impl Deref for Snapshot {
     }
 }
 
+impl Snapshot {
+    pub(crate) fn of(state: State) -> Self {
+        Self(Arc::new(state))
+    }
+}
+
 impl Store {
     /// Reads everything from the journal, after migrating it when an older release wrote it.
     ///
     /// # Errors
     /// When the journal cannot be read, is from a newer release, or holds what no store writes.
     pub fn open(mut journal: Box<dyn Journal>, committer: Committer) -> Result<Self, StoreError> {
-        let latest = Snapshot(Arc::new(format::open(journal.as_mut())?));
-        let durable = Arc::new(watch::Sender::new(latest.clone()));
-        let failure = Arc::new(watch::Sender::new(None));
-        let watchers = Arc::new(Watchers::default());
-        let (d, f, w) = (durable.clone(), failure.clone(), watchers.clone());
-        let sink = Sink::new(committer, Writer { journal, durable: d, failure: f, watchers: w })?;
-        let head = Mutex::new(Head { latest, views: Views::default(), sink });
-        Ok(Self(Arc::new(Inner { durable, failure, watchers, head })))
+        let state = format::open(journal.as_mut())?;
+        let published = Arc::new(Published {
+            durable: watch::Sender::new(Snapshot::of(state.clone())),
+            failure: watch::Sender::new(None),
+            watchers: Arc::new(Watchers::default()),
+        });
+        let writer = Writer { journal, published: published.clone() };
+        let (queue, thread) = match committer {
+            Committer::Inline => (Arc::new(Queue::new(Head::new(state, Some(writer)))), None),
+            Committer::Thread => {
+                let queue = Arc::new(Queue::new(Head::new(state, None)));
+                (queue.clone(), Some(Thread::start(queue, writer)?))
+            }
+        };
+        Ok(Self(Arc::new(Inner { queue, published, _thread: thread })))
     }
 
     /// The latest durable state; O(1), and never waits for a writer.
     pub fn snapshot(&self) -> Snapshot {
-        self.0.durable.borrow().clone()
+        self.0.published.durable.borrow().clone()
     }
 
     /// Follows the durable state.
     pub fn watch(&self) -> Watch {
-        Watch::new(self.0.durable.subscribe())
+        Watch::new(self.0.published.durable.subscribe())
     }
 
     /// Follows what concerns one container instance, which need not exist.
     pub fn watch_instance(&self, instance: &InstanceId) -> InstanceWatch {
-        self.0.watchers.watch(instance, self.0.durable.subscribe())
+        self.0.published.watchers.watch(instance, self.0.published.durable.subscribe())
     }
 
     /// Resolves once the journal has failed: from then on the store can be read, and refuses every commit.
     pub async fn failed(&self) -> StoreError {
-        let mut failure = self.0.failure.subscribe();
+        let mut failure = self.0.published.failure.subscribe();
         // The sender lives as long as `self`.
         let found = failure.wait_for(Option::is_some).await.ok().and_then(|failure| failure.clone());
         found.unwrap_or_else(|| StoreError::Failed("the store is gone".to_owned()))
@@ -110,29 +113,23 @@ impl Store {
         F: FnOnce(&mut Tx) -> Result<T, E>,
         E: From<StoreError>,
     {
-        // A change that panicked has left the head as it was, without views.
-        let mut head = self.0.head.lock().unwrap_or_else(PoisonError::into_inner);
-        let views = std::mem::take(&mut head.views);
-        let mut tx = Tx::on(&head.latest, views);
-        let result = change(&mut tx).and_then(|value| Ok(tx.check().map(|()| value)?));
-        let (mut writes, mut touched) = (Vec::new(), BTreeSet::new());
-        if result.is_ok() {
-            let kept = tx.keep();
-            head.views = kept.views;
-            if !kept.writes.is_empty() {
-                head.latest = Snapshot(Arc::new(kept.state));
-                (writes, touched) = (kept.writes, kept.touched);
+        let Inner { queue, published, .. } = &*self.0;
+        let Ok(mut head) = queue.lock() else {
+            let failure = StoreError::Failed("it has panicked".to_owned());
+            published.failure.send_replace(Some(failure.clone()));
+            return (Err(failure.into()), None);
+        };
+        let (result, kept) = match head.run(change) {
+            Ok(ran) => ran,
+            Err(panic) => {
+                drop(head);
+                resume_unwind(panic)
             }
-        } else {
-            head.views = tx.undo();
-        }
-        if writes.is_empty() && self.0.durable.borrow().revision() == head.latest.revision() {
+        };
+        if kept.is_none() && published.durable.borrow().revision() == head.revision() {
             return (result, None);
         }
-        let (done, durable) = oneshot::channel();
-        let snapshot = head.latest.clone();
-        head.sink.push(Pending { writes, touched, snapshot, done });
-        (result, Some(durable))
+        (result, Some(queue.push(head, kept)))
     }
 }
 
@@ -141,6 +138,3 @@ impl std::fmt::Debug for Store {
         f.debug_struct("Store").field("revision", &self.snapshot().revision()).finish_non_exhaustive()
     }
 }
-
-/// Answered once everything that a change could read and wrote is on disk.
-type Durable = oneshot::Receiver<Result<(), StoreError>>;

@@ -2,7 +2,7 @@
 
 use crate::index::Index;
 use crate::record::Record;
-use imbl::OrdSet;
+use imbl::{OrdMap, OrdSet};
 use model::task::{DesiredStatus, Task, TaskStatus};
 use model::{ClusterName, Family, InstanceId, Scope, TaskId, Timestamp};
 use std::sync::Arc;
@@ -55,41 +55,114 @@ pub(crate) struct TaskIndexes {
     pub(crate) by_started_by: Index<InCluster<String>, TaskKey>,
     pub(crate) by_client_token: Index<InCluster<String>, TaskKey>,
     pub(crate) by_definition: Index<(Scope, Family, u32), TaskKey>,
-    pub(crate) active_by_instance: Index<InstanceId, TaskKey>,
-    pub(crate) to_tell: Index<InstanceId, TaskKey>,
+    by_instance: OrdMap<InstanceId, OnInstance>,
     queues: [OrdSet<(Timestamp, Arc<TaskKey>)>; Queue::ALL.len()],
 }
 
+/// The tasks of one instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct OnInstance {
+    /// Not STOPPED.
+    active: OrdSet<Arc<TaskKey>>,
+    /// To be told to the agent.
+    to_tell: OrdSet<Arc<TaskKey>>,
+}
+
 impl TaskIndexes {
-    pub(crate) fn change(&mut self, old: Option<&Task>, new: Option<&Task>) {
-        let Some(either) = new.or(old) else { return };
-        let key = &Arc::new(either.key());
+    /// Brings the indexes from the old row to the new one.
+    pub(crate) fn change(&mut self, key: &Arc<TaskKey>, old: Option<&Task>, new: Option<&Task>) {
         fn within<T>(task: &Task, by: T) -> InCluster<T> {
             (task.scope.clone(), task.cluster.clone(), by)
         }
+        // Most changes leave most groups alone, and a comparison is much cheaper than a group.
+        let pair = old.zip(new).filter(|(old, new)| old.cluster == new.cluster);
+        let stays = |is_same: fn(&Task, &Task) -> bool| pair.is_some_and(|(old, new)| is_same(old, new));
 
-        let group = |task: &Task| within(task, task.desired_status);
-        self.by_desired.shift(key, old.map(group), new.map(group));
-        let group = |task: &Task| within(task, task.last_status);
-        self.by_status.shift(key, old.map(group), new.map(group));
-        let group = |task: &Task| within(task, task.definition.family.clone());
-        self.by_family.shift(key, old.map(group), new.map(group));
-        let group = |task: &Task| Some(within(task, task.started_by.clone()?));
-        self.by_started_by.shift(key, old.and_then(group), new.and_then(group));
-        let group = |task: &Task| Some(within(task, task.client_request.as_ref()?.token.clone()));
-        self.by_client_token.shift(key, old.and_then(group), new.and_then(group));
-        let group = |task: &Task| task.definition.key();
-        self.by_definition.shift(key, old.map(group), new.map(group));
-        let group = |task: &Task| task.instance.clone().filter(|_| task.last_status < TaskStatus::Stopped);
-        self.active_by_instance.shift(key, old.and_then(group), new.and_then(group));
-
-        let group = |task: &Task| task.instance.clone().filter(|_| is_to_tell(task));
-        self.to_tell.shift(key, old.and_then(group), new.and_then(group));
-
+        if !stays(|old, new| old.desired_status == new.desired_status) {
+            let group = |task: &Task| within(task, task.desired_status);
+            self.by_desired.shift(key, old.map(group), new.map(group));
+        }
+        if !stays(|old, new| old.last_status == new.last_status) {
+            let group = |task: &Task| within(task, task.last_status);
+            self.by_status.shift(key, old.map(group), new.map(group));
+        }
+        if !stays(|old, new| old.definition.family == new.definition.family) {
+            let group = |task: &Task| within(task, task.definition.family.clone());
+            self.by_family.shift(key, old.map(group), new.map(group));
+        }
+        if !stays(|old, new| old.started_by == new.started_by) {
+            let group = |task: &Task| Some(within(task, task.started_by.clone()?));
+            self.by_started_by.shift(key, old.and_then(group), new.and_then(group));
+        }
+        if !stays(|old, new| old.client_request == new.client_request) {
+            let group = |task: &Task| Some(within(task, task.client_request.as_ref()?.token.clone()));
+            self.by_client_token.shift(key, old.and_then(group), new.and_then(group));
+        }
+        if !stays(|old, new| Arc::ptr_eq(&old.definition, &new.definition)) {
+            let group = |task: &Task| task.definition.key();
+            self.by_definition.shift(key, old.map(group), new.map(group));
+        }
+        self.move_on_instances(key, old, new);
         for queue in Queue::ALL {
             let [old, new] = [old, new].map(|task| task.and_then(|task| queue.joined_at(task)));
             self.requeue(queue, key, old, new);
         }
+    }
+
+    fn move_on_instances(&mut self, key: &Arc<TaskKey>, old: Option<&Task>, new: Option<&Task>) {
+        fn host(task: Option<&Task>, is_in: fn(&Task) -> bool) -> Option<&InstanceId> {
+            task.filter(|task| is_in(task))?.instance.as_ref()
+        }
+        let hosts = |is_in| (host(old, is_in), host(new, is_in));
+        self.shift_on(key, hosts(is_active), |tasks| &mut tasks.active);
+        self.shift_on(key, hosts(is_to_tell), |tasks| &mut tasks.to_tell);
+    }
+
+    /// Moves a key between the same sets of two instances.
+    fn shift_on(
+        &mut self,
+        key: &Arc<TaskKey>,
+        (old, new): (Option<&InstanceId>, Option<&InstanceId>),
+        set: fn(&mut OnInstance) -> &mut OrdSet<Arc<TaskKey>>,
+    ) {
+        if old == new {
+            return;
+        }
+        if let Some(old) = old
+            && let Some(tasks) = self.by_instance.get_mut(old)
+        {
+            set(tasks).remove(key);
+            if tasks.active.is_empty() && tasks.to_tell.is_empty() {
+                self.by_instance.remove(old);
+            }
+        }
+        let Some(new) = new else { return };
+        match self.by_instance.get_mut(new) {
+            Some(tasks) => _ = set(tasks).insert(key.clone()),
+            None => {
+                let mut tasks = OnInstance::default();
+                set(&mut tasks).insert(key.clone());
+                self.by_instance.insert(new.clone(), tasks);
+            }
+        }
+    }
+
+    /// The tasks on an instance that are not STOPPED.
+    pub(crate) fn active_on<'a>(
+        &'a self,
+        instance: &InstanceId,
+    ) -> impl Iterator<Item = &'a TaskKey> + use<'a> {
+        let tasks = self.by_instance.get(instance);
+        tasks.into_iter().flat_map(|tasks| &tasks.active).map(|key| &**key)
+    }
+
+    /// The tasks on an instance that its agent has to hear of.
+    pub(crate) fn to_tell_on<'a>(
+        &'a self,
+        instance: &InstanceId,
+    ) -> impl Iterator<Item = &'a TaskKey> + use<'a> {
+        let tasks = self.by_instance.get(instance);
+        tasks.into_iter().flat_map(|tasks| &tasks.to_tell).map(|key| &**key)
     }
 
     fn requeue(&mut self, queue: Queue, key: &Arc<TaskKey>, old: Option<Timestamp>, new: Option<Timestamp>) {
@@ -112,6 +185,10 @@ impl TaskIndexes {
     pub(crate) fn queue_len(&self, queue: Queue) -> usize {
         self.queues[queue as usize].len()
     }
+}
+
+fn is_active(task: &Task) -> bool {
+    task.last_status < TaskStatus::Stopped
 }
 
 /// Whether the task's agent has to hear of it: it does not know it yet, or is to stop it.

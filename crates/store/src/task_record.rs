@@ -136,7 +136,8 @@ impl StoredTask<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{decode, encode, set};
+    use crate::change::Change;
+    use crate::record::{Record, decode, encode};
 
     /// The members are younger than the format.
     #[test]
@@ -147,7 +148,7 @@ mod tests {
             row.as_object_mut().and_then(|members| members.remove(member)).expect("the member");
         }
         let mut state = State::default();
-        set(&mut state, task.definition.key(), Some(task.definition.clone()));
+        Change::new(&state, task.definition.key(), Some(task.definition.clone())).apply(&mut state);
         let stored: StoredTask<'_> = decode(&encode(&row)).expect("the row reads");
         assert_eq!(stored.into_task(&state), Ok(task));
     }

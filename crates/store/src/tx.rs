@@ -1,23 +1,37 @@
 //! A transaction: a private copy of the state that reads its own writes.
 
+use crate::change::{AnyChange, Change, Seen};
 use crate::record::{self, FamilyCounter, Record, Setting};
 use crate::state::State;
-use crate::views::{Change, Views};
+use crate::views::Views;
 use crate::{StoreError, Write};
 use model::view::View;
 use model::{Family, InstanceId, Scope};
-use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 
 /// What a commit's closure writes through, and reads from: it dereferences to [`State`], its own writes included.
-#[derive(Debug)]
 pub struct Tx {
     state: State,
     writes: Vec<Write>,
     views: Views,
-    changes: Vec<Change>,
+    /// What was done to `state`, to be taken back when the rest fails.
+    changes: Vec<Box<dyn AnyChange>>,
     fault: Option<StoreError>,
+}
+
+impl std::fmt::Debug for Tx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tx").field("revision", &self.state.revision()).finish_non_exhaustive()
+    }
+}
+
+/// What a transaction that stands leaves to be written.
+#[derive(Default)]
+pub(crate) struct Kept {
+    pub(crate) writes: Vec<Write>,
+    /// The instances whose record or tasks have changed.
+    pub(crate) touched: Vec<InstanceId>,
 }
 
 impl Deref for Tx {
@@ -29,8 +43,8 @@ impl Deref for Tx {
 }
 
 impl Tx {
-    pub(crate) fn on(head: &State, views: Views) -> Self {
-        let state = State { revision: head.revision + 1, ..head.clone() };
+    pub(crate) fn on(mut state: State, views: Views) -> Self {
+        state.revision += 1;
         Self { state, writes: Vec::new(), views, changes: Vec::new(), fault: None }
     }
 
@@ -39,15 +53,26 @@ impl Tx {
         self.fault.take().map_or(Ok(()), Err)
     }
 
-    pub(crate) fn keep(self) -> Kept {
-        let touched = self.changes.iter().flat_map(Change::instances).cloned().collect();
-        Kept { state: self.state, writes: self.writes, touched, views: self.views }
+    /// It stands: the state after it and what is left to do, which is nothing when it wrote nothing.
+    pub(crate) fn keep(mut self) -> (State, Views, Option<Kept>) {
+        if self.writes.is_empty() {
+            self.state.revision -= 1;
+            return (self.state, self.views, None);
+        }
+        let seen = self.changes.iter().filter_map(|change| change.seen());
+        let touched = seen.flat_map(Seen::instances).cloned().collect();
+        (self.state, self.views, Some(Kept { writes: self.writes, touched }))
     }
 
-    /// The views as they were before.
-    pub(crate) fn undo(mut self) -> Views {
-        self.views.reverse(self.changes);
-        self.views
+    /// It does not stand: the state before it, and what the views have still to be told for theirs.
+    pub(crate) fn take_back(mut self) -> (State, Views, Vec<Box<dyn AnyChange>>) {
+        self.state.revision -= 1;
+        self.changes.reverse();
+        for change in &mut self.changes {
+            change.reverse();
+            change.apply(&mut self.state);
+        }
+        (self.state, self.views, self.changes)
     }
 
     /// The view of this kind, exactly as the records are in this transaction now. It is built from all of them when it is
@@ -105,20 +130,12 @@ impl Tx {
             return;
         }
         self.writes.push(record::write(&key, row.as_ref()));
-        let new = row.map(Arc::new);
-        let old = record::set(&mut self.state, key, new.clone());
-        if let Some(change) = R::change(old, new) {
-            self.views.observe(&change);
-            self.changes.push(change);
+        let change = Box::new(Change::new(&self.state, key, row.map(Arc::new)));
+        // Noted before it is done, so that whatever panics is taken back.
+        let change = self.changes.push_mut(change);
+        change.apply(&mut self.state);
+        if let Some(seen) = change.seen() {
+            self.views.observe(seen);
         }
     }
-}
-
-/// What is left of a transaction that stands.
-pub(crate) struct Kept {
-    pub(crate) state: State,
-    pub(crate) writes: Vec<Write>,
-    /// The instances whose record or tasks have changed.
-    pub(crate) touched: BTreeSet<InstanceId>,
-    pub(crate) views: Views,
 }

@@ -245,7 +245,7 @@ async fn a_task_without_its_definition_is_refused_with_the_whole_commit() {
 }
 
 #[tokio::test]
-async fn queues_give_the_oldest_first_and_an_instance_knows_when_it_changed() {
+async fn queues_give_the_oldest_first() {
     let journal = MemoryJournal::new();
     let store = open(&journal, Committer::Inline);
     let change = |tx: &mut Tx| {
@@ -264,7 +264,6 @@ async fn queues_give_the_oldest_first_and_an_instance_knows_when_it_changed() {
     assert_eq!(ids(&store.snapshot(), Queue::Provisioning), "bca");
 
     let host = "host".into();
-    assert_eq!(store.snapshot().instance_revision(&host), 0);
     let place = |tx: &mut Tx| {
         tx.update(&task_key("b"), |task: &mut Task| {
             task.instance = Some("host".into());
@@ -274,10 +273,8 @@ async fn queues_give_the_oldest_first_and_an_instance_knows_when_it_changed() {
     };
     store.commit(place).await.expect("commits");
     let placed = store.snapshot();
-    assert_eq!(placed.instance_revision(&host), placed.revision());
     assert_eq!(placed.active_tasks_on(&host).count(), 1);
     create(&store, "elsewhere").await.expect("commits");
-    assert_eq!(store.snapshot().instance_revision(&host), placed.revision());
     assert!(store.snapshot().same_tasks(&placed));
 
     let stop = |tx: &mut Tx| {
@@ -286,7 +283,6 @@ async fn queues_give_the_oldest_first_and_an_instance_knows_when_it_changed() {
     };
     store.commit(stop).await.expect("commits");
     assert_eq!(ids(&store.snapshot(), Queue::Stopping), "b");
-    assert!(store.snapshot().instance_revision(&host) > placed.revision());
     let revision = store.snapshot().revision();
     drop(store);
     assert_eq!(open(&journal, Committer::Inline).snapshot().revision(), revision);
