@@ -96,7 +96,11 @@ impl fmt::Display for Refusal {
         f.write_str("no container instance met all of the requirements: ")?;
         for (n, (reason, (count, _))) in self.by_reason.iter().enumerate() {
             let separator = if n == 0 { "" } else { ", " };
-            write!(f, "{separator}{} on {count} ({})", reason.sentence(), reason.as_str())?;
+            write!(f, "{separator}{} on {count}", reason.sentence())?;
+            // What ECS says of a constraint is a sentence itself.
+            if !matches!(reason, Reason::MemberOf | Reason::DistinctInstance) {
+                write!(f, " ({})", reason.as_str())?;
+            }
         }
         Ok(())
     }

@@ -1,5 +1,10 @@
 //! Tests of placement: small worlds with their whole plan, and random ones that are never overcommitted.
 
+mod cluster;
+mod naive;
+mod plans;
+mod properties;
+
 use crate::{Hosts, Needs, Place, Reason, plan, plan_on, required_attributes};
 use expect_test::{Expect, expect};
 use model::container::{HealthCheck, LinuxParameters, LogConfiguration, PortMapping, Protocol, Ulimit};
