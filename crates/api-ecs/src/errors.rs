@@ -113,6 +113,18 @@ pub(crate) enum Refusal {
     )]
     StrategyNotAssociated,
     #[error(
+        "There are no capacity providers with a weight value greater than zero defined in the capacity provider strategy. At least one capacity provider must have a weight value greater than zero specified. Specify a valid capacity provider strategy and try again."
+    )]
+    StrategyWeights,
+    #[error(
+        "There are no capacity providers with a weight value greater than zero defined in the default capacity provider strategy. At least one capacity provider must have a weight value greater than zero specified. Update the cluster's default capacity provider strategy or specify a valid capacity provider strategy and try again."
+    )]
+    DefaultStrategyWeights,
+    #[error(
+        "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again."
+    )]
+    StrategyAndLaunchType,
+    #[error(
         "A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling groups and Fargate providers. Specify one or the other and try again."
     )]
     StrategyMixed,
@@ -134,6 +146,8 @@ pub(crate) enum Refusal {
     DefinitionInactive,
     #[error("{0}")]
     Parameter(String),
+    #[error("Placement {0} are not supported with FARGATE launch type.")]
+    FargatePlacement(&'static str),
     #[error("The specified platform does not exist.")]
     PlatformUnknown,
     #[error(
@@ -229,6 +243,10 @@ impl From<Refusal> for ApiError {
             | Refusal::StrategyBases
             | Refusal::StrategyNotAssociated
             | Refusal::StrategyMixed
+            | Refusal::StrategyWeights
+            | Refusal::DefaultStrategyWeights
+            | Refusal::StrategyAndLaunchType
+            | Refusal::FargatePlacement(_)
             | Refusal::Parameter(_)
             | Refusal::DefinitionInactive
             | Refusal::NoInstances

@@ -132,6 +132,10 @@ pub enum FailureReason {
     Missing,
     /// The instance's agent is not connected.
     Agent,
+    /// The instances of the capacity provider are not ACTIVE.
+    NoActiveInstances,
+    /// The capacity provider has no instances in the cluster.
+    EmptyCapacityProvider,
     /// The instance lacks an attribute that the task needs.
     Attribute,
     /// The instance is not ACTIVE.
@@ -161,6 +165,8 @@ impl FailureReason {
         match self {
             Self::Missing => "MISSING",
             Self::Agent => "AGENT",
+            Self::NoActiveInstances => "NO ACTIVE INSTANCES",
+            Self::EmptyCapacityProvider => "EMPTY CAPACITY PROVIDER",
             Self::Attribute => "ATTRIBUTE",
             Self::Inactive => "INACTIVE",
             Self::Location => "LOCATION",

@@ -2,25 +2,21 @@
 //! CapacityProviderStrategyItem, PutClusterCapacityProviders).
 
 use crate::{Refusal, names};
+use core_place::capacity::{BASE_MAX, STRATEGY_ITEMS_MAX, StrategyError, WEIGHT_MAX, validate};
 use model::Scope;
 use model::capacity_provider::is_built_in;
 use model::placement::CapacityProviderStrategyItem;
-use std::collections::BTreeSet;
 use store::State;
 use wire::ecs;
 
-/// The most capacity providers of a strategy, and of a cluster.
-const PROVIDERS_MAX: usize = 20;
+/// The most capacity providers of a cluster.
+const PROVIDERS_MAX: usize = STRATEGY_ITEMS_MAX;
 
 /// Reads a strategy. Weights and bases are within their bounds, for the model has them.
 pub(crate) fn parse(
     scope: &Scope,
     items: Option<Vec<ecs::CapacityProviderStrategyItem>>,
 ) -> Result<Vec<CapacityProviderStrategyItem>, Refusal> {
-    let items = items.unwrap_or_default();
-    if items.len() > PROVIDERS_MAX {
-        return Err(Refusal::TooMany { what: "capacityProviderStrategy", most: PROVIDERS_MAX });
-    }
     let number = |given: Option<i32>| given.unwrap_or(0).unsigned_abs();
     let item = |item: ecs::CapacityProviderStrategyItem| {
         Ok(CapacityProviderStrategyItem {
@@ -29,15 +25,28 @@ pub(crate) fn parse(
             base: number(item.base),
         })
     };
+    let items = items.unwrap_or_default();
     let strategy = items.into_iter().map(item).collect::<Result<Vec<_>, Refusal>>()?;
-    let mut names = BTreeSet::new();
-    if let Some(twice) = strategy.iter().find(|item| !names.insert(&item.capacity_provider)) {
-        return Err(Refusal::StrategyDuplicate(twice.capacity_provider.clone()));
+    match validate(&strategy) {
+        // Refused when tasks are run by it, not before.
+        Ok(()) | Err(StrategyError::AllWeightsZero) => Ok(strategy),
+        Err(error) => Err(invalid(error)),
     }
-    if strategy.iter().filter(|item| item.base > 0).count() > 1 {
-        return Err(Refusal::StrategyBases);
+}
+
+fn invalid(error: StrategyError) -> Refusal {
+    match error {
+        StrategyError::TooManyItems => {
+            Refusal::TooMany { what: "capacityProviderStrategy", most: STRATEGY_ITEMS_MAX }
+        }
+        StrategyError::Duplicate(name) => Refusal::StrategyDuplicate(name),
+        StrategyError::Weight(_) => {
+            Refusal::parameter(format!("weight should be between 0 and {WEIGHT_MAX}."))
+        }
+        StrategyError::Base(_) => Refusal::parameter(format!("base should be between 0 and {BASE_MAX}.")),
+        StrategyError::SeveralBases => Refusal::StrategyBases,
+        StrategyError::AllWeightsZero => Refusal::StrategyWeights,
     }
-    Ok(strategy)
 }
 
 /// Whether a cluster with these capacity providers can have tasks by this strategy.

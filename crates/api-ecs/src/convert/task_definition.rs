@@ -4,12 +4,16 @@ use super::container_definition::container_definition;
 use super::instance::listed;
 use super::int;
 use model::arn;
+use model::placement::PlacementConstraint;
 use model::task_definition::{
     IpcMode, LaunchType, NetworkMode, PidMode, TaskDefinition, TaskDefinitionStatus,
 };
 use model::volume::{DockerVolume, DockerVolumeScope, Volume, VolumeSource};
 use std::collections::BTreeMap;
-use wire::ecs::{self, Compatibility, HostVolumeProperties};
+use wire::ecs::{
+    self, Compatibility, HostVolumeProperties, TaskDefinitionPlacementConstraint,
+    TaskDefinitionPlacementConstraintType,
+};
 
 /// A revision as DescribeTaskDefinition shows it.
 pub(crate) fn task_definition(definition: &TaskDefinition) -> ecs::TaskDefinition {
@@ -39,7 +43,7 @@ pub(crate) fn task_definition(definition: &TaskDefinition) -> ecs::TaskDefinitio
         pid_mode: d.pid_mode.map(pid_mode),
         ipc_mode: d.ipc_mode.map(ipc_mode),
         ephemeral_storage: d.ephemeral_storage_gib.and_then(ephemeral_storage),
-        placement_constraints: Some(Vec::new()),
+        placement_constraints: Some(d.placement_constraints.iter().map(constraint).collect()),
         requires_attributes: Some(attributes).filter(|a| !a.is_empty()),
         registered_at: Some(d.registered_at),
         registered_by: Some(d.registered_by.clone()),
@@ -69,6 +73,19 @@ fn compatibility(launch_type: LaunchType) -> Compatibility {
         LaunchType::Fargate => Compatibility::Fargate,
         LaunchType::External => Compatibility::External,
     }
+}
+
+/// A definition has no `distinctInstance`.
+fn constraint(constraint: &PlacementConstraint) -> TaskDefinitionPlacementConstraint {
+    let (kind, expression) = match constraint {
+        PlacementConstraint::MemberOf(text) => {
+            (TaskDefinitionPlacementConstraintType::MemberOf, Some(text.clone()))
+        }
+        PlacementConstraint::DistinctInstance => {
+            (TaskDefinitionPlacementConstraintType::DistinctInstance, None)
+        }
+    };
+    TaskDefinitionPlacementConstraint { r#type: Some(kind), expression }
 }
 
 fn status(status: TaskDefinitionStatus) -> ecs::TaskDefinitionStatus {

@@ -27,6 +27,9 @@ pub(super) fn check(definition: &TaskDefinition) -> Result<(), Invalid> {
     if definition.ipc_mode.is_some() {
         return Err(Invalid::Fargate("ipcMode"));
     }
+    if !definition.placement_constraints.is_empty() {
+        return Err(Invalid::Fargate("placementConstraints"));
+    }
     for volume in &definition.volumes {
         match volume.source {
             VolumeSource::Task => {}

@@ -37,6 +37,14 @@ pub(crate) enum Invalid {
     Ec2EphemeralStorage,
     #[error("Invalid setting for ephemeral storage. Size must be between {least} GiB and {most} GiB.")]
     EphemeralStorage { least: u32, most: u32 },
+    #[error("placementConstraints can have at most {0} items.")]
+    TooManyConstraints(usize),
+    #[error("constraint.{0} should not be null or empty.")]
+    ConstraintEmpty(&'static str),
+    #[error("constraint.type 'distinctInstance' is not supported.")]
+    DistinctInstance,
+    #[error("{0}")]
+    Expression(String),
     // What Fargate asks for.
     #[error("Fargate only supports network mode ‘awsvpc’.")]
     FargateNetworkMode,

@@ -20,6 +20,7 @@ mod log_options;
 mod mounts;
 mod network;
 mod parse;
+mod placement;
 mod ports;
 mod register;
 mod restart_policy;

@@ -1,6 +1,6 @@
 //! A registration's shapes into records. Absent members get AWS's defaults; what no record can hold is refused.
 
-use super::{Invalid, container, ephemeral_storage, size, volumes};
+use super::{Invalid, container, ephemeral_storage, placement, size, volumes};
 use model::task_definition::{
     IpcMode, LaunchType, NetworkMode, PidMode, RuntimePlatform, TaskDefinition, TaskDefinitionStatus,
 };
@@ -35,7 +35,7 @@ pub(super) fn definition(
         pid_mode: input.pid_mode.map(pid_mode),
         ipc_mode: input.ipc_mode.map(ipc_mode),
         ephemeral_storage_gib: input.ephemeral_storage.map(ephemeral_storage::parse).transpose()?,
-        placement_constraints: Vec::new(),
+        placement_constraints: placement::parse(input.placement_constraints)?,
         tags,
         registered_at: now,
         registered_by: caller_arn.to_owned(),

@@ -1,17 +1,20 @@
 //! Tasks: one file for each operation, and what a RunTask asks for.
 
+mod capacity;
 mod describe;
 mod list;
 mod network;
 mod order;
 mod overrides;
 mod place;
+mod placement;
 mod protection;
 mod run;
 mod start;
 mod stop;
 
 pub(crate) use order::client_token;
+pub(crate) use placement::CONSTRAINTS_MAX;
 
 use core_task::report::Outcome;
 use model::TaskId;

@@ -2,14 +2,17 @@
 
 use super::network::{self, Network};
 use super::overrides;
+use super::placement::Placement;
 use crate::account_settings;
+use crate::capacity::parse_strategy;
 use crate::names::{self, DefinitionName};
 use crate::{Refusal, lookup, tags};
 use model::account_setting::{BLOCKING, DEFAULT_LOG_DRIVER_MODE};
+use model::placement::CapacityProviderStrategyItem;
 use model::task::{ClientRequest, Overrides};
 use model::task_definition::{LaunchType, TaskDefinition, TaskDefinitionStatus};
 use model::{ClusterName, Scope, Tags};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::sync::Arc;
 use store::State;
 use wire::Cx;
@@ -28,7 +31,13 @@ pub(super) struct Order {
     pub cluster: ClusterName,
     pub definition: DefinitionName,
     pub count: u32,
-    pub launch_type: LaunchType,
+    /// EC2 when absent, as far as orders are compared: it was always so.
+    #[serde(serialize_with = "or_ec2")]
+    pub launch_type: Option<LaunchType>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub strategy: Vec<CapacityProviderStrategyItem>,
+    #[serde(skip_serializing_if = "Placement::is_empty")]
+    pub placement: Placement,
     pub group: String,
     pub started_by: Option<String>,
     pub overrides: Overrides,
@@ -37,6 +46,9 @@ pub(super) struct Order {
     propagate_tags: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     managed_tags: bool,
+    /// There is one, so it makes no difference which name it is called by.
+    #[serde(skip)]
+    platform_version: Option<String>,
     /// Who asks.
     #[serde(skip)]
     caller_arn: String,
@@ -52,8 +64,11 @@ impl Order {
     /// Reads a request.
     pub fn parse(cx: &Cx, input: RunTaskRequest) -> Result<Order, Refusal> {
         let scope = &cx.scope;
-        let launch_type = launch_type(input.launch_type)?;
-        check_platform(launch_type, input.platform_version.as_deref())?;
+        let launch_type = input.launch_type.map(launch_type).transpose()?;
+        let strategy = parse_strategy(scope, input.capacity_provider_strategy)?;
+        if launch_type.is_some() && !strategy.is_empty() {
+            return Err(Refusal::StrategyAndLaunchType);
+        }
         let count = input.count.unwrap_or(1);
         if !COUNT.contains(&count) {
             return Err(Refusal::parameter("count should be between 1 and 10."));
@@ -73,6 +88,8 @@ impl Order {
             cluster: names::cluster(scope, input.cluster.as_deref())?,
             count: count.unsigned_abs(),
             launch_type,
+            strategy,
+            placement: Placement::parse(input.placement_constraints, input.placement_strategy)?,
             group: group.unwrap_or_else(|| format!("family:{}", definition.family)),
             started_by: input.started_by,
             overrides: overrides::parse(input.overrides)?,
@@ -81,6 +98,7 @@ impl Order {
             propagate_tags: propagate_tags(input.propagate_tags)?,
             definition,
             managed_tags: input.enable_ecs_managed_tags.unwrap_or(false),
+            platform_version: input.platform_version.filter(|version| !version.is_empty()),
             caller_arn: cx.caller_arn.clone(),
             client_request: None,
             logs_block_by_default: false,
@@ -125,15 +143,16 @@ impl Order {
         }
     }
 
-    /// Holds the order against the definition.
-    pub fn check(&self, definition: &TaskDefinition) -> Result<(), Refusal> {
-        if !definition.compatibilities.contains(&self.launch_type) {
-            let message =
-                format!("Task definition does not support launch_type {}.", self.launch_type.as_str());
+    /// Holds the order against the definition and what its tasks are to run on.
+    pub fn check(&self, definition: &TaskDefinition, launch_type: LaunchType) -> Result<(), Refusal> {
+        check_platform(launch_type, self.platform_version.as_deref())?;
+        self.placement.check(definition, launch_type)?;
+        if !definition.compatibilities.contains(&launch_type) {
+            let message = format!("Task definition does not support launch_type {}.", launch_type.as_str());
             return Err(Refusal::parameter(message));
         }
-        network::check(self.network.as_ref(), definition.network_mode, self.launch_type)?;
-        overrides::check(&self.overrides, definition, self.launch_type)
+        network::check(self.network.as_ref(), definition.network_mode, launch_type)?;
+        overrides::check(&self.overrides, definition, launch_type)
     }
 
     /// The tags of the tasks: the definition's when they are to be propagated, and the order's own over them.
@@ -156,19 +175,22 @@ impl Order {
     }
 }
 
-/// EC2 when absent: clusters have no capacity provider strategy yet.
-fn launch_type(launch_type: Option<ecs::LaunchType>) -> Result<LaunchType, Refusal> {
+fn launch_type(launch_type: ecs::LaunchType) -> Result<LaunchType, Refusal> {
     match launch_type {
-        Some(ecs::LaunchType::Ec2) | None => Ok(LaunchType::Ec2),
-        Some(ecs::LaunchType::Fargate) => Ok(LaunchType::Fargate),
-        Some(ecs::LaunchType::External) => Err(Refusal::unsupported("launchType EXTERNAL")),
-        Some(ecs::LaunchType::ManagedInstances) => Err(Refusal::unsupported("launchType MANAGED_INSTANCES")),
+        ecs::LaunchType::Ec2 => Ok(LaunchType::Ec2),
+        ecs::LaunchType::Fargate => Ok(LaunchType::Fargate),
+        ecs::LaunchType::External => Err(Refusal::unsupported("launchType EXTERNAL")),
+        ecs::LaunchType::ManagedInstances => Err(Refusal::unsupported("launchType MANAGED_INSTANCES")),
     }
+}
+
+fn or_ec2<S: Serializer>(launch_type: &Option<LaunchType>, serializer: S) -> Result<S::Ok, S::Error> {
+    launch_type.unwrap_or(LaunchType::Ec2).serialize(serializer)
 }
 
 fn check_platform(launch_type: LaunchType, version: Option<&str>) -> Result<(), Refusal> {
     match (launch_type, version) {
-        (_, None | Some("")) | (LaunchType::Fargate, Some("LATEST" | "1.4.0")) => Ok(()),
+        (_, None) | (LaunchType::Fargate, Some("LATEST" | "1.4.0")) => Ok(()),
         (LaunchType::Fargate, Some(_)) => Err(Refusal::PlatformUnknown),
         (LaunchType::Ec2 | LaunchType::External, Some(_)) => {
             Err(Refusal::parameter("The platform version must be null when specifying an EC2 launch type."))

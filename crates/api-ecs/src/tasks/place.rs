@@ -1,70 +1,48 @@
-//! Which instance each task of an order gets, and the record of a task that has one.
+//! What the tasks of an order need, and the record of a task that has its place.
 
+use super::capacity::{Capacity, Share};
 use super::order::Order;
 use crate::Refusal;
-use core_place::{Hosts, Needs, Place};
+use core_place::{Needs, Place};
+use model::Timestamp;
 use model::container::ContainerDefinition;
 use model::demand::container_gpus;
-use model::instance::{ContainerInstance, InstanceStatus};
 use model::task::{Container, ContainerStatus, DesiredStatus, Task, TaskStatus, Times};
-use model::task_definition::{LaunchType, NetworkMode, TaskDefinition};
+use model::task_definition::{NetworkMode, TaskDefinition};
 use model::time::IdSource;
-use model::{InstanceId, Timestamp};
 use std::sync::Arc;
-use store::State;
 
-/// An instance for each task, or why there is none. Reads the instances in question and the tasks on them only.
-pub(super) fn anywhere(
-    state: &State,
+/// What each task of a share needs.
+pub(super) fn needs(
     order: &Order,
     definition: &TaskDefinition,
-) -> Result<Vec<Result<Place, core_place::Refusal>>, Refusal> {
-    let registered = |i: &&ContainerInstance| i.status != InstanceStatus::Inactive;
-    let instances: Vec<&ContainerInstance> = match order.launch_type {
-        LaunchType::Fargate => {
-            state.all_instances().map(|i| &**i).filter(|i| i.serves_fargate()).filter(registered).collect()
-        }
-        LaunchType::Ec2 | LaunchType::External => {
-            state.instances(&order.scope, &order.cluster).map(|i| &**i).filter(registered).collect()
-        }
-    };
-    if instances.is_empty() && order.launch_type != LaunchType::Fargate {
-        return Err(Refusal::NoInstances);
-    }
-    let tasks = instances.iter().flat_map(|i| state.active_tasks_on(&i.id)).map(|task| &**task);
-    let hosts = Hosts::from_records(instances.iter().copied(), tasks);
-    Ok(core_place::plan(&hosts, &needs(order, definition), order.count).tasks)
-}
-
-/// A place on the instance that the caller chose; `None` when its cluster has no such instance.
-pub(super) fn on(
-    state: &State,
-    order: &Order,
-    definition: &TaskDefinition,
-    instance: &InstanceId,
-) -> Option<Result<Place, core_place::Reason>> {
-    let found = state.instance_by_id(instance)?;
-    if (&found.scope, &found.cluster) != (&order.scope, &order.cluster) {
-        return None;
-    }
-    let hosts = Hosts::from_records([&**found], state.active_tasks_on(instance).map(|task| &**task));
-    core_place::plan_on(&hosts, &needs(order, definition), instance)
-}
-
-fn needs(order: &Order, definition: &TaskDefinition) -> Needs {
+    capacity: &Capacity,
+    share: &Share,
+    seed: u64,
+) -> Result<Needs, Refusal> {
     let (scope, cluster) = (order.scope.clone(), order.cluster.clone());
-    Needs::new(scope, cluster, definition, &order.overrides, order.launch_type, order.group.clone())
+    let (launch_type, group) = (capacity.launch_type, order.group.clone());
+    let needs = Needs::new(scope, cluster, definition, &order.overrides, launch_type, group);
+    Ok(Needs {
+        constraints: order.placement.constraints(definition)?,
+        strategy: order.placement.strategy.clone(),
+        auto_scaling_group: share.auto_scaling_group.clone(),
+        seed,
+        ..needs
+    })
 }
 
 /// The record of a placed task. In awsvpc mode it waits for its address (PROVISIONING), else for its agent (PENDING).
 pub(super) fn task(
     order: &Order,
     definition: &Arc<TaskDefinition>,
+    needs: &Needs,
+    share: &Share,
     place: Place,
     ids: &dyn IdSource,
     now: Timestamp,
 ) -> Result<Task, Refusal> {
-    let id = ids.next_u128();
+    let id = ids.task_id();
     let awsvpc = definition.network_mode == NetworkMode::Awsvpc;
     Ok(Task {
         scope: order.scope.clone(),
@@ -72,13 +50,13 @@ pub(super) fn task(
         cluster: order.cluster.clone(),
         definition: definition.clone(),
         overrides: order.overrides.clone(),
-        launch_type: order.launch_type,
-        capacity_provider: None,
+        launch_type: needs.launch_type,
+        capacity_provider: share.provider.clone(),
         instance: Some(place.instance),
         desired_status: DesiredStatus::Running,
         last_status: if awsvpc { TaskStatus::Provisioning } else { TaskStatus::Pending },
         containers: containers(order, definition, place.gpus, ids),
-        eni: order.network.as_ref().map(|network| network.attachment(ids.uuid().into(), id)),
+        eni: order.network.as_ref().map(|network| Box::new(network.attachment(ids.uuid().into(), id))),
         group: order.group.clone(),
         started_by: order.started_by.clone(),
         tags: order.tags(definition)?,

@@ -1,8 +1,11 @@
 //! RunTask: placement and the tasks' records in one transaction.
 
+use super::capacity::{Capacity, Share};
 use super::order::Order;
 use super::place;
 use crate::{Ecs, Refusal, convert, lookup};
+use core_place::{Hosts, Needs};
+use model::reason::FailureReason;
 use model::task_definition::LaunchType;
 use model::time::IdSource;
 use model::{Timestamp, arn};
@@ -42,16 +45,21 @@ fn run(
     }
     order.read_settings(tx);
     let definition = order.definition(tx)?;
-    order.check(&definition)?;
+    let capacity = Capacity::choose(tx, &order)?;
+    order.check(&definition, capacity.launch_type)?;
     let (mut tasks, mut failures) = (Vec::new(), Vec::new());
-    for placed in place::anywhere(tx, &order, &definition)? {
-        match placed {
-            Ok(placed) => {
-                let task = place::task(&order, &definition, placed, ids, now)?;
-                tasks.push(convert::task(tx, &task, true));
-                tx.put(task);
+    for share in &capacity.shares {
+        let seed = if order.placement.is_random() { ids.next_u128() as u64 } else { 0 };
+        let needs = place::needs(&order, &definition, &capacity, share, seed)?;
+        for placed in tx.view::<Hosts>().plan(&needs, share.count).tasks {
+            match placed {
+                Ok(placed) => {
+                    let task = place::task(&order, &definition, &needs, share, placed, ids, now)?;
+                    tasks.push(convert::task(tx, &task, true));
+                    tx.put(task);
+                }
+                Err(refusal) => failures.push(failure(&needs, share, &refusal)?),
             }
-            Err(refusal) => failures.push(failure(&order, &refusal)),
         }
     }
     Ok(RunTaskResponse { tasks: Some(tasks), failures: Some(failures) })
@@ -76,14 +84,20 @@ fn replay(state: &State, order: &Order) -> Result<Option<RunTaskResponse>, Refus
     Ok(Some(RunTaskResponse { tasks: Some(tasks), failures: Some(failures) }))
 }
 
-fn failure(order: &Order, refusal: &core_place::Refusal) -> Failure {
-    let detail = Some(refusal.to_string());
-    match (order.launch_type, refusal.nearest()) {
-        (LaunchType::Ec2 | LaunchType::External, Some((reason, instance))) => Failure {
-            arn: Some(arn::container_instance(&order.scope, &order.cluster, instance)),
-            reason: Some(reason.as_str().to_owned()),
-            detail,
+fn failure(needs: &Needs, share: &Share, refusal: &core_place::Refusal) -> Result<Failure, Refusal> {
+    let reason = match needs.launch_type {
+        LaunchType::Fargate => NO_CAPACITY,
+        LaunchType::Ec2 | LaunchType::External => match (&share.provider, refusal.nearest()) {
+            (None, None) => return Err(Refusal::NoInstances),
+            (Some(_), None) => FailureReason::EmptyCapacityProvider.as_str(),
+            (Some(_), Some((core_place::Reason::Inactive, _))) => FailureReason::NoActiveInstances.as_str(),
+            (_, Some((reason, _))) => reason.as_str(),
         },
-        _ => Failure { arn: None, reason: Some(NO_CAPACITY.to_owned()), detail },
-    }
+    };
+    let instance = refusal.nearest().filter(|_| needs.launch_type != LaunchType::Fargate);
+    Ok(Failure {
+        arn: instance.map(|(_, id)| arn::container_instance(&needs.scope, &needs.cluster, id)),
+        reason: Some(reason.to_owned()),
+        detail: Some(refusal.to_string()),
+    })
 }

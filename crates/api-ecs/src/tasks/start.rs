@@ -1,8 +1,10 @@
 //! StartTask: as RunTask, on instances that the caller chose.
 
+use super::capacity::Capacity;
 use super::order::Order;
 use super::place;
 use crate::{Ecs, Refusal, convert, lookup, names};
+use core_place::Hosts;
 use model::time::IdSource;
 use model::{InstanceId, Timestamp, arn};
 use store::Tx;
@@ -49,13 +51,17 @@ fn start(
     lookup::active_cluster(tx, &order.scope, &order.cluster)?;
     order.read_settings(tx);
     let definition = order.definition(tx)?;
-    order.check(&definition)?;
+    let capacity = Capacity::choose(tx, &order)?;
+    order.check(&definition, capacity.launch_type)?;
+    let share = &capacity.shares[0];
+    let needs = place::needs(&order, &definition, &capacity, share, 0)?;
     let (mut tasks, mut failures) = (Vec::new(), Vec::new());
     for instance in instances {
         let instance_arn = arn::container_instance(&order.scope, &order.cluster, instance);
-        match place::on(tx, &order, &definition, instance) {
+        let is_here = tx.instance(&order.scope, instance).is_some_and(|i| i.cluster == order.cluster);
+        match is_here.then(|| tx.view::<Hosts>().plan_on(&needs, instance)).flatten() {
             Some(Ok(placed)) => {
-                let task = place::task(&order, &definition, placed, ids, now)?;
+                let task = place::task(&order, &definition, &needs, share, placed, ids, now)?;
                 tasks.push(convert::task(tx, &task, true));
                 tx.put(task);
             }

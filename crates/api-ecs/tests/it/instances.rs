@@ -215,11 +215,6 @@ fn what_is_not_there_is_said() {
             json!({ "containerInstances": [] }),
             "ClientException: Container Instances cannot be empty.",
         ),
-        (
-            "ListContainerInstances",
-            json!({ "filter": "attribute:a == b" }),
-            "InvalidParameterException: filter is not supported by Wharf yet. See docs/coverage/ecs.md.",
-        ),
     ] {
         assert_eq!(w.err(operation, input.clone()), expected, "{operation} {input}");
     }

@@ -284,7 +284,6 @@ fn members_that_are_not_honoured_are_refused_by_their_path() {
         ("taskRoleArn", json!("arn")),
         ("proxyConfiguration", json!({ "containerName": "app" })),
         ("inferenceAccelerators", json!([{ "deviceName": "a", "deviceType": "b" }])),
-        ("placementConstraints", json!([{ "type": "memberOf", "expression": "x" }])),
         ("enableFaultInjection", json!(true)),
     ] {
         refused(fargate("a", json!({ member: value })), member);

@@ -290,6 +290,17 @@ Host = "host",
 Task = "task",
 } }
 
+crate::string_enum! { PlacementConstraintType {
+DistinctInstance = "distinctInstance",
+MemberOf = "memberOf",
+} }
+
+crate::string_enum! { PlacementStrategyType {
+Random = "random",
+Spread = "spread",
+Binpack = "binpack",
+} }
+
 crate::string_enum! { PlatformDeviceType {
 Gpu = "GPU",
 } }
@@ -359,6 +370,7 @@ Tags = "TAGS",
 
 crate::string_enum! { TaskDefinitionPlacementConstraintType {
 MemberOf = "memberOf",
+DistinctInstance = "distinctInstance",
 } }
 
 crate::string_enum! { TaskDefinitionStatus {

@@ -13,10 +13,10 @@ use super::{
     CpuManufacturer, DeviceCgroupPermission, ExecuteCommandLogging, HealthStatus, InstanceGeneration,
     InstanceHealthCheckState, InstanceHealthCheckType, IpcMode, LaunchType, LocalStorage, LocalStorageType,
     LogDriver, ManagedAgentName, ManagedDraining, ManagedInstancesMonitoringOptions, ManagedScalingStatus,
-    ManagedTerminationProtection, NetworkMode, OSFamily, PidMode, PlatformDeviceType, PropagateMITags,
-    ProxyConfigurationType, ResourceType, Scope, SettingName, SettingType, TargetType,
-    TaskDefinitionPlacementConstraintType, TaskDefinitionStatus, TaskStopCode, TransportProtocol, UlimitName,
-    VersionConsistency,
+    ManagedTerminationProtection, NetworkMode, OSFamily, PidMode, PlacementConstraintType,
+    PlacementStrategyType, PlatformDeviceType, PropagateMITags, ProxyConfigurationType, ResourceType, Scope,
+    SettingName, SettingType, TargetType, TaskDefinitionPlacementConstraintType, TaskDefinitionStatus,
+    TaskStopCode, TransportProtocol, UlimitName, VersionConsistency,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -863,6 +863,24 @@ pub struct NetworkInterfaceCountRequest {
     pub max: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min: Option<i32>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlacementConstraint {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<PlacementConstraintType>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlacementStrategy {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<PlacementStrategyType>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
