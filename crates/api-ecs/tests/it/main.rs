@@ -8,6 +8,7 @@ mod clusters;
 mod definitions;
 mod draining;
 mod echo;
+mod filter;
 mod honoured;
 mod instances;
 mod lists;

@@ -22,7 +22,7 @@ impl QueryError {
 
 impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (at character {})", self.reason, self.position)
+        write!(f, "Invalid expression: {} (at character {})", self.reason, self.position)
     }
 }
 

@@ -19,7 +19,7 @@ const SUBJECTS: &str = "a subject: agentConnected, agentVersion, attribute:NAME,
 
 pub(super) fn parse(text: &str) -> Result<Node, QueryError> {
     if text.chars().count() > EXPRESSION_CHARS_MAX {
-        let reason = format!("an expression has at most {EXPRESSION_CHARS_MAX} characters");
+        let reason = format!("it has more than {EXPRESSION_CHARS_MAX} characters");
         return Err(QueryError::new(EXPRESSION_CHARS_MAX + 1, reason));
     }
     let mut parser = Parser { cursor: Cursor::new(text), patterns: 0 };
@@ -194,7 +194,7 @@ impl<'a> Parser<'a> {
         }
         self.patterns += 1;
         if self.patterns > PATTERNS_MAX {
-            return Err(start.error(format!("an expression has at most {PATTERNS_MAX} patterns")));
+            return Err(start.error(format!("it has more than {PATTERNS_MAX} patterns")));
         }
         Pattern::new(source).map_err(|reason| start.error(format!("the pattern {source}: {reason}")))
     }

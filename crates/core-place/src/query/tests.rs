@@ -287,7 +287,10 @@ fn what_java_has_and_a_linear_matcher_has_not_is_refused_by_name() {
     for (pattern, reason) in table {
         let error = Expression::parse(&format!("attribute:a =~ {pattern}")).expect_err(pattern);
         let source = pattern.trim_matches('\'');
-        assert_eq!(error.to_string(), format!("the pattern {source}: {reason} (at character 16)"));
+        assert_eq!(
+            error.to_string(),
+            format!("Invalid expression: the pattern {source}: {reason} (at character 16)")
+        );
     }
 }
 
@@ -332,7 +335,7 @@ fn errors_say_where_and_what() {
     ];
     for (text, reason, position) in table {
         let error = Expression::parse(text).expect_err(text);
-        assert!(error.to_string().starts_with(reason), "{text}: {error}");
+        assert!(error.to_string().starts_with(&format!("Invalid expression: {reason}")), "{text}: {error}");
         assert_eq!(error.position(), position, "{text}: {error}");
     }
 }
@@ -346,7 +349,7 @@ fn reading_is_bounded() {
     let long = |n: usize| format!("attribute:a == {}", "x".repeat(n - 15));
     assert!(Expression::parse(&long(2000)).is_ok());
     let error = Expression::parse(&long(2001)).expect_err("too long");
-    assert_eq!(error.to_string(), "an expression has at most 2000 characters (at character 2001)");
+    assert_eq!(error.to_string(), "Invalid expression: it has more than 2000 characters (at character 2001)");
     let patterns = |n: usize| vec!["attribute:a =~ x"; n].join(" or ");
     assert!(Expression::parse(&patterns(32)).is_ok());
     assert!(Expression::parse(&patterns(33)).is_err());
