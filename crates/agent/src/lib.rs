@@ -29,6 +29,7 @@ mod host;
 mod ledger;
 mod metadata;
 mod meter;
+pub mod requests;
 mod session;
 mod sink;
 mod socket;

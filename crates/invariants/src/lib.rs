@@ -10,6 +10,7 @@
 
 mod change;
 mod definition;
+mod host;
 mod network;
 mod place;
 mod record;
@@ -23,6 +24,10 @@ pub use change::{
     version_counts_changes,
 };
 pub use definition::{revisions_are_dense, revisions_are_immutable};
+pub use host::{
+    container_was_asked_for, executed_once, host_is_not_overcommitted, intent_is_kept, nothing_is_left,
+    nothing_is_shared, request_counts_once, running_was_seen,
+};
 pub use network::{addresses_are_unique, interfaces_follow_tasks};
 pub use place::{instances_are_not_overcommitted, tasks_have_hosts};
 pub use record::{stopped_tasks_are_explained, times_are_ordered};

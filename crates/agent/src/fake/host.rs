@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use model::time::Clock;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -62,9 +62,52 @@ impl Default for Behaviour {
     }
 }
 
+/// What happens on a host, as whoever watches it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostEvent {
+    /// A container's program was executed; of a restarted one, once more.
+    Started {
+        /// The container.
+        id: RuntimeId,
+        /// Its task.
+        task: String,
+        /// How often it was started again before.
+        restarts: u32,
+    },
+    /// A container's program has ended.
+    Ended {
+        /// The container.
+        id: RuntimeId,
+    },
+    /// Nothing is left of a container.
+    Removed {
+        /// The container.
+        id: RuntimeId,
+    },
+    /// A task has its network.
+    Attached(NetworkSpec),
+    /// A task asked for what another task on this host still has: an address, or a port.
+    Conflict {
+        /// Who asked.
+        task: String,
+        /// Who has it.
+        with: String,
+        /// What it is.
+        of: String,
+    },
+    /// The host was booted anew.
+    Rebooted,
+}
+
+/// Told of everything that happens on a host, at once.
+pub type Observer = dyn Fn(&HostEvent) + Send + Sync;
+
 /// A host. It goes on while no agent looks.
 pub struct FakeHost {
     clock: Arc<dyn Clock>,
+    observer: OnceLock<Arc<Observer>>,
+    /// For the lives of containers, which outlive each call.
+    me: Weak<Self>,
     state: Mutex<State>,
 }
 
@@ -89,19 +132,40 @@ struct State {
     written: BTreeMap<RuntimeId, u64>,
     /// Bytes in each task's volumes.
     filled: BTreeMap<String, u64>,
+    /// Runs of containers so far.
+    lives: u64,
+    hides_stats: bool,
 }
 
 struct Container {
     spec: ContainerSpec,
     behaviour: Behaviour,
     restarts: u32,
+    /// Which run of which container this is, of all on the host.
+    life: u64,
     state: watch::Sender<RuntimeState>,
 }
 
 impl FakeHost {
     /// An empty host.
     pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { clock, state: Mutex::default() })
+        Arc::new_cyclic(|me| Self {
+            clock,
+            observer: OnceLock::new(),
+            me: me.clone(),
+            state: Mutex::default(),
+        })
+    }
+
+    /// Tells `observer` of everything that happens from now on. Only the first observer counts.
+    pub fn observe(&self, observer: Arc<Observer>) {
+        let _ = self.observer.set(observer);
+    }
+
+    fn tell(&self, event: &HostEvent) {
+        if let Some(observer) = self.observer.get() {
+            observer(event);
+        }
     }
 
     /// The drivers of this host.
@@ -149,6 +213,18 @@ impl FakeHost {
         nothing_runs && state.networks.is_empty() && state.volumes.is_empty()
     }
 
+    /// The containers whose program runs now, with their tasks.
+    pub fn running(&self) -> Vec<(String, String)> {
+        let state = self.lock();
+        let running = state.containers.iter().filter(|(_, c)| *c.state.borrow() == RuntimeState::Running);
+        running.map(|(id, c)| (id.0.clone(), c.spec.task.clone())).collect()
+    }
+
+    /// The runtime cannot tell what containers use.
+    pub fn hide_stats(&self) {
+        self.lock().hides_stats = true;
+    }
+
     /// The log streams that were made.
     pub fn streams(&self) -> Vec<String> {
         self.lock().streams.iter().cloned().collect()
@@ -157,14 +233,24 @@ impl FakeHost {
     /// Ends a container.
     pub fn exit(&self, id: &str, code: i32, oom_killed: bool) {
         let exit = Exit { code, at_unix_ms: self.clock.now().0, oom_killed };
-        if let Some(container) = self.lock().containers.get(&RuntimeId(id.to_owned())) {
-            container.state.send_if_modified(|state| {
-                let ends = *state == RuntimeState::Running;
-                if ends {
-                    *state = RuntimeState::Exited(exit);
-                }
-                ends
-            });
+        let id = RuntimeId(id.to_owned());
+        let state = self.lock().containers.get(&id).map(|container| container.state.clone());
+        if let Some(state) = state {
+            self.end(&id, &state, exit);
+        }
+    }
+
+    /// Nothing happens when it has ended before.
+    fn end(&self, id: &RuntimeId, state: &watch::Sender<RuntimeState>, exit: Exit) {
+        let ended = state.send_if_modified(|state| {
+            let ends = *state == RuntimeState::Running;
+            if ends {
+                *state = RuntimeState::Exited(exit);
+            }
+            ends
+        });
+        if ended {
+            self.tell(&HostEvent::Ended { id: id.clone() });
         }
     }
 
@@ -182,6 +268,8 @@ impl FakeHost {
         state.networks.clear();
         state.bridges.clear();
         state.tasks.clear();
+        drop(state);
+        self.tell(&HostEvent::Rebooted);
     }
 
     fn behaviour(&self, image: &str) -> Behaviour {
@@ -194,27 +282,31 @@ impl FakeHost {
 
     /// Makes a container that is not there; its life goes on without an agent.
     fn make(&self, spec: ContainerSpec, behaviour: Behaviour) {
-        let id = spec.id.clone();
+        let (id, task) = (spec.id.clone(), spec.task.clone());
         let (sender, _) = watch::channel(RuntimeState::Running);
-        self.live(&behaviour, &sender);
         let mut state = self.lock();
         *state.made.entry(id.clone()).or_default() += 1;
-        state.containers.insert(id, Container { spec, behaviour, restarts: 0, state: sender });
+        state.lives += 1;
+        let life = state.lives;
+        let container = Container { spec, behaviour: behaviour.clone(), restarts: 0, life, state: sender };
+        state.containers.insert(id.clone(), container);
+        drop(state);
+        self.tell(&HostEvent::Started { id: id.clone(), task, restarts: 0 });
+        self.live(id, life, &behaviour);
     }
 
-    fn live(&self, behaviour: &Behaviour, sender: &watch::Sender<RuntimeState>) {
+    /// Ends the container in its time, unless it was removed or started again by then.
+    fn live(&self, id: RuntimeId, life: u64, behaviour: &Behaviour) {
         let Some(run_for) = behaviour.run_for else { return };
-        let (state, clock, code) = (sender.clone(), self.clock.clone(), behaviour.exit_code);
+        let (me, code) = (self.me.clone(), behaviour.exit_code);
         tokio::spawn(async move {
             tokio::time::sleep(run_for).await;
-            let exit = Exit { code, at_unix_ms: clock.now().0, oom_killed: false };
-            state.send_if_modified(|state| {
-                let ends = *state == RuntimeState::Running;
-                if ends {
-                    *state = RuntimeState::Exited(exit);
-                }
-                ends
-            });
+            let Some(host) = me.upgrade() else { return };
+            let container = host.lock().containers.get(&id).map(|c| (c.life, c.state.clone()));
+            if let Some((_, state)) = container.filter(|(of, _)| *of == life) {
+                let exit = Exit { code, at_unix_ms: host.clock.now().0, oom_killed: false };
+                host.end(&id, &state, exit);
+            }
         });
     }
 }
@@ -242,15 +334,20 @@ impl Runtime for FakeHost {
 
     async fn restart(&self, id: &RuntimeId, attempt: u32) -> Result<(), RuntimeError> {
         tokio::time::sleep(Duration::from_millis(1)).await;
-        let mut state = self.lock();
-        let state = &mut *state;
+        let mut guard = self.lock();
+        let state = &mut *guard;
         let container = state.containers.get_mut(id).ok_or_else(|| RuntimeError::NotFound(id.clone()))?;
-        if container.restarts < attempt {
-            container.restarts = attempt;
-            container.state.send_replace(RuntimeState::Running);
-            *state.made.entry(id.clone()).or_default() += 1;
-            self.live(&container.behaviour, &container.state);
+        if container.restarts >= attempt {
+            return Ok(());
         }
+        state.lives += 1;
+        (container.restarts, container.life) = (attempt, state.lives);
+        container.state.send_replace(RuntimeState::Running);
+        *state.made.entry(id.clone()).or_default() += 1;
+        let (life, behaviour, task) = (state.lives, container.behaviour.clone(), container.spec.task.clone());
+        drop(guard);
+        self.tell(&HostEvent::Started { id: id.clone(), task, restarts: attempt });
+        self.live(id.clone(), life, &behaviour);
         Ok(())
     }
 
@@ -261,7 +358,8 @@ impl Runtime for FakeHost {
     }
 
     async fn stats(&self, id: &RuntimeId) -> Result<Stats, RuntimeError> {
-        match self.lock().containers.contains_key(id) {
+        let state = self.lock();
+        match state.containers.contains_key(id) && !state.hides_stats {
             // Half of a core, all the time.
             true => Ok(Stats {
                 at_unix_ms: self.clock.now().0,
@@ -313,8 +411,12 @@ impl Runtime for FakeHost {
 
     async fn remove(&self, id: &RuntimeId) -> Result<(), RuntimeError> {
         let mut state = self.lock();
-        state.containers.remove(id);
+        let known = state.containers.remove(id).is_some();
         state.written.remove(id);
+        drop(state);
+        if known {
+            self.tell(&HostEvent::Removed { id: id.clone() });
+        }
         Ok(())
     }
 

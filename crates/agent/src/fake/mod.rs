@@ -6,7 +6,7 @@ mod host;
 mod memory;
 
 pub use control::FakeControl;
-pub use host::{Behaviour, FakeHost, Pull};
+pub use host::{Behaviour, FakeHost, HostEvent, Observer, Pull};
 pub use memory::MemoryLedger;
 
 use model::Timestamp;

@@ -1,0 +1,71 @@
+//! INV-LIVE-1: once every fault is healed and nobody asks for more, all that is wanted comes about within a bounded time.
+
+use crate::world::World;
+use invariants::Violation;
+use model::instance::InstanceStatus;
+use model::task::{DesiredStatus, Task, TaskStatus};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How long it may take: as long as TCP may take to notice that a connection is dead, which an agent's call waits for, and
+/// the longest pull.
+pub const BOUND: Duration = Duration::from_secs(30 * 60);
+
+/// Waits until all that is wanted is so; after [`BOUND`], what is not is a violation.
+pub async fn settle(world: &Arc<World>) {
+    let began = Instant::now();
+    loop {
+        let missing = missing(world);
+        let Some(missing) = missing else {
+            world.trace.note(format_args!("settled after {} ms", began.elapsed().as_millis()));
+            return;
+        };
+        if began.elapsed() > BOUND {
+            let text = format!("{} s after the last fault: {missing}", BOUND.as_secs());
+            return world.fail(Violation { id: "INV-LIVE-1", text });
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// The first thing that is not as it is wanted.
+fn missing(world: &World) -> Option<String> {
+    let Some(plane) = world.plane() else { return Some("no control plane".to_owned()) };
+    let state = plane.store.snapshot();
+    for node in world.nodes() {
+        let host = |id: &str| world.check.host_of(id) == Some(node.index);
+        let here = |i: &&std::sync::Arc<model::instance::ContainerInstance>| {
+            i.status != InstanceStatus::Inactive && i.agent_connected && host(i.id.as_str())
+        };
+        if state.all_instances().filter(here).count() != 1 {
+            return Some(format!("host {} is no connected instance", node.index));
+        }
+    }
+    if let Some(text) = state.all_tasks().find_map(|task| unfinished(task)) {
+        return Some(text);
+    }
+    let live: BTreeSet<_> = state
+        .all_tasks()
+        .filter(|task| task.last_status == TaskStatus::Running)
+        .map(|task| task.id.to_string())
+        .collect();
+    for node in world.nodes() {
+        let stray = node.host.running().into_iter().find(|(_, task)| !live.contains(task));
+        if let Some((container, _)) = stray {
+            return Some(format!("{container} runs on host {}", node.index));
+        }
+    }
+    None
+}
+
+/// Why a task is not where it is wanted.
+fn unfinished(task: &Task) -> Option<String> {
+    let is_there = match task.desired_status {
+        DesiredStatus::Stopped => task.last_status == TaskStatus::Stopped,
+        DesiredStatus::Running => task.last_status == TaskStatus::Running,
+    };
+    let (wanted, is) = (task.desired_status.as_str(), task.last_status.as_str());
+    (!is_there).then(|| format!("task {} on {:?} is wanted {wanted} and is {is}", task.id, task.instance))
+}

@@ -1,0 +1,143 @@
+//! The control plane's process: the real store over a simulated disk, the real API, the real controllers and sessions.
+
+use crate::dice::Dice;
+use crate::life::Life;
+use crate::world::World;
+use agent::fake::FakeIds;
+use api_ecs::{Ecs, EndpointPaths, HostPlatform};
+use control::{ACS_ENDPOINT_PATH, Control, ControlConfig, TCS_ENDPOINT_PATH};
+use invariants::Violation;
+use model::AccountId;
+use std::sync::{Arc, Mutex, PoisonError};
+use store::redb::RedbJournal;
+use store::{Committer, Journal, JournalError, RowVisitor, Store, StoreError, Write};
+
+/// One process of the control plane.
+pub struct Plane {
+    /// It.
+    pub life: Life,
+    /// What it holds.
+    pub store: Store,
+    /// Its API.
+    pub ecs: Arc<Ecs>,
+    /// Its controllers and sessions.
+    pub control: Control,
+}
+
+/// The keys of the one account.
+struct OneKey;
+
+impl wire::Keys for OneKey {
+    fn find(&self, id: &str) -> Option<wire::Key> {
+        let account = AccountId::from(World::ACCOUNT);
+        (id == World::KEY_ID).then(|| wire::Key { secret: World::SECRET.to_owned(), account })
+    }
+}
+
+impl Plane {
+    /// Starts a process on the disk as it is.
+    ///
+    /// # Errors
+    /// The store cannot be opened; or what it holds is not what was promised.
+    fn start(world: &Arc<World>, ids: &Arc<FakeIds>) -> Result<Arc<Self>, Violation> {
+        let life = Life::new();
+        let unreadable = |error: &dyn std::fmt::Display| Violation {
+            id: "INV-STORE-1",
+            text: format!("the store cannot be opened again: {error}"),
+        };
+        let inner = RedbJournal::on(world.disk.open(&life)).map_err(|error| unreadable(&error))?;
+        let journal = Watched { world: world.clone(), life: life.clone(), inner, store: Arc::default() };
+        let slot = journal.store.clone();
+        let store = Store::open(Box::new(journal), Committer::Inline).map_err(|error| unreadable(&error))?;
+        world.check.reopened(&store.snapshot())?;
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(store.clone());
+        let endpoints = EndpointPaths { acs: ACS_ENDPOINT_PATH, tcs: TCS_ENDPOINT_PATH };
+        let host = HostPlatform { architecture: "X86_64".to_owned() };
+        let clock = world.control_clock.clone();
+        let ecs = Arc::new(Ecs::new(store.clone(), clock.clone(), ids.clone(), endpoints, host));
+        let config = ControlConfig::default();
+        let control = Control::new(store.clone(), clock, ids.clone(), Arc::new(OneKey), config);
+        let plane = Arc::new(Self { life, store, ecs, control });
+        plane.clone().run(slot);
+        Ok(plane)
+    }
+
+    fn run(self: Arc<Self>, slot: Arc<Mutex<Option<Store>>>) {
+        let control = self.control.clone();
+        self.life.spawn(async move { control.run(std::future::pending()).await });
+        let (store, life) = (self.store.clone(), self.life.clone());
+        // As the binary does: a store that has failed is opened anew.
+        self.life.spawn(async move {
+            store.failed().await;
+            life.kill();
+        });
+        let life = self.life.clone();
+        tokio::spawn(async move {
+            life.died().await;
+            slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        });
+    }
+
+    /// Starts the control plane again whenever it ends, for ever.
+    pub async fn supervise(world: Arc<World>) {
+        let dice = Dice::new(world.seed, "plane");
+        let ids = Arc::new(FakeIds::new(world.seed ^ 0xc0_ffee));
+        loop {
+            let plane = match Self::start(&world, &ids) {
+                Ok(plane) => plane,
+                Err(violation) => return world.fail(violation),
+            };
+            world
+                .trace
+                .note(format_args!("control plane starts at revision {}", plane.store.snapshot().revision()));
+            world.set_plane(Some(plane.clone()));
+            plane.life.died().await;
+            world.set_plane(None);
+            world.trace.note(format_args!("control plane is dead"));
+            world.verdict(world.check.settle());
+            drop(plane);
+            // Its tasks are dropped before the next process opens the file.
+            tokio::time::sleep(dice.millis(5..4_000)).await;
+            if dice.one_in(2) {
+                world.disk.lose_power();
+            }
+        }
+    }
+}
+
+/// The store's journal, watched: each append is a commit that becomes visible right after it.
+struct Watched {
+    world: Arc<World>,
+    life: Life,
+    inner: RedbJournal,
+    store: Arc<Mutex<Option<Store>>>,
+}
+
+impl Journal for Watched {
+    fn scan(&self, table: &str, visit: &mut RowVisitor<'_>) -> Result<(), StoreError> {
+        self.inner.scan(table, visit)
+    }
+
+    fn append(&mut self, writes: &[Write]) -> Result<(), JournalError> {
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(store) = &store {
+            // What the commit before has published.
+            self.world.check.published(store.snapshot());
+            self.world.verdict(self.world.check.settle());
+        }
+        if !self.life.step() {
+            return Err(JournalError::Failed("the process is dead".to_owned()));
+        }
+        self.inner.append(writes)?;
+        if store.is_some() {
+            self.world.note_commit(writes);
+            self.world.check.committed(writes);
+            self.world.wake_checker();
+        }
+        // A commit that is on disk and that nobody hears of.
+        if self.life.is_dead() {
+            return Err(JournalError::Failed("the process is dead".to_owned()));
+        }
+        Ok(())
+    }
+}
