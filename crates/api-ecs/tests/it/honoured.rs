@@ -76,7 +76,7 @@ fn world() -> World {
     w.ok(
         "PutClusterCapacityProviders",
         json!({
-            "cluster": "other", "capacityProviders": ["FARGATE", "virtual"],
+            "cluster": "other", "capacityProviders": ["FARGATE", "FARGATE_SPOT", "virtual"],
             "defaultCapacityProviderStrategy": strategy,
         }),
     );
@@ -237,6 +237,7 @@ pub fn whole_definition() -> Value {
         "labels": { "a": "b" },
     });
     json!({
+        "placementConstraints": [{ "type": "memberOf", "expression": "attribute:rack == 1" }],
         "family": "new", "networkMode": "bridge", "ipcMode": "task", "pidMode": "host",
         "containerDefinitions": [app, { "name": "init", "image": "i", "memory": 10 }],
         "volumes": [
@@ -275,6 +276,16 @@ fn task_requests(w: &World) -> Vec<(&'static str, Value)> {
         },
     });
     let gpu = json!([{ "name": "app", "resourceRequirements": [{ "type": "GPU", "value": "1" }] }]);
+    let placed = json!({
+        "taskDefinition": "api", "placementStrategy": [{ "type": "binpack", "field": "cpu" }],
+        "placementConstraints": [{ "type": "memberOf", "expression": "attribute:rack == 1" }],
+    });
+    let shared = json!({
+        "cluster": "other", "taskDefinition": "web", "count": 3, "networkConfiguration": network,
+        "capacityProviderStrategy": [
+            { "capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 1 }, { "capacityProvider": "FARGATE", "weight": 1 },
+        ],
+    });
     let list = json!({
         "cluster": "default", "containerInstance": instance, "family": "api", "desiredStatus": "RUNNING",
         "startedBy": "me", "serviceName": "", "launchType": "EC2",
@@ -282,6 +293,8 @@ fn task_requests(w: &World) -> Vec<(&'static str, Value)> {
     });
     vec![
         ("RunTask", run),
+        ("RunTask", placed),
+        ("RunTask", shared),
         // By itself: with a token, the tasks keep a digest of the whole request.
         ("RunTask", json!({ "taskDefinition": "api", "clientToken": "t" })),
         ("RunTask", json!({ "taskDefinition": "api", "overrides": { "containerOverrides": gpu } })),

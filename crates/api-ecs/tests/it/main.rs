@@ -15,6 +15,7 @@ mod lists;
 mod odd_input;
 mod official_agent;
 mod overrides;
+mod placement;
 mod protection;
 mod random;
 mod register;

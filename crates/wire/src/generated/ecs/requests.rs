@@ -8,9 +8,10 @@ use super::{
     CapacityProviderField, CapacityProviderStrategyItem, ClusterField, ClusterSetting, Compatibility,
     ContainerDefinition, ContainerInstanceField, ContainerInstanceStatus, ContainerStateChange,
     DesiredStatus, EphemeralStorage, IpcMode, LaunchType, ManagedAgentStateChange, NetworkBinding,
-    NetworkConfiguration, NetworkMode, PidMode, PlatformDevice, PropagateTags, Resource, RuntimePlatform,
-    SettingName, SortOrder, Tag, TargetType, TaskDefinitionFamilyStatus, TaskDefinitionField,
-    TaskDefinitionStatus, TaskField, TaskOverride, VersionInfo, Volume,
+    NetworkConfiguration, NetworkMode, PidMode, PlacementConstraint, PlacementStrategy, PlatformDevice,
+    PropagateTags, Resource, RuntimePlatform, SettingName, SortOrder, Tag, TargetType,
+    TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionPlacementConstraint, TaskDefinitionStatus,
+    TaskField, TaskOverride, VersionInfo, Volume,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -348,6 +349,8 @@ pub struct RegisterTaskDefinitionRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid_mode: Option<PidMode>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement_constraints: Option<Vec<TaskDefinitionPlacementConstraint>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub requires_compatibilities: Option<Vec<Compatibility>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime_platform: Option<RuntimePlatform>,
@@ -360,6 +363,8 @@ pub struct RegisterTaskDefinitionRequest {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunTaskRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -376,6 +381,10 @@ pub struct RunTaskRequest {
     pub network_configuration: Option<NetworkConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overrides: Option<TaskOverride>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement_constraints: Option<Vec<PlacementConstraint>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement_strategy: Option<Vec<PlacementStrategy>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -748,6 +748,40 @@ pub static OS_FAMILY: Shape = Shape::Text(Text {
 pub static PID_MODE: Shape =
     Shape::Text(Text { length: Range { min: None, max: None }, pattern: None, values: &["host", "task"] });
 
+pub static PLACEMENT_CONSTRAINT: Shape = Shape::Structure(Structure {
+    name: "PlacementConstraint",
+    members: &[Member::optional("expression", &STRING), Member::optional("type", &PLACEMENT_CONSTRAINT_TYPE)],
+});
+
+pub static PLACEMENT_CONSTRAINT_TYPE: Shape = Shape::Text(Text {
+    length: Range { min: None, max: None },
+    pattern: None,
+    values: &["distinctInstance", "memberOf"],
+});
+
+pub static PLACEMENT_CONSTRAINTS: Shape = Shape::List(List {
+    length: Range { min: None, max: None },
+    member: &PLACEMENT_CONSTRAINT,
+    flattened: false,
+});
+
+pub static PLACEMENT_STRATEGIES: Shape = Shape::List(List {
+    length: Range { min: None, max: None },
+    member: &PLACEMENT_STRATEGY,
+    flattened: false,
+});
+
+pub static PLACEMENT_STRATEGY: Shape = Shape::Structure(Structure {
+    name: "PlacementStrategy",
+    members: &[Member::optional("field", &STRING), Member::optional("type", &PLACEMENT_STRATEGY_TYPE)],
+});
+
+pub static PLACEMENT_STRATEGY_TYPE: Shape = Shape::Text(Text {
+    length: Range { min: None, max: None },
+    pattern: None,
+    values: &["random", "spread", "binpack"],
+});
+
 pub static PLATFORM_DEVICE: Shape = Shape::Structure(Structure {
     name: "PlatformDevice",
     members: &[Member::required("id", &STRING), Member::required("type", &PLATFORM_DEVICE_TYPE)],
@@ -838,7 +872,7 @@ pub static REGISTER_TASK_DEFINITION_REQUEST: Shape = Shape::Structure(Structure 
         Member::optional("memory", &STRING),
         Member::optional("networkMode", &NETWORK_MODE),
         Member::optional("pidMode", &PID_MODE),
-        Member::refused("placementConstraints", &[]),
+        Member::optional("placementConstraints", &TASK_DEFINITION_PLACEMENT_CONSTRAINTS),
         Member::refused("proxyConfiguration", &[]),
         Member::optional("requiresCompatibilities", &COMPATIBILITY_LIST),
         Member::optional("runtimePlatform", &RUNTIME_PLATFORM),
@@ -883,7 +917,7 @@ pub static RESOURCES: Shape =
 pub static RUN_TASK_REQUEST: Shape = Shape::Structure(Structure {
     name: "RunTaskRequest",
     members: &[
-        Member::refused("capacityProviderStrategy", &[]),
+        Member::optional("capacityProviderStrategy", &CAPACITY_PROVIDER_STRATEGY),
         Member::optional("clientToken", &STRING),
         Member::optional("cluster", &STRING),
         Member::optional("count", &BOXED_INTEGER),
@@ -893,8 +927,8 @@ pub static RUN_TASK_REQUEST: Shape = Shape::Structure(Structure {
         Member::optional("launchType", &LAUNCH_TYPE),
         Member::optional("networkConfiguration", &NETWORK_CONFIGURATION),
         Member::optional("overrides", &TASK_OVERRIDE),
-        Member::refused("placementConstraints", &[]),
-        Member::refused("placementStrategy", &[]),
+        Member::optional("placementConstraints", &PLACEMENT_CONSTRAINTS),
+        Member::optional("placementStrategy", &PLACEMENT_STRATEGIES),
         Member::optional("platformVersion", &STRING),
         Member::optional("propagateTags", &PROPAGATE_TAGS),
         Member::refused("referenceId", &[]),
@@ -1070,6 +1104,26 @@ pub static TASK_DEFINITION_FIELD: Shape =
 pub static TASK_DEFINITION_FIELD_LIST: Shape = Shape::List(List {
     length: Range { min: None, max: None },
     member: &TASK_DEFINITION_FIELD,
+    flattened: false,
+});
+
+pub static TASK_DEFINITION_PLACEMENT_CONSTRAINT: Shape = Shape::Structure(Structure {
+    name: "TaskDefinitionPlacementConstraint",
+    members: &[
+        Member::optional("expression", &STRING),
+        Member::optional("type", &TASK_DEFINITION_PLACEMENT_CONSTRAINT_TYPE),
+    ],
+});
+
+pub static TASK_DEFINITION_PLACEMENT_CONSTRAINT_TYPE: Shape = Shape::Text(Text {
+    length: Range { min: None, max: None },
+    pattern: None,
+    values: &["memberOf", "distinctInstance"],
+});
+
+pub static TASK_DEFINITION_PLACEMENT_CONSTRAINTS: Shape = Shape::List(List {
+    length: Range { min: None, max: None },
+    member: &TASK_DEFINITION_PLACEMENT_CONSTRAINT,
     flattened: false,
 });
 
