@@ -1,35 +1,28 @@
 //! The control plane over sockets: the ECS API, and both links.
 
+use crate::requests;
 use crate::socket::Socket;
 use crate::upstream::{Endpoints, Link, LinkEnd, ProtectionChange, Registration, Upstream, UpstreamError};
 use acs::link::{AcsQuery, PATH, TcsQuery};
 use acs::tcs::SignedFrame;
 use agent_metadata::{Protection, ProtectionAnswer};
 use async_trait::async_trait;
-use core_task::report::{ContainerReport, Report};
+use core_task::report::Report;
 use http::{HeaderMap, HeaderName, Uri};
-use model::container::Protocol;
-use model::instance::Resources;
-use model::task::NetworkBinding;
 use model::time::Clock;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use wire::client::{Client, ClientError, Credentials};
+use wire::client::{Client, ClientError, Connector, Credentials};
 use wire::ecs::{
-    Attribute, ContainerStateChange, DiscoverPollEndpointRequest, GetTaskProtectionRequest,
-    ListTagsForResourceRequest, PlatformDevice, PlatformDeviceType, RegisterContainerInstanceRequest,
-    Resource, SubmitTaskStateChangeRequest, TransportProtocol, UpdateTaskProtectionRequest, VersionInfo,
+    DiscoverPollEndpointRequest, GetTaskProtectionRequest, ListTagsForResourceRequest,
+    UpdateTaskProtectionRequest,
 };
 use wire::sigv4::{Request, sha256_hex, sign};
-
-/// Longest `reason` (Amazon ECS agent protocol).
-const REASON_CHARS_MAX: usize = 1024;
-/// Longest runtime id and image digest.
-const ID_CHARS_MAX: usize = 255;
 
 /// The agent protocol over HTTP and websockets.
 pub struct AwsUpstream {
     client: Client,
+    connector: Connector,
     signer: Signer,
 }
 
@@ -43,51 +36,40 @@ struct Signer {
 
 impl AwsUpstream {
     /// # Errors
-    /// The endpoint is no `http` URL.
+    /// The endpoint is no URL that the connector takes.
     pub fn new(
         endpoint: &str,
+        connector: Connector,
         credentials: Credentials,
         region: &str,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, UpstreamError> {
-        let client = Client::new(endpoint, credentials.clone(), region, clock.clone())?;
-        Ok(Self { client, signer: Signer { credentials, region: region.to_owned(), clock } })
+        let client = Client::new(endpoint, &connector, credentials.clone(), region, clock.clone())?;
+        Ok(Self { client, connector, signer: Signer { credentials, region: region.to_owned(), clock } })
     }
 
     async fn open(&self, endpoint: &str, query: &str) -> Result<(Socket, String), UpstreamError> {
-        let base = endpoint.trim_end_matches('/');
-        let rest = base.strip_prefix("http://").or_else(|| base.strip_prefix("ws://"));
-        let rest =
-            rest.ok_or_else(|| UpstreamError::Transport(format!("{endpoint}: neither http nor ws")))?;
-        let url = format!("{rest}{PATH}?{query}");
-        let mut headers = self.client.sign_get(&format!("http://{url}"), &wire::ecs::SERVICE)?;
+        let url = format!("{}{PATH}?{query}", http_url(endpoint)?);
+        let mut headers = self.client.sign_get(&url, &wire::ecs::SERVICE)?;
         // The websocket library writes its own, the same.
         headers.remove(http::header::HOST);
-        Ok((Socket::open(&format!("ws://{url}"), headers).await?, url))
+        Ok((Socket::open(&self.connector, &url, headers).await?, url))
+    }
+}
+
+/// The endpoint's URL with the scheme of the request that opens a link: an upgrade is HTTP.
+fn http_url(endpoint: &str) -> Result<String, UpstreamError> {
+    match endpoint.trim_end_matches('/').split_once("://") {
+        Some(("http" | "ws", rest)) => Ok(format!("http://{rest}")),
+        Some(("https" | "wss", rest)) => Ok(format!("https://{rest}")),
+        _ => Err(UpstreamError::Transport(format!("{endpoint}: neither http nor ws"))),
     }
 }
 
 #[async_trait]
 impl Upstream for AwsUpstream {
     async fn register(&self, registration: &Registration) -> Result<String, UpstreamError> {
-        let attributes = registration.attributes.iter().map(|(name, value)| Attribute {
-            name: name.clone(),
-            value: value.clone(),
-            ..Attribute::default()
-        });
-        let request = RegisterContainerInstanceRequest {
-            cluster: Some(registration.cluster.clone()),
-            client_token: Some(registration.client_token.clone()),
-            container_instance_arn: registration.instance_arn.clone(),
-            attributes: Some(attributes.collect()),
-            platform_devices: platform_devices(&registration.resources),
-            total_resources: Some(total_resources(&registration.resources)),
-            version_info: Some(VersionInfo {
-                agent_version: Some(crate::VERSION.to_owned()),
-                ..VersionInfo::default()
-            }),
-            ..RegisterContainerInstanceRequest::default()
-        };
+        let request = requests::registration(registration);
         let answer = self.client.ecs().register_container_instance(&request).await?;
         let arn = answer.container_instance.and_then(|instance| instance.container_instance_arn);
         arn.ok_or_else(|| UpstreamError::Transport("the registration was answered without an ARN".to_owned()))
@@ -105,17 +87,7 @@ impl Upstream for AwsUpstream {
     }
 
     async fn submit(&self, cluster: &str, task_arn: &str, report: &Report) -> Result<(), UpstreamError> {
-        let request = SubmitTaskStateChangeRequest {
-            cluster: Some(cluster.to_owned()),
-            task: Some(task_arn.to_owned()),
-            status: report.status.map(|s| s.as_str().to_owned()),
-            reason: Some(trim(report.reason.as_deref().unwrap_or_default(), REASON_CHARS_MAX)),
-            containers: Some(report.containers.iter().map(container).collect()),
-            pull_started_at: report.pull_started_at,
-            pull_stopped_at: report.pull_stopped_at,
-            execution_stopped_at: report.execution_stopped_at,
-            ..SubmitTaskStateChangeRequest::default()
-        };
+        let request = requests::state_change(cluster, task_arn, report);
         self.client.ecs().submit_task_state_change(&request).await?;
         Ok(())
     }
@@ -182,7 +154,6 @@ impl Upstream for AwsUpstream {
 /// A TCS link: each frame starts with the headers that sign it.
 struct TelemetrySocket {
     socket: Socket,
-    /// Without its scheme.
     url: String,
     signer: Signer,
 }
@@ -210,7 +181,7 @@ impl Link for TelemetrySocket {
 
 impl Signer {
     fn sign(&self, url: &str, body: &str) -> HeaderMap {
-        let uri: Uri = format!("http://{url}").parse().unwrap_or_default();
+        let uri: Uri = url.parse().unwrap_or_default();
         let mut headers = HeaderMap::new();
         let authority = uri.authority().map(|a| a.as_str()).unwrap_or_default();
         if let Ok(host) = http::HeaderValue::from_str(authority) {
@@ -229,65 +200,6 @@ impl Signer {
         headers.extend(added);
         headers
     }
-}
-
-fn container(report: &ContainerReport) -> ContainerStateChange {
-    let id = |text: &Option<String>| text.as_deref().map(|t| trim(t, ID_CHARS_MAX));
-    ContainerStateChange {
-        container_name: Some(report.name.to_string()),
-        status: Some(report.status.as_str().to_owned()),
-        exit_code: report.exit_code,
-        reason: report.reason.as_deref().map(|r| trim(r, REASON_CHARS_MAX)),
-        runtime_id: id(&report.runtime_id),
-        image_digest: id(&report.image_digest),
-        network_bindings: Some(report.network_bindings.iter().map(network_binding).collect())
-            .filter(|bindings: &Vec<_>| !bindings.is_empty()),
-    }
-}
-
-fn network_binding(binding: &NetworkBinding) -> wire::ecs::NetworkBinding {
-    wire::ecs::NetworkBinding {
-        bind_ip: Some(binding.bind_ip.clone()),
-        container_port: binding.container_port.map(i32::from),
-        container_port_range: binding.container_port_range.clone(),
-        host_port: binding.host_port.map(i32::from),
-        host_port_range: binding.host_port_range.clone(),
-        protocol: Some(match binding.protocol {
-            Protocol::Tcp => TransportProtocol::Tcp,
-            Protocol::Udp => TransportProtocol::Udp,
-        }),
-    }
-}
-
-fn total_resources(resources: &Resources) -> Vec<Resource> {
-    let integer = |name: &str, value: u32| Resource {
-        name: Some(name.to_owned()),
-        r#type: Some("INTEGER".to_owned()),
-        integer_value: Some(i32::try_from(value).unwrap_or(i32::MAX)),
-        ..Resource::default()
-    };
-    let ports = |name: &str, ports: &BTreeSet<u16>| Resource {
-        name: Some(name.to_owned()),
-        r#type: Some("STRINGSET".to_owned()),
-        string_set_value: Some(ports.iter().map(u16::to_string).collect()),
-        ..Resource::default()
-    };
-    vec![
-        integer("CPU", resources.cpu_units),
-        integer("MEMORY", resources.memory_mib),
-        ports("PORTS", &resources.ports_tcp),
-        ports("PORTS_UDP", &resources.ports_udp),
-    ]
-}
-
-/// The host's GPUs.
-fn platform_devices(resources: &Resources) -> Option<Vec<PlatformDevice>> {
-    let device = |id: &String| PlatformDevice { id: id.clone(), r#type: PlatformDeviceType::Gpu };
-    Some(resources.gpus.iter().map(device).collect()).filter(|devices: &Vec<_>| !devices.is_empty())
-}
-
-fn trim(text: &str, chars_max: usize) -> String {
-    text.chars().take(chars_max).collect()
 }
 
 impl From<ClientError> for UpstreamError {

@@ -7,7 +7,7 @@ use model::time::Clock;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use wire::client::{Client, ClientError, Credentials};
+use wire::client::{Client, ClientError, Connector, Credentials};
 use wire::logs::{CreateLogGroupRequest, CreateLogStreamRequest, InputLogEvent, PutLogEventsRequest};
 
 /// After a restart the control plane sends credentials within the first messages of a session.
@@ -16,6 +16,7 @@ const CREDENTIALS_WAIT: Duration = Duration::from_secs(10);
 /// Sends log events to the control plane's public endpoint.
 pub struct WireSink {
     endpoint: String,
+    connector: Connector,
     vault: Vault,
     clock: Arc<dyn Clock>,
     /// By access key and session token, because clients hold connections.
@@ -24,8 +25,8 @@ pub struct WireSink {
 
 impl WireSink {
     /// A sink that signs with what is in `vault`.
-    pub fn new(endpoint: &str, vault: Vault, clock: Arc<dyn Clock>) -> Self {
-        Self { endpoint: endpoint.to_owned(), vault, clock, clients: Mutex::default() }
+    pub fn new(endpoint: &str, connector: Connector, vault: Vault, clock: Arc<dyn Clock>) -> Self {
+        Self { endpoint: endpoint.to_owned(), connector, vault, clock, clients: Mutex::default() }
     }
 
     async fn client(&self, id: &RuntimeId, spec: &AwslogsSpec) -> Result<Client, SinkError> {
@@ -47,7 +48,7 @@ impl WireSink {
         if clients.len() >= CLIENTS_MAX {
             clients.clear();
         }
-        let client = Client::new(&self.endpoint, credentials, region, self.clock.clone());
+        let client = Client::new(&self.endpoint, &self.connector, credentials, region, self.clock.clone());
         let client = client.map_err(|error| SinkError::Refused(error.to_string()))?;
         clients.insert(key, client.clone());
         Ok(client)

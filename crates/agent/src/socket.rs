@@ -6,38 +6,40 @@ use async_trait::async_trait;
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, Uri};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use wire::client::{Connector, Stream};
 
-/// TCP and the upgrade.
+/// The connection and the upgrade.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// A frame that the other end does not take.
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One link.
-pub(crate) struct Socket(WebSocketStream<TcpStream>);
+pub(crate) struct Socket(WebSocketStream<Stream>);
 
 impl Socket {
-    /// Connects and upgrades with these headers, which sign the request.
-    pub(crate) async fn open(url: &str, headers: HeaderMap) -> Result<Self, UpstreamError> {
-        timeout(OPEN_TIMEOUT, Self::open_now(url, headers))
+    /// Connects to an `http` or `https` URL and upgrades with these headers, which sign the request.
+    pub(crate) async fn open(
+        connector: &Connector,
+        url: &str,
+        headers: HeaderMap,
+    ) -> Result<Self, UpstreamError> {
+        timeout(OPEN_TIMEOUT, Self::open_now(connector, url, headers))
             .await
             .unwrap_or_else(|_| Err(UpstreamError::Transport(format!("{url}: nobody answers"))))
     }
 
-    async fn open_now(url: &str, headers: HeaderMap) -> Result<Self, UpstreamError> {
+    async fn open_now(connector: &Connector, url: &str, headers: HeaderMap) -> Result<Self, UpstreamError> {
         let failed = |error: &dyn std::fmt::Display| UpstreamError::Transport(format!("{url}: {error}"));
         let uri: Uri = url.parse().map_err(|e| failed(&e))?;
-        let host = uri.host().ok_or_else(|| failed(&"no host"))?.trim_matches(['[', ']']).to_owned();
-        let stream =
-            TcpStream::connect((host, uri.port_u16().unwrap_or(80))).await.map_err(|e| failed(&e))?;
-        stream.set_nodelay(true).map_err(|e| failed(&e))?;
-        let mut request = uri.into_client_request().map_err(|e| failed(&e))?;
+        let stream = connector.connect(uri).await.map_err(|e| failed(&e))?;
+        let websocket = url.replacen("http", "ws", 1);
+        let mut request = websocket.into_client_request().map_err(|e| failed(&e))?;
         request.headers_mut().extend(headers);
         let config = WebSocketConfig::default()
             .max_message_size(Some(FRAME_BYTES_MAX))

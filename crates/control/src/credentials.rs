@@ -48,7 +48,7 @@ fn fresh_key(context: &Context, account: &AccountId) -> AccessKey {
     let id = format!("{PREFIX}{}", &context.ids.hex32()[16..].to_uppercase());
     let secret = format!("{}{}", context.ids.hex32(), &context.ids.hex32()[24..]);
     let (account, created_at) = (account.clone(), context.now());
-    AccessKey { id: AccessKeyId::from(id), secret, account, created_at }
+    AccessKey { id: AccessKeyId::from(id), secret, account, created_at, agent: None }
 }
 
 /// The credentials for a task's pulls and logs. Their id stays the same for the task's life and cannot be guessed,

@@ -14,6 +14,9 @@ pub struct AccessKey {
     pub account: AccountId,
     /// When it was made.
     pub created_at: Timestamp,
+    /// The name of the agent that got it when it joined from another machine.
+    #[serde(default)]
+    pub agent: Option<String>,
 }
 
 impl std::fmt::Debug for AccessKey {
@@ -21,6 +24,7 @@ impl std::fmt::Debug for AccessKey {
         f.debug_struct("AccessKey")
             .field("id", &self.id)
             .field("account", &self.account)
+            .field("agent", &self.agent)
             .finish_non_exhaustive()
     }
 }

@@ -3,31 +3,18 @@
 //! The data directory survives a reboot; the run directory beside it, under `/run`, does not need to. Both belong to
 //! exactly one process at a time.
 
+pub use crate::endpoint::Endpoint;
 use anyhow::{Context, Result, bail};
 use nix::fcntl::{Flock, FlockArg};
-use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{Read, Seek, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// One Wharf's directories.
 #[derive(Clone, Debug)]
 pub struct DataDir {
     root: PathBuf,
-}
-
-/// What clients need to find and sign for a running Wharf: `endpoint.json`, readable by its owner alone.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Endpoint {
-    /// `http://HOST:PORT`
-    pub url: String,
-    /// The first administrator's key.
-    pub access_key_id: String,
-    /// Its secret.
-    pub secret_access_key: String,
-    /// The region that `wharf env` exports.
-    pub region: String,
 }
 
 /// Which part of Wharf a lock is for: they may run as one process or as several.
@@ -95,6 +82,21 @@ impl DataDir {
     /// What the Docker driver remembers.
     pub fn docker(&self) -> PathBuf {
         self.root.join("docker")
+    }
+
+    /// The certificate of the server's authority, which anybody may read; a joined agent has it too.
+    pub fn authority_certificate(&self) -> PathBuf {
+        self.root.join("ca.pem")
+    }
+
+    /// The key of the authority.
+    pub fn authority_key(&self) -> PathBuf {
+        self.root.join("ca.key")
+    }
+
+    /// Join tokens.
+    pub fn join_tokens(&self) -> PathBuf {
+        self.root.join("join-tokens")
     }
 
     /// The agent's ledger.
@@ -169,27 +171,43 @@ impl DataDir {
 
     /// Writes a file that only its owner reads, whole or not at all.
     pub fn write_whole(&self, name: &str, content: &[u8]) -> Result<()> {
-        let next = self.root.join(format!("{name}.next"));
-        let mut file = File::create(&next)?;
-        file.set_permissions(Permissions::from_mode(0o600))?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        std::fs::rename(next, self.root.join(name))?;
-        Ok(())
+        write_whole(&self.root.join(name), content, 0o600)
     }
 
-    /// Reads `endpoint.json`.
+    /// Reads `endpoint.json`, which is there once a Wharf was started here or joined from here.
     pub fn endpoint(&self) -> Result<Endpoint> {
-        let path = self.root.join("endpoint.json");
-        let text = std::fs::read(&path).with_context(|| {
+        self.find_endpoint()?.with_context(|| {
             format!(
-                "no Wharf has been started on {} (cannot read {}); start one with `wharf up`",
-                self.root.display(),
-                path.display()
+                "no Wharf has been started on {} (there is no endpoint.json); start one with `wharf up`",
+                self.root.display()
             )
-        })?;
-        Ok(serde_json::from_slice(&text)?)
+        })
     }
+
+    /// Reads `endpoint.json` when it is there.
+    pub fn find_endpoint(&self) -> Result<Option<Endpoint>> {
+        let path = self.root.join("endpoint.json");
+        match std::fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            text => {
+                let text = text.with_context(|| format!("reading {}", path.display()))?;
+                serde_json::from_slice(&text).map(Some).with_context(|| format!("reading {}", path.display()))
+            }
+        }
+    }
+}
+
+/// Writes a file with these permissions, whole or not at all. One process at a time writes it.
+pub fn write_whole(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    let next = path.with_added_extension("next");
+    let write = || {
+        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(mode).open(&next)?;
+        file.set_permissions(Permissions::from_mode(mode))?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        std::fs::rename(&next, path)
+    };
+    write().with_context(|| format!("writing {}", path.display()))
 }
 
 fn default_root() -> PathBuf {
@@ -236,9 +254,12 @@ mod tests {
             access_key_id: "AKIA".into(),
             secret_access_key: "s".into(),
             region: "us-east-1".into(),
+            authority: None,
+            listens_on: None,
+            joined_with: None,
         };
         data.publish_endpoint(&endpoint).unwrap();
-        assert_eq!(data.endpoint().unwrap().url, endpoint.url);
+        assert_eq!(data.endpoint().unwrap(), endpoint);
         let mode = std::fs::metadata(data.root().join("endpoint.json")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

@@ -4,7 +4,9 @@
 mod cli;
 mod clock;
 mod data_dir;
+mod endpoint;
 mod host;
+mod join;
 mod server;
 
 use std::process::ExitCode;

@@ -1,14 +1,12 @@
 //! The other end of the door: a signing client with the generated methods of each service.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client as Http;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use model::time::Clock;
 use serde::Serialize;
@@ -20,16 +18,16 @@ use crate::service::{Operation, Protocol, Service};
 use crate::sigv4::{Request, sha256_hex, sign};
 use crate::xml;
 
+pub use crate::connector::{Connector, SERVER_NAME, Stream, Trust};
 pub use crate::sigv4::Credentials;
 
 /// The largest answer in bytes that a client reads.
 const ANSWER_LIMIT: usize = 64 << 20;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Signs and sends requests to one endpoint. Cheap to clone; clones share connections.
 #[derive(Clone)]
 pub struct Client {
-    http: Http<HttpConnector, Full<Bytes>>,
+    http: Http<Connector, Full<Bytes>>,
     endpoint: Uri,
     credentials: Credentials,
     region: String,
@@ -77,23 +75,22 @@ impl ClientError {
 }
 
 impl Client {
-    /// A client for `endpoint`, an `http` URL without a query.
+    /// A client for `endpoint`, an `http` or `https` URL without a query, which `connector` reaches.
+    ///
+    /// # Errors
+    /// It is no such URL, or `https` and the connector trusts nobody.
     pub fn new(
         endpoint: &str,
+        connector: &Connector,
         credentials: Credentials,
         region: &str,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ClientError> {
-        let endpoint: Uri =
-            endpoint.parse().map_err(|error| ClientError::Transport(format!("{endpoint}: {error}")))?;
-        if endpoint.scheme_str() != Some("http") || endpoint.authority().is_none() {
-            return Err(ClientError::Transport(format!("{endpoint}: the endpoint must be an http:// URL")));
-        }
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_nodelay(true);
-        let http = Http::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { http, endpoint, credentials, region: region.to_owned(), clock })
+        let wrong = |error: &dyn std::fmt::Display| ClientError::Transport(format!("{endpoint}: {error}"));
+        let uri: Uri = endpoint.parse().map_err(|error| wrong(&error))?;
+        connector.takes(&uri).map_err(|error| wrong(&error))?;
+        let http = Http::builder(TokioExecutor::new()).build(connector.clone());
+        Ok(Self { http, endpoint: uri, credentials, region: region.to_owned(), clock })
     }
 
     /// The same client, signing for another region. They share connections.

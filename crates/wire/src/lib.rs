@@ -24,6 +24,7 @@ pub mod cbor;
 pub mod check;
 pub mod client;
 mod compression;
+mod connector;
 mod constraint;
 mod cx;
 mod door;

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use wire::client::{Connector, Trust};
 
 async fn listen() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -27,7 +28,9 @@ fn upstream(endpoint: &str) -> AwsUpstream {
         secret_key: "secret".to_owned(),
         session_token: None,
     };
-    AwsUpstream::new(endpoint, credentials, "us-east-1", Arc::new(FakeClock::default())).unwrap()
+    let clock = Arc::new(FakeClock::default());
+    let connector = Connector::new(Trust::Nobody, clock.clone()).unwrap();
+    AwsUpstream::new(endpoint, connector, credentials, "us-east-1", clock).unwrap()
 }
 
 /// Upgrades one connection, echoes one frame, closes with `code`; answers with the request line and the signature.

@@ -275,6 +275,7 @@ async fn a_fargate_host_runs_tasks_of_other_accounts_with_their_own_keys() {
         secret: "secret".into(),
         account: scope().account,
         created_at: Timestamp(0),
+        agent: None,
     };
     world.write(|tx| tx.put(of_a_user)).await;
     let (mut agent, _) = Agent::connect(&world, "i1").await;

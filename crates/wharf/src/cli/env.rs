@@ -2,7 +2,7 @@
 
 use super::output::{Output, line};
 use super::{Common, client};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use model::Scope;
 use model::network::DefaultVpc;
 use std::process::ExitCode;
@@ -16,7 +16,8 @@ impl Env {
         let endpoint = client::local_endpoint(common)?;
         let vpc = DefaultVpc::of(&Scope::new(crate::server::ACCOUNT, &endpoint.region));
         let subnets = vpc.subnets.each_ref().map(|s| s.id.to_string()).join(",");
-        let variables = [
+        let bundle = common.data_dir()?.authority_certificate();
+        let mut variables = vec![
             ("AWS_ENDPOINT_URL", endpoint.url.as_str()),
             ("AWS_ACCESS_KEY_ID", &endpoint.access_key_id),
             ("AWS_SECRET_ACCESS_KEY", &endpoint.secret_access_key),
@@ -27,6 +28,10 @@ impl Env {
             ("WHARF_SUBNETS", &subnets),
             ("WHARF_SECURITY_GROUP", vpc.security_group.as_str()),
         ];
+        if endpoint.authority.is_some() {
+            variables
+                .push(("AWS_CA_BUNDLE", bundle.to_str().context("the data directory's path is no text")?));
+        }
         match common.output {
             Output::Text => {
                 for (name, value) in variables {

@@ -5,19 +5,19 @@ mod client;
 mod down;
 mod env;
 mod image;
+mod join_token;
 mod logs;
 mod output;
+mod parts;
 mod ps;
 mod run;
 mod stop;
 mod up;
 
 use crate::data_dir::DataDir;
-use crate::host::choice::RuntimeName;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use output::Output;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -50,11 +50,13 @@ impl Common {
 #[derive(Subcommand)]
 enum Command {
     /// Start everything on this machine: the AWS APIs and an agent that runs containers
-    Up(Up),
+    Up(parts::Up),
     /// Start the control plane alone
-    Server(Up),
-    /// Start the agent alone; it joins the control plane of the same data directory
-    Agent(Up),
+    Server(parts::ServerOptions),
+    /// Start the agent alone, for the control plane of the same data directory, or of another machine with --join
+    Agent(parts::AgentOptions),
+    /// Print the command with which another machine joins this Wharf; list and revoke such tokens
+    JoinToken(join_token::JoinTokenCommand),
     /// Stop every task and remove the networks, mounts and cgroups that Wharf made
     Down(down::Down),
     /// Print shell exports for the AWS clients: eval "$(wharf env)"
@@ -72,30 +74,6 @@ enum Command {
     Image(image::Image),
     /// Measure Wharf beside docker, crun and runc, whichever are installed
     Bench(bench::Bench),
-}
-
-/// Options of `up`, `server` and `agent`.
-#[derive(Args, Clone)]
-pub struct Up {
-    /// Address and port of the AWS APIs
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4566")]
-    pub listen: SocketAddr,
-    /// Use a temporary data directory; on exit every task is stopped and nothing is left behind
-    #[arg(long)]
-    pub ephemeral: bool,
-    /// What runs the containers; fixed by the first start [default: embedded]
-    #[arg(long, value_enum)]
-    pub runtime: Option<RuntimeName>,
-    /// Address of the Docker Engine of this machine, for --runtime docker
-    #[arg(long, value_name = "URL", env = "DOCKER_HOST", default_value = "unix:///var/run/docker.sock")]
-    pub docker_host: String,
-    /// On loopback only: any 12-digit access key id with the secret `test` is that account's administrator
-    /// (the default with --ephemeral)
-    #[arg(long)]
-    pub trust_local_keys: bool,
-    /// Region of the container instance, and what `wharf env` exports; fixed by the first start [default: us-east-1]
-    #[arg(long, value_name = "REGION")]
-    pub region: Option<String>,
 }
 
 /// Parses the command line, runs the command, and says what went wrong.
@@ -127,9 +105,10 @@ fn told(error: &anyhow::Error) -> String {
 fn run(cli: Cli) -> Result<ExitCode> {
     let common = cli.common;
     match cli.command {
-        Command::Up(options) => up::up(&common, options, up::Parts::BOTH),
-        Command::Server(options) => up::up(&common, options, up::Parts::SERVER),
-        Command::Agent(options) => up::up(&common, options, up::Parts::AGENT),
+        Command::Up(options) => up::up(&common, options.parts()),
+        Command::Server(options) => up::up(&common, options.parts()),
+        Command::Agent(options) => up::up(&common, options.parts()?),
+        Command::JoinToken(token) => token.run(&common),
         Command::Down(down) => runtime()?.block_on(down.run(&common)),
         Command::Env(env) => env.run(&common),
         Command::Run(run) => runtime()?.block_on(run.run(&common)),

@@ -2,8 +2,8 @@
 
 use super::Common;
 use crate::data_dir::{DataDir, Endpoint, Part};
-use crate::host;
-use crate::host::choice::RuntimeChoice;
+use crate::host::join::Join;
+use crate::host::{self, Offer};
 use crate::server::{Server, ServerConfig, until};
 use agent::Agent;
 use anyhow::{Context, Result, bail};
@@ -14,33 +14,29 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// Which parts this process is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Which parts this process is, and how it lives.
 pub struct Parts {
-    server: bool,
-    agent: bool,
-}
-
-impl Parts {
-    /// `wharf up`
-    pub const BOTH: Self = Self { server: true, agent: true };
-    /// `wharf server`
-    pub const SERVER: Self = Self { server: true, agent: false };
-    /// `wharf agent`
-    pub const AGENT: Self = Self { server: false, agent: true };
+    /// The control plane.
+    pub server: Option<ServerConfig>,
+    /// The container instance.
+    pub agent: Option<Offer>,
+    /// The Wharf of another machine, when the agent is one of its.
+    pub join: Option<Join>,
+    /// Whether nothing is left behind at the end.
+    pub ephemeral: bool,
 }
 
 /// Runs until SIGINT or SIGTERM.
-pub fn up(common: &Common, options: super::Up, parts: Parts) -> Result<ExitCode> {
+pub fn up(common: &Common, parts: Parts) -> Result<ExitCode> {
     init_tracing();
     raise_open_files();
-    if parts.agent && !nix::unistd::geteuid().is_root() {
+    if parts.agent.is_some() && !nix::unistd::geteuid().is_root() {
         bail!(
             "running containers needs root (namespaces, cgroups, mounts); start it with sudo, or `wharf server` alone without"
         );
     }
-    let temporary = (options.ephemeral && common.data_dir.is_none()).then(tempfile::tempdir).transpose()?;
-    if let (true, Some(dir)) = (options.ephemeral, &common.data_dir) {
+    let temporary = (parts.ephemeral && common.data_dir.is_none()).then(tempfile::tempdir).transpose()?;
+    if let (true, Some(dir)) = (parts.ephemeral, &common.data_dir) {
         refuse_used(dir)?;
     }
     let data = match &temporary {
@@ -48,9 +44,10 @@ pub fn up(common: &Common, options: super::Up, parts: Parts) -> Result<ExitCode>
         None => common.data_dir()?,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let served = runtime.block_on(serve(&data, &options, parts));
-    if options.ephemeral {
-        if parts.agent {
+    let (ephemeral, has_agent) = (parts.ephemeral, parts.agent.is_some());
+    let served = runtime.block_on(serve(&data, parts));
+    if ephemeral {
+        if has_agent {
             runtime.block_on(host::sweep(&data))?;
         }
         std::fs::remove_dir_all(data.root()).context("removing the temporary data directory")?;
@@ -60,7 +57,7 @@ pub fn up(common: &Common, options: super::Up, parts: Parts) -> Result<ExitCode>
 
 /// A task takes some descriptors and a client one; the usual soft limit of 1,024 is for programs that call `select`. Containers
 /// are given ECS's limit.
-fn raise_open_files() {
+pub fn raise_open_files() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(error) = raised {
@@ -88,22 +85,24 @@ enum Ending {
     StopTasks,
 }
 
-async fn serve(data: &DataDir, options: &super::Up, parts: Parts) -> Result<()> {
-    let mut ending = Box::pin(ending(options.ephemeral)?);
-    let _server_lock = parts.server.then(|| data.lock(Part::Server)).transpose()?;
-    let _agent_lock = parts.agent.then(|| data.lock(Part::Agent)).transpose()?;
+async fn serve(data: &DataDir, parts: Parts) -> Result<()> {
+    let mut ending = Box::pin(ending(parts.ephemeral)?);
+    let _server_lock = parts.server.as_ref().map(|_| data.lock(Part::Server)).transpose()?;
+    let _agent_lock = parts.agent.as_ref().map(|_| data.lock(Part::Agent)).transpose()?;
     let (stop, stopping) = watch::channel(false);
     let server = match parts.server {
-        true => Some(open_server(data, options).await?),
-        false => None,
+        Some(config) => Some(open_server(data, config).await?),
+        None => None,
     };
+    if let Some(join) = &parts.join {
+        join.ensure(data).await?;
+    }
     let failed = server.as_ref().map(Server::failed);
     let server = server.map(|server| tokio::spawn(server.run(stopping.clone())));
     let endpoint = data.endpoint()?;
-    let runtime = options.runtime.map(|name| RuntimeChoice::of(name, &options.docker_host));
     let agent = match parts.agent {
-        true => Some(Arc::new(host::open_agent(data, &endpoint, runtime).await?)),
-        false => None,
+        Some(offer) => Some(Arc::new(host::open_agent(data, &endpoint, offer).await?)),
+        None => None,
     };
     let endpoints = match &agent {
         Some(agent) => Some(tokio::spawn(host::endpoints::open(agent.metadata(), stopping.clone()).await?)),
@@ -143,12 +142,7 @@ async fn serve(data: &DataDir, options: &super::Up, parts: Parts) -> Result<()> 
     Ok(())
 }
 
-async fn open_server(data: &DataDir, options: &super::Up) -> Result<Server> {
-    let config = ServerConfig {
-        listen: options.listen,
-        trust_local_keys: options.trust_local_keys || options.ephemeral,
-        region: options.region.clone(),
-    };
+async fn open_server(data: &DataDir, config: ServerConfig) -> Result<Server> {
     let server = Server::open(data, config).await?;
     server.ensure_default_cluster().await?;
     data.publish_endpoint(&server.endpoint)?;

@@ -1,10 +1,12 @@
 //! The agent's drivers on this host, put together; and the sweep that removes what they left.
 
+pub mod address;
 pub mod choice;
 #[cfg(feature = "docker")]
 mod docker;
 pub mod embedded;
 pub mod endpoints;
+pub mod join;
 
 use crate::clock::{RandomIds, SystemClock};
 use crate::data_dir::{DataDir, Endpoint};
@@ -18,8 +20,8 @@ use choice::RuntimeChoice;
 use model::Scope;
 use model::instance::Resources;
 use model::network::{DEFAULT_VPC_NETWORK, DEFAULT_VPC_PREFIX_LEN, DefaultVpc};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use wire::client::Credentials;
 
 /// The drivers that go with a runtime.
 pub struct HostDrivers {
@@ -29,17 +31,30 @@ pub struct HostDrivers {
     volumes: Arc<dyn Volumes>,
 }
 
+/// What the owner of this host says of it.
+pub struct Offer {
+    /// What runs the containers.
+    pub runtime: Option<RuntimeChoice>,
+    /// The cluster to register into.
+    pub cluster: String,
+    /// `ecs.availability-zone`; the region's first when absent.
+    pub availability_zone: Option<String>,
+    /// Attributes.
+    pub attributes: BTreeMap<String, String>,
+}
+
 /// An agent with this host's drivers, for the control plane at `endpoint`.
-pub async fn open_agent(data: &DataDir, endpoint: &Endpoint, wanted: Option<RuntimeChoice>) -> Result<Agent> {
+pub async fn open_agent(data: &DataDir, endpoint: &Endpoint, offer: Offer) -> Result<Agent> {
     let (clock, vault) = (Arc::new(SystemClock), Vault::default());
-    let host = match RuntimeChoice::settle(data, wanted)? {
+    let connector = endpoint.connector()?;
+    let host = match RuntimeChoice::settle(data, offer.runtime.clone())? {
         RuntimeChoice::Embedded => embedded::open(data).await?,
         #[cfg(feature = "docker")]
         RuntimeChoice::Docker(address) => docker::open(data, &address).await?,
         #[cfg(not(feature = "docker"))]
         RuntimeChoice::Docker(_) => return Err(no_docker()),
     };
-    let sink = WireSink::new(&endpoint.url, vault.clone(), clock.clone());
+    let sink = WireSink::new(&endpoint.url, connector.clone(), vault.clone(), clock.clone());
     let drivers = Drivers {
         runtime: host.runtime,
         images: host.images,
@@ -47,30 +62,26 @@ pub async fn open_agent(data: &DataDir, endpoint: &Endpoint, wanted: Option<Runt
         volumes: host.volumes,
         logs: Arc::new(LogShipper::new(Arc::new(sink)).context("watching the spools of containers")?),
     };
-    let credentials = Credentials {
-        access_key: endpoint.access_key_id.clone(),
-        secret_key: endpoint.secret_access_key.clone(),
-        session_token: None,
-    };
-    let upstream = AwsUpstream::new(&endpoint.url, credentials, &endpoint.region, clock.clone())?;
+    let upstream =
+        AwsUpstream::new(&endpoint.url, connector, endpoint.credentials(), &endpoint.region, clock.clone())?;
     let ledger = FileLedger::open(&data.ledger())?;
-    let config = agent_config(data, &endpoint.region)?;
+    let config = agent_config(data, &endpoint.region, offer)?;
     Ok(Agent::new(config, drivers, Arc::new(upstream), Arc::new(ledger), vault, clock, Arc::new(RandomIds)))
 }
 
 /// What this host offers: all of its cores and memory, to both launch types.
-fn agent_config(data: &DataDir, region: &str) -> Result<AgentConfig> {
+fn agent_config(data: &DataDir, region: &str, offer: Offer) -> Result<AgentConfig> {
     let cores = std::thread::available_parallelism()?.get();
     let memory_mib = memory_total_mib().context("reading the size of the memory from /proc/meminfo")?;
     let hostname = nix::unistd::gethostname()?.to_string_lossy().into_owned();
     Ok(AgentConfig {
-        cluster: "default".to_owned(),
+        cluster: offer.cluster,
         data_dir: data.ledger(),
         hostname,
         resources: Resources { cpu_units: u32::try_from(cores * 1024)?, memory_mib, ..Resources::default() },
-        availability_zone: Some(format!("{region}a")),
+        availability_zone: Some(offer.availability_zone.unwrap_or_else(|| format!("{region}a"))),
         serves_fargate: true,
-        attributes: Default::default(),
+        attributes: offer.attributes,
     })
 }
 

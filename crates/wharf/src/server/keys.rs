@@ -2,7 +2,7 @@
 
 use model::identity::AccessKey;
 use model::time::{Clock, IdSource};
-use model::{AccessKeyId, AccountId};
+use model::{AccessKeyId, AccountId, Timestamp};
 use store::{Snapshot, Store, StoreError};
 use wire::{Key, Keys};
 
@@ -44,12 +44,7 @@ pub async fn ensure_first_key(
     if let Some(key) = first_key(&store.snapshot()) {
         return Ok(key);
     }
-    let key = AccessKey {
-        id: AccessKeyId::from(format!("AKIA{}", base32(ids.next_u128(), 16))),
-        secret: base32(ids.next_u128(), 20) + &base32(ids.next_u128(), 20),
-        account: AccountId::from(ACCOUNT),
-        created_at: clock.now(),
-    };
+    let key = fresh(ids, clock.now(), None);
     let made = key.clone();
     store
         .commit(move |tx| {
@@ -59,6 +54,17 @@ pub async fn ensure_first_key(
         })
         .await?;
     Ok(key)
+}
+
+/// A new key of the first account: a user's, or that of the agent of this name.
+pub fn fresh(ids: &dyn IdSource, now: Timestamp, agent: Option<String>) -> AccessKey {
+    AccessKey {
+        id: AccessKeyId::from(format!("AKIA{}", base32(ids.next_u128(), 16))),
+        secret: base32(ids.next_u128(), 20) + &base32(ids.next_u128(), 20),
+        account: AccountId::from(ACCOUNT),
+        created_at: now,
+        agent,
+    }
 }
 
 fn first_key(snapshot: &Snapshot) -> Option<AccessKey> {

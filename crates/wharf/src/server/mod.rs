@@ -1,5 +1,7 @@
 //! The control plane put together: store, APIs, door, controllers, listener.
 
+mod certificate;
+mod joining;
 mod keys;
 mod listener;
 mod metric_sink;
@@ -8,16 +10,21 @@ pub use keys::ACCOUNT;
 
 use crate::clock::{RandomIds, SystemClock};
 use crate::data_dir::{DataDir, Endpoint};
+use crate::join::JoinTokens;
 use anyhow::{Context, Result, bail};
+use certificate::{CertificateAuthority, ServerCertificate};
 use control::{Control, ControlConfig};
+use joining::Joining;
 use keys::{StoreKeys, ensure_first_key};
 use listener::{Listener, Routes};
 use metric_sink::MetricStore;
+use model::time::Clock as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use store::redb::RedbJournal;
 use store::{Committer, Store, StoreError};
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 use wire::Door;
 
 /// How a control plane is started.
@@ -28,6 +35,36 @@ pub struct ServerConfig {
     pub trust_local_keys: bool,
     /// The region of the container instance and of `wharf env`; that of the first start when absent.
     pub region: Option<String>,
+    /// Names and addresses in the server's certificate beside those of the host.
+    pub tls_names: Vec<String>,
+    /// Whether other machines may speak plain HTTP.
+    pub allow_plain_http: bool,
+}
+
+impl ServerConfig {
+    /// For this machine alone, on any free port.
+    pub fn loopback() -> Self {
+        Self {
+            listen: ([127, 0, 0, 1], 0).into(),
+            trust_local_keys: false,
+            region: None,
+            tls_names: Vec::new(),
+            allow_plain_http: false,
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.listen.ip().is_loopback() {
+            return Ok(());
+        }
+        if self.trust_local_keys {
+            bail!("--trust-local-keys is for loopback addresses only, and {} is none", self.listen.ip());
+        }
+        if self.allow_plain_http {
+            tracing::warn!("other machines may speak plain HTTP: whoever is on the way reads what they send");
+        }
+        Ok(())
+    }
 }
 
 /// The store's setting for the region of the first start: the agent's instance is registered there.
@@ -46,14 +83,13 @@ pub struct Server {
     metrics: api_metrics::Metrics,
     routes: Arc<Routes>,
     listener: Listener,
+    tls: TlsAcceptor,
 }
 
 impl Server {
     /// Opens the store and binds the listener; nothing is served before [`Server::run`].
     pub async fn open(data: &DataDir, config: ServerConfig) -> Result<Self> {
-        if config.trust_local_keys && !config.listen.ip().is_loopback() {
-            bail!("--trust-local-keys is for loopback addresses only, and {} is none", config.listen.ip());
-        }
+        config.check()?;
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
         let journal = RedbJournal::open(data.store()).context("opening the store")?;
         let store = Store::open(Box::new(journal), Committer::Thread).context("opening the store")?;
@@ -64,8 +100,13 @@ impl Server {
             url: format!("http://{}", reachable(listener.address)),
             access_key_id: key.id.to_string(),
             secret_access_key: key.secret,
-            region,
+            region: region.clone(),
+            authority: None,
+            listens_on: Some(listener.address),
+            joined_with: None,
         };
+        let allow_plain_http = config.allow_plain_http;
+        let (joining, tls) = open_to_others(data, &store, region, config.tls_names)?;
         let keys = Arc::new(StoreKeys { store: store.clone(), trust_local_keys: config.trust_local_keys });
         let config = ControlConfig::default();
         let control = Control::new(store.clone(), clock.clone(), ids.clone(), keys.clone(), config);
@@ -89,8 +130,8 @@ impl Server {
             .metrics(Arc::new(metrics.clone()))
             .sts(Arc::new(api_sts::Sts))
             .build();
-        let routes = Arc::new(Routes { door, control: control.clone() });
-        Ok(Self { endpoint, store, control, ecs, logs, metrics, routes, listener })
+        let routes = Arc::new(Routes { door, control: control.clone(), joining, allow_plain_http });
+        Ok(Self { endpoint, store, control, ecs, logs, metrics, routes, listener, tls })
     }
 
     /// Resolves with the reason once nothing more can be saved: the disk is full, say. Only a new start helps.
@@ -136,8 +177,40 @@ impl Server {
 
     /// Serves the APIs alone: what is asked for is written down, and nothing comes of it.
     pub async fn run_apis(self, shutdown: watch::Receiver<bool>) {
-        self.listener.serve(self.routes, until(shutdown)).await;
+        self.listener.serve(self.routes, self.tls, until(shutdown)).await;
     }
+}
+
+/// What other machines need: TLS, and a way in for their agents.
+fn open_to_others(
+    data: &DataDir,
+    store: &Store,
+    region: String,
+    tls_names: Vec<String>,
+) -> Result<(Joining, TlsAcceptor)> {
+    let clock = Arc::new(SystemClock);
+    let authority =
+        CertificateAuthority::open(data, clock.now()).context("opening the certificate authority")?;
+    let joining = Joining {
+        store: store.clone(),
+        clock: clock.clone(),
+        ids: Arc::new(RandomIds),
+        tokens: JoinTokens::under(data.join_tokens()),
+        authority: authority.pem().to_owned(),
+        region,
+    };
+    Ok((joining, acceptor(ServerCertificate::new(authority, tls_names, clock)?)?))
+}
+
+/// TLS with this certificate, for HTTP of either version.
+fn acceptor(certificate: ServerCertificate) -> Result<TlsAcceptor> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(certificate));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 /// The address at which clients on this host find a listener; one on all addresses is on loopback too.

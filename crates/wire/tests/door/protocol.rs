@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use wire::client::{Client, ClientError};
+use wire::client::{Client, ClientError, Connector, Trust};
 use wire::{BODY_LIMIT, ecs, logs, sts};
 
 use crate::fakes::*;
@@ -128,10 +128,16 @@ async fn serve() -> String {
     format!("http://{address}")
 }
 
+fn client_of(endpoint: &str) -> Result<Client, ClientError> {
+    let clock = Arc::new(StoppedClock(NOW));
+    let connector = Connector::new(Trust::Nobody, clock.clone()).unwrap();
+    Client::new(endpoint, &connector, credentials(), "us-east-1", clock)
+}
+
 #[tokio::test]
 async fn the_client_round_trips() {
     let endpoint = serve().await;
-    let client = Client::new(&endpoint, credentials(), "us-east-1", Arc::new(StoppedClock(NOW))).unwrap();
+    let client = client_of(&endpoint).unwrap();
     let input = logs::DescribeLogGroupsRequest {
         log_group_name_prefix: Some("/ecs/hello".to_owned()),
         next_token: Some("next".to_owned()),
@@ -157,19 +163,18 @@ async fn the_client_round_trips() {
 
 #[tokio::test]
 async fn the_client_reports_what_is_wrong_with_its_endpoint() {
-    let clock = || Arc::new(StoppedClock(NOW));
-    for endpoint in ["127.0.0.1:4566", "https://127.0.0.1", "not a url", ""] {
-        assert!(Client::new(endpoint, credentials(), "us-east-1", clock()).is_err(), "{endpoint}");
+    for endpoint in ["127.0.0.1:4566", "https://127.0.0.1", "ftp://127.0.0.1", "not a url", ""] {
+        assert!(client_of(endpoint).is_err(), "{endpoint}");
     }
     let unused = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let client = Client::new(&format!("http://{unused}"), credentials(), "us-east-1", clock()).unwrap();
+    let client = client_of(&format!("http://{unused}")).unwrap();
     let error = client.sts().get_caller_identity(&sts::GetCallerIdentityRequest {}).await.unwrap_err();
     assert!(matches!(error, ClientError::Transport(_)) && error.is_retryable(), "{error}");
 }
 
 #[tokio::test]
 async fn a_client_signs_upgrades() {
-    let client = Client::new("http://h:1", credentials(), "us-east-1", Arc::new(StoppedClock(NOW))).unwrap();
+    let client = client_of("http://h:1").unwrap();
     let url = "http://h:1/ws?clusterArn=arn%3Aaws%3Aecs&seqNum=1";
     let headers = client.sign_get(url, &ecs::SERVICE).unwrap();
     let mut request = get(url);

@@ -7,10 +7,9 @@ use crate::data_dir::DataDir;
 use crate::server::{Server, ServerConfig};
 use anyhow::Result;
 use model::time::Clock;
-use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::watch;
-use wire::client::{Client, Credentials};
+use wire::client::Client;
 use wire::logs::{
     CreateLogGroupRequest, CreateLogStreamRequest, FilterLogEventsRequest, InputLogEvent,
     MetricTransformation, PutLogEventsRequest, PutMetricFilterRequest,
@@ -25,17 +24,12 @@ const BATCH: usize = 6000;
 /// Ingests `lines` lines over each number of connections, a stream for each connection.
 pub async fn measure(lines: usize) -> Result<Vec<Figure>> {
     let dir = tempfile::tempdir()?;
-    let config = ServerConfig { listen: ([127, 0, 0, 1], 0).into(), trust_local_keys: false, region: None };
+    let config = ServerConfig::loopback();
     let server = Server::open(&DataDir::open(Some(dir.path()))?, config).await?;
     let endpoint = server.endpoint.clone();
     let (stop, stopping) = watch::channel(false);
     let serving = tokio::spawn(server.run_apis(stopping));
-    let credentials = Credentials {
-        access_key: endpoint.access_key_id,
-        secret_key: endpoint.secret_access_key,
-        session_token: None,
-    };
-    let client = Client::new(&endpoint.url, credentials, "us-east-1", Arc::new(SystemClock))?;
+    let client = endpoint.client()?;
     let figures = figures(&client, lines).await;
     stop.send_replace(true);
     serving.await?;

@@ -2,7 +2,6 @@
 //! client with several connections in the same process, a container instance that is only registered, no controllers.
 
 use super::Figure;
-use crate::clock::SystemClock;
 use crate::data_dir::DataDir;
 use crate::server::{Server, ServerConfig};
 use anyhow::{Context, Result};
@@ -14,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use store::{Store, StoreError};
 use tokio::sync::watch;
-use wire::client::{Client, Credentials};
+use wire::client::Client;
 use wire::ecs;
 
 const FEW: usize = 100;
@@ -27,19 +26,14 @@ const BATCH: usize = 1000;
 
 pub async fn measure(many: usize) -> Result<Vec<Figure>> {
     let dir = tempfile::tempdir()?;
-    let config = ServerConfig { listen: ([127, 0, 0, 1], 0).into(), trust_local_keys: false, region: None };
+    let config = ServerConfig::loopback();
     let server = Server::open(&DataDir::open(Some(dir.path()))?, config).await?;
     server.ensure_default_cluster().await?;
     let endpoint = server.endpoint.clone();
     let store = server.store.clone();
     let (stop, stopping) = watch::channel(false);
     let serving = tokio::spawn(server.run_apis(stopping));
-    let credentials = Credentials {
-        access_key: endpoint.access_key_id,
-        secret_key: endpoint.secret_access_key,
-        session_token: None,
-    };
-    let client = Client::new(&endpoint.url, credentials, "us-east-1", Arc::new(SystemClock))?;
+    let client = endpoint.client()?;
     let bench = Bench { client, store, definition: Arc::default() };
     let figures = bench.prepare().await?.figures(many).await;
     stop.send_replace(true);

@@ -1,16 +1,14 @@
 //! A Wharf to measure: this very binary as `wharf up --ephemeral`, and a client of it.
 
-use crate::clock::SystemClock;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, Endpoint};
 use anyhow::{Context, Result, bail};
 use model::Scope;
 use model::network::DefaultVpc;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use wire::client::{Client, Credentials};
+use wire::client::Client;
 use wire::ecs::{
     AwsVpcConfiguration, DescribeTasksRequest, NetworkConfiguration, RegisterTaskDefinitionRequest,
     RunTaskRequest, StopTaskRequest, Task,
@@ -42,13 +40,7 @@ impl Subject {
             bail!("wharf up ended before it was ready");
         }
         let endpoint = DataDir::open(Some(&data))?.endpoint()?;
-        let credentials = Credentials {
-            access_key: endpoint.access_key_id,
-            secret_key: endpoint.secret_access_key,
-            session_token: None,
-        };
-        let client = Client::new(&endpoint.url, credentials, &endpoint.region, Arc::new(SystemClock))?;
-        Ok(Self { client, child, _dir: dir })
+        Ok(Self { client: client_of(&endpoint)?, child, _dir: dir })
     }
 
     /// Its process id.
@@ -115,6 +107,11 @@ impl Subject {
         self.child.wait().await?;
         Ok(())
     }
+}
+
+/// Signs as an endpoint's administrator.
+pub fn client_of(endpoint: &Endpoint) -> Result<Client> {
+    endpoint.client()
 }
 
 /// The first default subnet, as RunTask takes it.
