@@ -27,6 +27,18 @@ pub enum OpenError {
     /// There is an interface of this name that is not ours.
     #[error("interface {0} exists and was not made by Wharf; choose another name (router)")]
     ForeignRouter(String),
+    /// Two would answer for the same addresses.
+    #[error(
+        "another Wharf has its networks in this network namespace (interface {router}, state in {}); stop it with `wharf down`, \
+         or start this one in a network namespace of its own",
+        .owner.display()
+    )]
+    OtherWharf {
+        /// The interface.
+        router: String,
+        /// The other one's state directory.
+        owner: PathBuf,
+    },
     /// Tasks would ask somebody else for their metadata.
     #[error(
         "interface {0} has the address {ENDPOINT_ADDRESS}, at which tasks find their metadata; remove it (is another \

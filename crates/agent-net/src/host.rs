@@ -209,6 +209,9 @@ fn teardown(config: &HostNetworkConfig) -> Result<(), OpenError> {
 /// What is not in the state directory, and links whose directories were deleted by somebody else.
 fn remove_from_host(config: &HostNetworkConfig) -> Result<(), HostError> {
     let mut host = Rtnl::open().step(|| "open a netlink socket".into())?;
+    if router::is_of_another(config, &mut host)? {
+        return Ok(());
+    }
     router::remove(config, &mut host)?;
     let ours = config.alias_prefix();
     for link in host.links().step(|| "list the interfaces".into())? {

@@ -4,8 +4,9 @@
 use crate::ENDPOINT_ADDRESS;
 use crate::config::{Block, HostNetworkConfig};
 use crate::error::{HostError, OpenError, Step};
-use crate::rtnl::{AddressScope, Rtnl};
+use crate::rtnl::{AddressScope, Link, Rtnl};
 use rtnetlink::{LinkBridge, LinkUnspec};
+use std::path::PathBuf;
 
 /// Makes the interface with all routers' addresses. Idempotent.
 pub fn ensure(config: &HostNetworkConfig, host: &mut Rtnl) -> Result<(), OpenError> {
@@ -13,7 +14,10 @@ pub fn ensure(config: &HostNetworkConfig, host: &mut Rtnl) -> Result<(), OpenErr
     let name = &config.router;
     let look = || format!("look up the interface {name}");
     let router = match host.link(name).step(look)? {
-        Some(link) if link.mac == mac(config) => link,
+        Some(link) if link.mac == mac(config) => match other_owner(config, &link) {
+            None => link,
+            Some(owner) => return Err(OpenError::OtherWharf { router: name.clone(), owner }),
+        },
         Some(_) => return Err(OpenError::ForeignRouter(name.clone())),
         None => {
             let link = LinkBridge::new(name).address(mac(config).to_vec());
@@ -27,12 +31,34 @@ pub fn ensure(config: &HostNetworkConfig, host: &mut Rtnl) -> Result<(), OpenErr
         host.ensure_address(router.index, address, 32, scope)
             .step(|| format!("give {name} the address {address}"))?;
     }
-    host.set_link(LinkUnspec::new_with_index(router.index).up().build()).step(|| format!("set {name} up"))?;
+    let marked = LinkUnspec::new_with_index(router.index).alias(&owner_mark(config)).up();
+    host.set_link(marked.build()).step(|| format!("set {name} up"))?;
     for block in config.blocks() {
         // Addresses that nobody has are not looked for elsewhere.
         host.ensure_unreachable(block).step(|| format!("route {block}"))?;
     }
     Ok(())
+}
+
+/// Whether the networks here are those of another Wharf, which must stay as they are.
+pub fn is_of_another(config: &HostNetworkConfig, host: &mut Rtnl) -> Result<bool, HostError> {
+    let router = host.link(&config.router).step(|| format!("look up the interface {}", config.router))?;
+    Ok(router.is_some_and(|link| other_owner(config, &link).is_some()))
+}
+
+/// The state directory of another Wharf whose router this is. One whose directory is gone, as after a reboot, owns nothing.
+fn other_owner(config: &HostNetworkConfig, router: &Link) -> Option<PathBuf> {
+    let owner = PathBuf::from(router.alias.strip_prefix(&owner_prefix(config))?);
+    (owner != config.state_dir && owner.exists()).then_some(owner)
+}
+
+/// The router's alias says whose it is.
+fn owner_mark(config: &HostNetworkConfig) -> String {
+    format!("{}{}", owner_prefix(config), config.state_dir.display())
+}
+
+fn owner_prefix(config: &HostNetworkConfig) -> String {
+    format!("{}of ", config.alias_prefix())
 }
 
 /// Locally administered, of the block's first address, which is no task's: by it the interface is known as ours.

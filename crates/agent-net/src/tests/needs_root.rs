@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 mod bridge;
 mod endpoint;
 mod figures;
+mod neighbours;
 
 /// Names the directory of a test that runs in its own namespaces.
 const INNER: &str = "WHARF_NET_TEST_INNER";
