@@ -29,14 +29,11 @@ def eventually(what, seconds, condition):
         time.sleep(0.02)
 
 
-def _printed(*command):
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
 class Wharf:
-    """One Wharf: a data directory and the processes that serve it."""
+    """One Wharf: a data directory and the processes that serve it, on this host or on another one (hosts.py)."""
 
-    def __init__(self, directory, *parts, listen="127.0.0.1:0"):
+    def __init__(self, directory, *parts, listen="127.0.0.1:0", host=None):
+        self.on_host = host.command if host else []
         self.directory = pathlib.Path(directory)
         self.data = self.directory / "data"
         self.parts = parts or (["up"],)
@@ -72,9 +69,10 @@ class Wharf:
         process, environment = self.launch(part)
         ready = process.stdout.readline().decode()
         assert "ready" in ready, f"wharf {name} did not become ready: {self.log(name)}"
-        if name != "agent":
+        if name != "agent" or "--join" in part:
             exports = self.cli("env", "--output", "json").stdout
             self.environment = environment | json.loads(exports) | {"AWS_PAGER": "", "HOME": str(self.directory)}
+        if name != "agent":
             # A restart must be found where it was.
             self.listen = self.environment["AWS_ENDPOINT_URL"].removeprefix("http://")
 
@@ -82,7 +80,8 @@ class Wharf:
         """Starts without waiting; answers the process and its environment."""
         name = part[0]
         log = open(self.directory / f"{name}.log", "ab")
-        command = [BIN, *part, "--data-dir", str(self.data), "--listen", self.listen]
+        command = [*self.on_host, BIN, *part, "--data-dir", str(self.data)]
+        command += ["--listen", self.listen] if name != "agent" else []
         environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | {"RUST_BACKTRACE": "1"}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)
         self.processes[name] = process
@@ -106,7 +105,7 @@ class Wharf:
 
     def cli(self, *args, check=True, timeout=90):
         """A client command of the binary."""
-        command = [BIN, *args, "--data-dir", str(self.data)] if "--" not in args else self._before_dashes(args)
+        command = [*self.on_host, *([BIN, *args, "--data-dir", str(self.data)] if "--" not in args else self._before_dashes(args))]
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
         assert not check or done.returncode == 0, f"wharf {' '.join(args)}: {done.stderr}"
         return done
@@ -128,12 +127,15 @@ class Wharf:
         mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
         found = [line.split()[4] for line in mounts if str(self.data) in line or str(run) in line]
         found += [str(path) for path in self.cgroups()]
-        links = json.loads(_printed("ip", "-j", "link"))
+        links = json.loads(self._printed("ip", "-j", "link"))
         found += [link["ifname"] for link in links if link["ifname"].startswith("w")]
-        found += [line for line in _printed("nft", "list", "tables").splitlines() if line.endswith(" wharf")]
-        found += [line for line in _printed("iptables", "-S").splitlines() if line.startswith("-A DOCKER-USER") and " wharf-+ " in line]
+        found += [line for line in self._printed("nft", "list", "tables").splitlines() if line.endswith(" wharf")]
+        found += [line for line in self._printed("iptables", "-S").splitlines() if line.startswith("-A DOCKER-USER") and " wharf-+ " in line]
         found += [str(run)] if run.exists() else []
         return found + [f"shim {pid}" for pid in self.shims()]
+
+    def _printed(self, *command):
+        return subprocess.run([*self.on_host, *command], capture_output=True, text=True, check=True).stdout
 
     def cgroups(self):
         """The groups that hold all tasks of this Wharf, one in each hierarchy."""
