@@ -35,23 +35,24 @@ const POSIX: [(&str, &str); 13] = [
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
     source: Box<str>,
-    regex: regex::Regex,
+    matcher: Matcher,
+}
+
+#[derive(Clone, Debug)]
+enum Matcher {
+    /// This text and then anything: `t2.*` and its like are what is asked most, and need no automaton.
+    Prefix(Box<str>),
+    Regex(regex::Regex),
 }
 
 impl Pattern {
     /// Compiles Java's `source`, or says what is wrong with it.
     pub(super) fn new(source: &str) -> Result<Self, String> {
-        let mut translation = Translation { chars: source.chars().peekable(), out: String::new() };
-        translation.run()?;
-        let regex = regex::RegexBuilder::new(&format!(r"\A(?:{})\z", translation.out))
-            .size_limit(COMPILED_BYTES_MAX)
-            .dfa_size_limit(COMPILED_BYTES_MAX)
-            .build()
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
-                _ => "it is not a regular expression".to_owned(),
-            })?;
-        Ok(Self { source: source.into(), regex })
+        let matcher = match prefix(source) {
+            Some(prefix) => Matcher::Prefix(prefix.into()),
+            None => Matcher::Regex(compile(source)?),
+        };
+        Ok(Self { source: source.into(), matcher })
     }
 
     pub(super) fn source(&self) -> &str {
@@ -59,7 +60,11 @@ impl Pattern {
     }
 
     pub(super) fn is_match(&self, value: &str) -> bool {
-        self.regex.is_match(value)
+        match &self.matcher {
+            // A dot is no end of a line.
+            Matcher::Prefix(prefix) => value.strip_prefix(&**prefix).is_some_and(|rest| !rest.contains('\n')),
+            Matcher::Regex(regex) => regex.is_match(value),
+        }
     }
 }
 
@@ -67,6 +72,26 @@ impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
         self.source == other.source
     }
+}
+
+/// What stands before `.*` in a pattern that is a plain text otherwise.
+fn prefix(source: &str) -> Option<&str> {
+    let text = source.strip_suffix(".*")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_:/@".contains(c);
+    text.chars().all(plain).then_some(text)
+}
+
+fn compile(source: &str) -> Result<regex::Regex, String> {
+    let mut translation = Translation { chars: source.chars().peekable(), out: String::new() };
+    translation.run()?;
+    regex::RegexBuilder::new(&format!(r"\A(?:{})\z", translation.out))
+        .size_limit(COMPILED_BYTES_MAX)
+        .dfa_size_limit(COMPILED_BYTES_MAX)
+        .build()
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
+            _ => "it is not a regular expression".to_owned(),
+        })
 }
 
 struct Translation<'a> {

@@ -252,6 +252,14 @@ fn quotation_marks() {
 
 #[test]
 fn patterns_are_java_s() {
+    for pattern in ["t2.*", "t2..*", "'(t2).*'"] {
+        check(
+            &format!("attribute:a =~ {pattern}"),
+            &["a=t2.x", "a=t2.."],
+            &["a=t3.x", "a=xt2.x", "a=t2.\nx"],
+        );
+    }
+    check("attribute:a =~ .*", &["a=x"], &["a", "", "a=x\nx"]);
     check(r"attribute:a =~ \d{2,3}", &["a=12", "a=123"], &["a=1", "a=1234", "a=१२"]);
     check(r"attribute:a =~ '[\w&&[^\d]]+'", &["a=ab_"], &["a=a1"]);
     check(r"attribute:a =~ [a-c[x-z]]", &["a=b", "a=y"], &["a=m"]);
