@@ -7,6 +7,7 @@ use crate::needs::{Constraint, Needs};
 use crate::query::Expression;
 use crate::refusal::Reason;
 use model::instance::{ATTRIBUTE_AUTO_SCALING_GROUP, InstanceStatus};
+use std::cell::Cell;
 
 /// The attributes that a task asks for, by number. It does not outlive the next change of an instance.
 pub(crate) struct Required {
@@ -55,29 +56,56 @@ impl Question<'_> {
 
     /// Whether the host takes a task, or why not.
     pub(crate) fn answer(&self, host: &Host) -> Result<(), Reason> {
-        self.of_facts(host)?;
+        self.of_state(host)?;
+        self.of_attributes(host)?;
         self.of_resources(host)?;
-        self.of_expressions(host, |_| true)?;
+        self.of_expressions(host, |_| true).0?;
         self.of_group(host)
     }
 
     /// Whether the host might take a task if there were none on it: what follows from its own record alone.
     pub(crate) fn may_ever(&self, host: &Host) -> bool {
-        self.concerns(host)
-            && self.of_facts(host).is_ok()
-            && self.of_expressions(host, Expression::is_static).is_ok()
+        self.of_state(host).is_ok() && self.suits(host).0
+    }
+
+    /// As [`Question::may_ever`], of many hosts: what follows from their attributes is asked once for each kind of host.
+    pub(crate) fn may_ever_known(&self, host: &Host, kinds: &mut Vec<Option<bool>>) -> bool {
+        let kind = host.facts.kind as usize;
+        if kinds.len() <= kind {
+            kinds.resize(kind + 1, None);
+        }
+        let suits = kinds[kind].unwrap_or_else(|| {
+            let (suits, is_own) = self.suits(host);
+            if !is_own {
+                kinds[kind] = Some(suits);
+            }
+            suits
+        });
+        suits && self.of_state(host).is_ok()
     }
 
     /// Whether a host that might ever take a task does so now.
     pub(crate) fn does_now(&self, host: &Host) -> bool {
         self.of_resources(host).is_ok()
             && self.of_group(host).is_ok()
-            && self.of_expressions(host, |expression| !expression.is_static()).is_ok()
+            && self.of_expressions(host, |expression| !expression.is_static()).0.is_ok()
     }
 
-    fn of_facts(&self, host: &Host) -> Result<(), Reason> {
+    /// What is neither the host's state nor its tasks'; and whether hosts of the same kind may differ in it.
+    fn suits(&self, host: &Host) -> (bool, bool) {
+        if !self.concerns(host) || self.of_attributes(host).is_err() {
+            return (false, false);
+        }
+        let (answer, is_own) = self.of_expressions(host, Expression::is_static);
+        (answer.is_ok(), is_own)
+    }
+
+    fn of_state(&self, host: &Host) -> Result<(), Reason> {
         ensure(host.facts.status == InstanceStatus::Active, Reason::Inactive)?;
-        ensure(host.facts.agent_connected, Reason::Agent)?;
+        ensure(host.facts.agent_connected, Reason::Agent)
+    }
+
+    fn of_attributes(&self, host: &Host) -> Result<(), Reason> {
         let has = |&(name, value): &(u32, Option<u32>)| {
             host.facts.attribute(name).is_some_and(|has| value.is_none() || has == value)
         };
@@ -94,13 +122,15 @@ impl Question<'_> {
         ensure(host.free_interfaces().is_none_or(|free| *network_interfaces <= free), Reason::Interfaces)
     }
 
-    fn of_expressions(&self, host: &Host, which: impl Fn(&Expression) -> bool) -> Result<(), Reason> {
-        let asked = Asked { host, texts: self.texts, groups: self.groups };
+    /// With whether anything but attributes was asked for.
+    fn of_expressions(&self, host: &Host, which: impl Fn(&Expression) -> bool) -> (Result<(), Reason>, bool) {
+        let asked = Asked { host, is_own: Cell::new(false), texts: self.texts, groups: self.groups };
         let holds = |constraint: &Constraint| match constraint {
             Constraint::MemberOf(expression) => !which(expression) || expression.matches(&asked),
             Constraint::DistinctInstance => true,
         };
-        ensure(self.needs.constraints.iter().all(holds), Reason::MemberOf)
+        let answer = ensure(self.needs.constraints.iter().all(holds), Reason::MemberOf);
+        (answer, asked.is_own.get())
     }
 
     fn of_group(&self, host: &Host) -> Result<(), Reason> {

@@ -7,11 +7,14 @@ use crate::query::Subject;
 use model::instance::{ContainerInstance, InstanceStatus, Resources};
 use model::task::{Task, TaskStatus};
 use model::{ClusterName, InstanceId, Scope, Timestamp};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Names and values of attributes.
 pub(crate) type Texts = Interner<Arc<str>>;
+/// The attributes of an instance: names and values, by the name's number.
+pub(crate) type Attributes = Arc<[(u32, Option<u32>)]>;
 /// Task groups.
 pub(crate) type Groups = Interner<GroupKey>;
 /// A task group's number.
@@ -56,8 +59,9 @@ pub(crate) struct Facts {
     agent_version: String,
     ec2_instance_id: Option<String>,
     registered_at: Timestamp,
-    /// Names and values, by the name's number.
-    attributes: Vec<(u32, Option<u32>)>,
+    pub(crate) attributes: Attributes,
+    /// The number of these attributes among all that instances have.
+    pub(crate) kind: u32,
     pub(crate) registered: Resources,
     /// How many network interfaces its tasks may have; `None` is no limit.
     interfaces_max: Option<u32>,
@@ -105,17 +109,53 @@ impl GroupKey {
     }
 }
 
-impl Facts {
-    pub(crate) fn new(instance: &ContainerInstance, texts: &mut Texts) -> Self {
-        let mut attributes: Vec<_> = instance
-            .attributes
-            .iter()
-            .map(|(name, value)| {
-                let value = value.as_deref().map(|value| texts.acquire(value.into()));
-                (texts.acquire(name.as_str().into()), value)
-            })
-            .collect();
+/// The attributes that instances have: those of the same kind share theirs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kinds {
+    pub(crate) texts: Texts,
+    kinds: Interner<Attributes>,
+}
+
+impl Kinds {
+    fn acquire(&mut self, attributes: &BTreeMap<String, Option<String>>) -> (u32, Attributes) {
+        let Self { texts, kinds } = self;
+        let mut text = |text: &String| texts.acquire(text.as_str().into());
+        let numbers = |(name, value): (&String, &Option<String>)| (text(name), value.as_ref().map(&mut text));
+        let mut attributes: Vec<_> = attributes.iter().map(numbers).collect();
         attributes.sort_unstable();
+        let attributes = Attributes::from(attributes);
+        if let Some(known) = kinds.get(&attributes) {
+            self.release_texts(&attributes);
+            self.kinds.retain(known);
+            let shared = self.kinds.name(known).cloned();
+            return (known, shared.unwrap_or(attributes));
+        }
+        (kinds.acquire(attributes.clone()), attributes)
+    }
+
+    pub(crate) fn release(&mut self, facts: &Facts) {
+        self.kinds.release(facts.kind);
+        if self.kinds.name(facts.kind).is_none() {
+            self.release_texts(&facts.attributes);
+        }
+    }
+
+    fn release_texts(&mut self, attributes: &Attributes) {
+        for &(name, value) in attributes.iter() {
+            self.texts.release(name);
+            value.into_iter().for_each(|value| self.texts.release(value));
+        }
+    }
+
+    /// As many as there are numbers of kinds.
+    pub(crate) fn count(&self) -> usize {
+        self.kinds.count()
+    }
+}
+
+impl Facts {
+    pub(crate) fn new(instance: &ContainerInstance, kinds: &mut Kinds) -> Self {
+        let (kind, attributes) = kinds.acquire(&instance.attributes);
         Self {
             scope: instance.scope.clone(),
             cluster: instance.cluster.clone(),
@@ -126,6 +166,7 @@ impl Facts {
             ec2_instance_id: instance.ec2_instance_id.clone(),
             registered_at: instance.registered_at,
             attributes,
+            kind,
             registered: instance.registered.clone(),
             interfaces_max: interfaces_max(instance),
         }
@@ -141,15 +182,7 @@ impl Facts {
 
     /// Whether both have the same attributes and belong to the same pools.
     pub(crate) fn is_placed_as(&self, other: &Self) -> bool {
-        self.attributes == other.attributes && self.pools().eq(other.pools())
-    }
-
-    /// Gives its names back.
-    pub(crate) fn release(self, texts: &mut Texts) {
-        for (name, value) in self.attributes {
-            texts.release(name);
-            value.into_iter().for_each(|value| texts.release(value));
-        }
+        self.kind == other.kind && self.pools().eq(other.pools())
     }
 
     /// The attribute with this name: the number of its value, where it has one.
@@ -238,7 +271,8 @@ fn ports(demand: &Resources) -> impl Iterator<Item = (bool, u16)> {
     tcp.chain(demand.ports_udp.iter().map(|&port| (true, port)))
 }
 
-fn count_down<K: Ord>(counts: &mut BTreeMap<K, u32>, key: &K) {
+/// One less; nothing is counted as none.
+pub(crate) fn count_down<K: Ord>(counts: &mut BTreeMap<K, u32>, key: &K) {
     if let Some(n) = counts.get_mut(key) {
         *n -= 1;
         if *n == 0 {
@@ -250,6 +284,8 @@ fn count_down<K: Ord>(counts: &mut BTreeMap<K, u32>, key: &K) {
 /// A host as an expression of the cluster query language sees it.
 pub(crate) struct Asked<'a> {
     pub(crate) host: &'a Host,
+    /// Whether anything was asked that hosts of the same kind may answer differently.
+    pub(crate) is_own: Cell<bool>,
     pub(crate) texts: &'a Texts,
     pub(crate) groups: &'a Groups,
 }
@@ -261,27 +297,33 @@ impl Subject for Asked<'_> {
     }
 
     fn agent_connected(&self) -> bool {
+        self.is_own.set(true);
         self.host.facts.agent_connected
     }
 
     fn agent_version(&self) -> &str {
+        self.is_own.set(true);
         &self.host.facts.agent_version
     }
 
     fn ec2_instance_id(&self) -> Option<&str> {
+        self.is_own.set(true);
         self.host.facts.ec2_instance_id.as_deref()
     }
 
     fn registered_at(&self) -> Timestamp {
+        self.is_own.set(true);
         self.host.facts.registered_at
     }
 
     fn running_tasks_count(&self) -> u32 {
+        self.is_own.set(true);
         self.host.used.running
     }
 
     /// Tasks of other clusters, which it runs when it serves FARGATE, are not asked.
     fn any_task_group(&self, wanted: &mut dyn FnMut(&str) -> bool) -> bool {
+        self.is_own.set(true);
         let facts = &self.host.facts;
         let keys = self.host.used.groups.iter().filter_map(|&(group, _)| self.groups.name(group));
         let mut own = keys.filter(|key| key.scope == facts.scope && key.cluster == facts.cluster);

@@ -1,7 +1,7 @@
 //! The view: what each container instance has left.
 
 use crate::fit::{Question, Required};
-use crate::host::{Claim, Facts, GroupId, GroupKey, Groups, Host, Seat, Texts, Used};
+use crate::host::{Claim, Facts, GroupId, GroupKey, Groups, Host, Kinds, Seat, Used};
 use crate::intern::Interner;
 use crate::kept::Kept;
 use crate::needs::Needs;
@@ -17,15 +17,27 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
     pub(crate) hosts: Vec<Host>,
-    by_id: BTreeMap<InstanceId, Slot>,
+    by_id: BTreeMap<IdKey, Slot>,
     /// What tasks take from instances that are not known (any more).
     orphans: BTreeMap<InstanceId, Used>,
-    pub(crate) texts: Texts,
+    pub(crate) kinds: Kinds,
     pub(crate) groups: Groups,
     pool_ids: Interner<PoolKey>,
     pub(crate) pools: Vec<Pool>,
     generation: u64,
     pub(crate) kept: Kept,
+}
+
+/// An id, ordered as its text is, with the text's beginning at hand: most comparisons need no more.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct IdKey(u64, InstanceId);
+
+impl IdKey {
+    fn new(id: &InstanceId) -> Self {
+        let mut beginning = [0; 8];
+        beginning.iter_mut().zip(id.as_str().bytes()).for_each(|(to, from)| *to = from);
+        Self(u64::from_be_bytes(beginning), id.clone())
+    }
 }
 
 impl View for Hosts {
@@ -42,12 +54,12 @@ impl View for Hosts {
         if let Some((instance, claim, key)) = old
             && let Some(group) = self.groups.get(&key)
         {
-            self.give_back(&instance, &claim, group);
+            self.use_on(&instance, |used| used.give_back(&claim, group));
+            self.groups.release(group);
         }
         if let Some((instance, claim, key)) = new {
             let group = self.groups.acquire(key);
-            self.used_on(&instance).take(&claim, group);
-            self.touch(&instance);
+            self.use_on(&instance, |used| used.take(&claim, group));
         }
     }
 
@@ -73,23 +85,24 @@ impl Hosts {
     }
 
     fn put_instance(&mut self, instance: &ContainerInstance) {
-        let facts = Facts::new(instance, &mut self.texts);
-        let Some(&slot) = self.by_id.get(&instance.id) else {
+        let facts = Facts::new(instance, &mut self.kinds);
+        let Some(slot) = self.slot(&instance.id) else {
             let (id, slot) = (instance.id.clone(), self.hosts.len() as Slot);
             let used = self.orphans.remove(&id).unwrap_or_default();
-            self.hosts.push(Host { id: id.clone(), facts, used, revision: 0, seats: Vec::new() });
-            self.by_id.insert(id, slot);
+            self.by_id.insert(IdKey::new(&id), slot);
+            self.hosts.push(Host { id, facts, used, revision: 0, seats: Vec::new() });
             return self.join(slot);
         };
         let host = &mut self.hosts[slot as usize];
         if host.facts == facts {
-            return facts.release(&mut self.texts);
+            return self.kinds.release(&facts);
         }
         let stays = host.facts.is_placed_as(&facts);
-        std::mem::replace(&mut host.facts, facts).release(&mut self.texts);
+        let old = std::mem::replace(&mut host.facts, facts);
         host.revision = host.revision.wrapping_add(1);
+        self.kinds.release(&old);
         if stays {
-            self.touch(&instance.id);
+            self.touch(slot);
         } else {
             self.leave(slot);
             self.join(slot);
@@ -98,19 +111,19 @@ impl Hosts {
 
     /// The last host takes the place of the removed one, so that the table has no gaps.
     fn remove_instance(&mut self, id: &InstanceId) {
-        let Some(slot) = self.by_id.remove(id) else { return };
+        let Some(slot) = self.by_id.remove(&IdKey::new(id)) else { return };
         let last = self.hosts.len() as Slot - 1;
         self.leave(slot);
         if slot != last {
             self.leave(last);
         }
         let Host { facts, used, .. } = self.hosts.swap_remove(slot as usize);
-        facts.release(&mut self.texts);
+        self.kinds.release(&facts);
         if used.tasks > 0 {
             self.orphans.insert(id.clone(), used);
         }
         if let Some(moved) = self.hosts.get(slot as usize) {
-            self.by_id.insert(moved.id.clone(), slot);
+            self.by_id.insert(IdKey::new(&moved.id), slot);
             self.join(slot);
         }
     }
@@ -135,45 +148,34 @@ impl Hosts {
         }
     }
 
-    fn used_on(&mut self, id: &InstanceId) -> &mut Used {
-        match self.by_id.get(id) {
-            Some(&slot) => &mut self.hosts[slot as usize].used,
-            None => self.orphans.entry(id.clone()).or_default(),
+    fn use_on(&mut self, id: &InstanceId, change: impl FnOnce(&mut Used)) {
+        if let Some(slot) = self.slot(id) {
+            change(&mut self.hosts[slot as usize].used);
+            return self.touch(slot);
+        }
+        let used = self.orphans.entry(id.clone()).or_default();
+        change(used);
+        if used.tasks == 0 {
+            self.orphans.remove(id);
         }
     }
 
-    fn give_back(&mut self, instance: &InstanceId, claim: &Claim, group: GroupId) {
-        self.used_on(instance).give_back(claim, group);
-        self.groups.release(group);
-        if self.orphans.get(instance).is_some_and(|used| used.tasks == 0) {
-            self.orphans.remove(instance);
-        }
-        self.touch(instance);
-    }
-
-    fn touch(&mut self, instance: &InstanceId) {
-        if let Some(&slot) = self.by_id.get(instance) {
-            self.touch_slot(slot);
-        }
-    }
-
-    fn touch_slot(&mut self, slot: Slot) {
+    /// Tells the rankings of the host that it has changed.
+    pub(crate) fn touch(&mut self, slot: Slot) {
         for seat in &self.hosts[slot as usize].seats {
             self.pools[seat.pool as usize].note(seat.rank);
         }
     }
 
-    /// Takes what a task takes from a host, until [`Hosts::unclaim`].
+    /// Takes what a task takes from a host, until [`Hosts::unclaim`]. Nobody is told.
     pub(crate) fn claim(&mut self, slot: Slot, claim: &Claim, group: GroupId) {
         self.groups.retain(group);
         self.hosts[slot as usize].used.take(claim, group);
-        self.touch_slot(slot);
     }
 
     pub(crate) fn unclaim(&mut self, slot: Slot, claim: &Claim, group: GroupId) {
         self.hosts[slot as usize].used.give_back(claim, group);
         self.groups.release(group);
-        self.touch_slot(slot);
     }
 
     /// The hosts that may be asked at all, ranked; `None` when there is none.
@@ -193,7 +195,11 @@ impl Hosts {
 
     /// The host with this id, of whatever cluster.
     pub(crate) fn host(&self, id: &InstanceId) -> Option<&Host> {
-        self.by_id.get(id).map(|&slot| &self.hosts[slot as usize])
+        self.slot(id).map(|slot| &self.hosts[slot as usize])
+    }
+
+    pub(crate) fn slot(&self, id: &InstanceId) -> Option<Slot> {
+        self.by_id.get(&IdKey::new(id)).copied()
     }
 
     pub(crate) fn question<'a>(
@@ -202,6 +208,33 @@ impl Hosts {
         required: &'a Required,
         group: GroupId,
     ) -> Question<'a> {
-        Question { needs, required, texts: &self.texts, groups: &self.groups, group }
+        Question { needs, required, texts: &self.kinds.texts, groups: &self.groups, group }
+    }
+
+    /// For each of these hosts the values of the attributes, numbered in the order of their texts. Hosts without an
+    /// attribute are together, before all others, and so are those that have it without a value.
+    pub(crate) fn values(&self, attributes: &[String], slots: &[Slot]) -> Vec<u32> {
+        let depth = attributes.len();
+        let mut values = vec![0; slots.len() * depth];
+        for (i, attribute) in attributes.iter().enumerate() {
+            let Some(name) = self.kinds.texts.get(attribute.as_str()) else { continue };
+            let mut of_kinds = vec![None; self.kinds.count()];
+            for &slot in slots {
+                let facts = &self.hosts[slot as usize].facts;
+                of_kinds[facts.kind as usize].get_or_insert_with(|| facts.attribute(name));
+            }
+            let text = |value: u32| self.kinds.texts.name(value).map(|text| &**text);
+            let mut sorted: Vec<_> = of_kinds.iter().copied().flatten().collect();
+            sorted.sort_by_key(|value| value.map(|value| value.map(text)));
+            sorted.dedup();
+            let numbers: BTreeMap<_, u32> = sorted.into_iter().zip(0..).collect();
+            let number = |value: Option<_>| value.and_then(|value| numbers.get(&value)).copied();
+            let of_kinds: Vec<_> = of_kinds.into_iter().map(number).collect();
+            for (n, &slot) in slots.iter().enumerate() {
+                let kind = self.hosts[slot as usize].facts.kind as usize;
+                values[n * depth + i] = of_kinds[kind].unwrap_or(0);
+            }
+        }
+        values
     }
 }

@@ -72,4 +72,9 @@ impl<K: Ord + Clone> Interner<K> {
     pub(crate) fn name(&self, id: u32) -> Option<&K> {
         self.entries[id as usize].as_ref().map(|(name, _)| name)
     }
+
+    /// Numbers are below this.
+    pub(crate) fn count(&self) -> usize {
+        self.entries.len()
+    }
 }

@@ -10,6 +10,8 @@
 //! README states the problem.
 
 mod attributes;
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod capacity;
 mod eni;
 mod fit;
@@ -26,6 +28,7 @@ pub mod query;
 mod ranking;
 mod refusal;
 mod standings;
+mod stops;
 #[cfg(test)]
 mod tests;
 mod winners;
@@ -35,3 +38,4 @@ pub use hosts::Hosts;
 pub use needs::{Constraint, Needs};
 pub use plan::{Place, Placement, plan, plan_on};
 pub use refusal::{Reason, Refusal};
+pub use stops::plan_stops;

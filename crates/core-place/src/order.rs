@@ -1,6 +1,6 @@
 //! What a strategy looks at, in order.
 
-use crate::host::Host;
+use crate::host::{GroupId, Host};
 use model::placement::{BinpackField, PlacementStrategy};
 
 /// What the default strategy spreads over.
@@ -100,16 +100,36 @@ impl Order {
     }
 }
 
-impl Own {
-    /// The smaller, the better.
-    pub(crate) fn of(self, host: &Host, of_group: u32) -> u32 {
+/// What a host has that its own terms look at.
+#[derive(Clone, Copy)]
+pub(crate) struct State {
+    pub(crate) tasks_of_group: u32,
+    pub(crate) tasks: u32,
+    pub(crate) free_cpu: u64,
+    pub(crate) free_memory: u64,
+}
+
+impl State {
+    pub(crate) fn of(host: &Host, group: GroupId) -> Self {
+        let (free_cpu, free_memory) = (host.free_cpu_units(), host.free_memory_mib());
+        Self { tasks_of_group: host.used.of_group(group), tasks: host.used.tasks, free_cpu, free_memory }
+    }
+
+    /// By the order's own terms, in its order, then zeros. The smaller, the better.
+    pub(crate) fn judged(&self, order: &Order) -> [u32; OWNS_MAX] {
+        let mut own = [0; OWNS_MAX];
+        own.iter_mut().zip(order.own()).for_each(|(number, term)| *number = self.judged_by(term));
+        own
+    }
+
+    fn judged_by(&self, own: Own) -> u32 {
         let fits = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-        match self {
-            Self::TasksOfGroup => of_group,
-            Self::FreeCpu => fits(host.free_cpu_units()),
-            Self::FreeMemory => fits(host.free_memory_mib()),
-            Self::Tasks => host.used.tasks,
-            Self::NoFreeMemory => u32::MAX - fits(host.free_memory_mib()),
+        match own {
+            Own::TasksOfGroup => self.tasks_of_group,
+            Own::FreeCpu => fits(self.free_cpu),
+            Own::FreeMemory => fits(self.free_memory),
+            Own::Tasks => self.tasks,
+            Own::NoFreeMemory => u32::MAX - fits(self.free_memory),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::fit::Required;
 use crate::host::{Claim, GroupId, GroupKey, Host};
 use crate::hosts::Hosts;
 use crate::needs::Needs;
-use crate::pool::Slot;
+use crate::pool::{Rank, Slot};
 use crate::ranking::Ranking;
 use crate::refusal::{Reason, Refusal};
 use model::InstanceId;
@@ -30,29 +30,20 @@ impl Hosts {
     /// Places `count` tasks with the same needs, each as if the ones before it were there already. The hosts are as they
     /// were afterwards.
     pub fn plan(&mut self, needs: &Needs, count: u32) -> Placement {
-        let group = self.group(needs);
-        let (placement, slots) = self.fill(needs, count, group);
-        for (slot, place) in slots.into_iter().zip(placement.tasks.iter().flatten()) {
-            self.unclaim(slot, &claim(needs, place), group);
-        }
-        self.groups.release(group);
-        placement
+        self.fill(needs, count, false)
     }
 
     /// As [`Hosts::plan`], and the hosts keep what the tasks take. There is no record of it: these hosts must not be told of
     /// the tasks again.
     pub fn place(&mut self, needs: &Needs, count: u32) -> Placement {
-        let group = self.group(needs);
-        let (placement, _) = self.fill(needs, count, group);
-        self.groups.release(group);
-        placement
+        self.fill(needs, count, true)
     }
 
     /// Places one task on the instance that the caller has chosen (StartTask), if it fits there; `None` when there is no
     /// such instance. Strategies have no say in this.
     pub fn plan_on(&mut self, needs: &Needs, instance: &InstanceId) -> Option<Result<Place, Reason>> {
         let group = self.group(needs);
-        let required = Required::new(needs, &self.texts);
+        let required = Required::new(needs, &self.kinds.texts);
         let question = self.question(needs, &required, group);
         let answer = self.host(instance).map(|host| question.answer(host).map(|()| host.place(needs)));
         self.groups.release(group);
@@ -65,35 +56,51 @@ impl Hosts {
         self.groups.acquire(GroupKey { scope, cluster, name: needs.group.clone() })
     }
 
-    /// The plan, with what it takes taken from the slots of its hosts.
-    fn fill(&mut self, needs: &Needs, count: u32, group: GroupId) -> (Placement, Vec<Slot>) {
-        let (mut tasks, mut slots) = (Vec::new(), Vec::new());
+    fn fill(&mut self, needs: &Needs, count: u32, keep: bool) -> Placement {
         let Some(pool) = self.pool(needs) else {
-            tasks.resize(count as usize, Err(Refusal::default()));
-            return (Placement { tasks }, slots);
+            return Placement { tasks: vec![Err(Refusal::default()); count as usize] };
         };
-        let required = Required::new(needs, &self.texts);
+        let group = self.group(needs);
+        let required = Required::new(needs, &self.kinds.texts);
         let mut ranking = self.ranking(pool, needs, group);
         ranking.catch_up(self, &required);
         let mut chance = Chance(needs.seed);
-        while slots.len() < count as usize {
+        let (mut tasks, mut ranks) = (Vec::new(), Vec::new());
+        while ranks.len() < count as usize {
             let Some(rank) = ranking.best(chance.next()) else { break };
-            let slot = self.pools[pool as usize].ranked[rank as usize];
+            let slot = self.slot_of(pool, rank);
             let place = self.hosts[slot as usize].place(needs);
             self.claim(slot, &claim(needs, &place), group);
-            ranking.follow(rank, self, &required);
+            ranking.update(rank, self, &required);
             tasks.push(Ok(place));
-            slots.push(slot);
+            ranks.push(rank);
         }
         // Hosts only fill up while a plan is made: what was refused once stays refused.
-        if slots.len() < count as usize {
+        if ranks.len() < count as usize {
             let refusal = self.refusal(pool, needs, &required, group);
             tasks.resize(count as usize, Err(refusal));
         }
+        for (rank, place) in ranks.into_iter().zip(tasks.iter().flatten()) {
+            let slot = self.slot_of(pool, rank);
+            if keep {
+                self.touch(slot);
+            } else {
+                self.unclaim(slot, &claim(needs, place), group);
+                ranking.doubt(rank);
+            }
+        }
+        if keep {
+            ranking.is_up_to_date(self);
+        }
+        self.groups.release(group);
         for group in self.kept.put(ranking) {
             self.groups.release(group);
         }
-        (Placement { tasks }, slots)
+        Placement { tasks }
+    }
+
+    fn slot_of(&self, pool: u32, rank: Rank) -> Slot {
+        self.pools[pool as usize].ranked[rank as usize]
     }
 
     /// The one that was kept, or a new one, which uses the group for itself.

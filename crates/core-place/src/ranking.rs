@@ -4,10 +4,9 @@ use crate::fit::{Question, Required};
 use crate::host::{GroupId, Host};
 use crate::hosts::Hosts;
 use crate::needs::Needs;
-use crate::order::{OWNS_MAX, Order};
-use crate::pool::{Rank, Slot};
+use crate::order::{Order, State};
+use crate::pool::Rank;
 use crate::standings::{Entry, Standings};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Which host is the best now. Kept between plans, it catches up with the hosts that have changed since.
 #[derive(Clone, Debug)]
@@ -20,6 +19,8 @@ pub(crate) struct Ranking {
     generation: u64,
     /// The first of the pool's changes that is not seen yet.
     unseen: u64,
+    /// Hosts to look at again.
+    doubted: Vec<Rank>,
     /// By rank: the host's revision, and whether it might ever take a task.
     hosts: Vec<(u32, bool)>,
     standings: Standings,
@@ -33,8 +34,8 @@ impl Ranking {
         let order = Order::new(&needs.strategy);
         let standings = Standings::new(&order, 0, &[], false);
         let (generation, unseen, used_at) = (0, 0, 0);
-        let (needs, hosts) = (needs.clone(), Vec::new());
-        Self { pool, needs, group, order, generation, unseen, hosts, standings, used_at }
+        let (needs, doubted, hosts) = (needs.clone(), Vec::new(), Vec::new());
+        Self { pool, needs, group, order, generation, unseen, doubted, hosts, standings, used_at }
     }
 
     pub(crate) fn is_for(&self, pool: u32, needs: &Needs) -> bool {
@@ -49,9 +50,10 @@ impl Ranking {
     pub(crate) fn catch_up(&mut self, hosts: &Hosts, required: &Required) {
         let pool = &hosts.pools[self.pool as usize];
         let changes = pool.changes_since(self.unseen).filter(|_| self.generation == pool.generation);
+        let doubted = std::mem::take(&mut self.doubted);
         match changes {
-            Some(ranks) if ranks.len() <= pool.ranked.len() / 2 + 16 => {
-                ranks.iter().for_each(|&rank| self.update(rank, hosts, required));
+            Some(ranks) if ranks.len() + doubted.len() <= pool.ranked.len() / 2 + 16 => {
+                doubted.iter().chain(ranks).for_each(|&rank| self.update(rank, hosts, required));
             }
             _ => self.rank_all(hosts, required),
         }
@@ -74,11 +76,19 @@ impl Ranking {
     fn rank_all(&mut self, hosts: &Hosts, required: &Required) {
         let ranked = &hosts.pools[self.pool as usize].ranked;
         let question = hosts.question(&self.needs, required, self.group);
-        let mut standings = Standings::new(&self.order, ranked.len(), &self.values(hosts, ranked), false);
-        self.hosts.clear();
+        let mut standings =
+            Standings::new(&self.order, ranked.len(), &hosts.values(&self.order.attributes, ranked), false);
+        let mut known = std::mem::take(&mut self.hosts);
+        if self.generation != hosts.pools[self.pool as usize].generation {
+            known.clear();
+        }
+        let mut kinds = Vec::new();
         for (rank, &slot) in ranked.iter().enumerate() {
             let host = &hosts.hosts[slot as usize];
-            let may_ever = question.may_ever(host);
+            let may_ever = match known.get(rank) {
+                Some(&(revision, may_ever)) if revision == host.revision => may_ever,
+                _ => question.may_ever_known(host, &mut kinds),
+            };
             self.hosts.push((host.revision, may_ever));
             standings.enter(rank as Rank, &entry(&self.order, &question, host, may_ever));
         }
@@ -97,36 +107,19 @@ impl Ranking {
         self.standings.set(rank, &entry(&self.order, &question, host, known.1));
     }
 
-    /// As [`Ranking::update`], of the only host that has changed since the last time.
-    pub(crate) fn follow(&mut self, rank: Rank, hosts: &Hosts, required: &Required) {
-        self.update(rank, hosts, required);
+    /// All changes so far have been seen.
+    pub(crate) fn is_up_to_date(&mut self, hosts: &Hosts) {
         self.unseen = hosts.pools[self.pool as usize].log_end();
     }
 
-    /// For each host the values of the attributes that tasks are spread over, numbered in the order of their texts. Hosts
-    /// without the attribute are together, before all others, and so are those that have it without a value.
-    fn values(&self, hosts: &Hosts, ranked: &[Slot]) -> Vec<u32> {
-        let depth = self.order.attributes.len();
-        let mut values = vec![0; ranked.len() * depth];
-        for (i, attribute) in self.order.attributes.iter().enumerate() {
-            let Some(name) = hosts.texts.get(attribute.as_str()) else { continue };
-            let value = |&slot: &Slot| hosts.hosts[slot as usize].facts.attribute(name);
-            let text = |value: u32| hosts.texts.name(value).map(|text| &**text);
-            let distinct: BTreeSet<Option<Option<u32>>> = ranked.iter().map(value).collect();
-            let mut sorted: Vec<_> = distinct.into_iter().collect();
-            sorted.sort_by_key(|value| value.map(|value| value.map(text)));
-            let numbers: BTreeMap<_, u32> = sorted.into_iter().zip(0..).collect();
-            for (rank, slot) in ranked.iter().enumerate() {
-                values[rank * depth + i] = numbers.get(&value(slot)).copied().unwrap_or(0);
-            }
-        }
-        values
+    /// The host is to be looked at again, though the pool has not noted any change.
+    pub(crate) fn doubt(&mut self, rank: Rank) {
+        self.doubted.push(rank);
     }
 }
 
 fn entry(order: &Order, question: &Question<'_>, host: &Host, may_ever: bool) -> Entry {
-    let tasks = host.used.of_group(question.group);
-    let mut own = [0; OWNS_MAX];
-    own.iter_mut().zip(order.own()).for_each(|(number, term)| *number = term.of(host, tasks));
-    Entry { tasks, own, weight: u32::from(may_ever && question.does_now(host)) }
+    let state = State::of(host, question.group);
+    let weight = u32::from(may_ever && question.does_now(host));
+    Entry { tasks: state.tasks_of_group, own: state.judged(order), weight }
 }

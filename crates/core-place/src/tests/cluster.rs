@@ -4,16 +4,19 @@
 //! i1 zone=a cpu=4096 mem=8192 running=web:2       an instance; each running task takes 100 CPU units and 100 MiB
 //! i2 draining | away | deregistered               …
 //! run 5 cpu=256 mem=512 strategy=spread(zone),binpack(memory) where attribute:rack == r1
+//! stop 3 group=web strategy=spread(zone)           of the tasks that the instances run
 //! ```
 
 use crate::query::Expression;
-use crate::{Constraint, Hosts, Needs};
+use crate::{Constraint, Hosts, Needs, plan_stops};
+use model::TaskId;
 use model::container::{PortMapping, Protocol};
 use model::fixture;
 use model::instance::{ContainerInstance, InstanceStatus};
 use model::placement::{BinpackField, PlacementStrategy};
 use model::task::{Task, TaskStatus};
 use model::task_definition::{LaunchType, NetworkMode};
+use model::view::View;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -23,11 +26,31 @@ pub(super) struct Cluster {
     pub(super) instances: Vec<ContainerInstance>,
     pub(super) tasks: Vec<Task>,
     pub(super) runs: Vec<(u32, Task, Needs)>,
+    pub(super) stops: Vec<(u32, Needs)>,
+}
+
+/// What becomes of a text's `stop` lines: where the tasks were, in order.
+pub(super) fn stops(text: &str) -> String {
+    let Cluster { instances, tasks, stops, .. } = Cluster::parse(text);
+    let mut hosts = Hosts::from_records(&instances, &tasks);
+    let mut tasks: Vec<&Task> = tasks.iter().collect();
+    let mut out = String::new();
+    for (count, needs) in stops {
+        let of_group: Vec<&Task> = tasks.iter().copied().filter(|task| task.group == needs.group).collect();
+        let stopped = plan_stops(&hosts, &of_group, &needs.strategy, count, needs.seed);
+        let find = |id: &TaskId| tasks.iter().copied().find(|task| task.id == *id).unwrap();
+        let stopped: Vec<&Task> = stopped.iter().map(find).collect();
+        stopped.iter().for_each(|&task| hosts.observe_task(Some(task), None));
+        tasks.retain(|task| stopped.iter().all(|stopped| stopped.id != task.id));
+        let word = |task: &&Task| format!("{}/{}", task.instance.as_ref().unwrap(), task.id);
+        let _ = writeln!(out, "{}", stopped.iter().map(word).collect::<Vec<_>>().join(" "));
+    }
+    out
 }
 
 /// What becomes of a text: a line for each `run`.
 pub(super) fn plan(text: &str) -> String {
-    let Cluster { instances, tasks, runs } = Cluster::parse(text);
+    let Cluster { instances, tasks, runs, .. } = Cluster::parse(text);
     let mut hosts = Hosts::from_records(&instances, &tasks);
     let mut out = String::new();
     for (count, _, needs) in runs {
@@ -53,9 +76,13 @@ impl Cluster {
     pub(super) fn parse(text: &str) -> Self {
         let mut cluster = Self::default();
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            match line.strip_prefix("run ") {
-                Some(rest) => cluster.runs.push(run(rest)),
-                None => cluster.add(line),
+            match line.split_once(' ') {
+                Some(("run", rest)) => cluster.runs.push(run(rest)),
+                Some(("stop", rest)) => {
+                    let (count, _, needs) = run(rest);
+                    cluster.stops.push((count, needs));
+                }
+                _ => cluster.add(line),
             }
         }
         cluster

@@ -4,6 +4,7 @@ mod cluster;
 mod naive;
 mod plans;
 mod properties;
+mod stops;
 
 use crate::{Hosts, Needs, Place, Reason, plan, plan_on, required_attributes};
 use expect_test::{Expect, expect};

@@ -6,7 +6,7 @@ use model::instance::{ATTRIBUTE_AUTO_SCALING_GROUP, ContainerInstance, InstanceS
 use model::placement::{BinpackField, PlacementStrategy};
 use model::task::{Task, TaskStatus};
 use model::task_definition::{LaunchType, NetworkMode};
-use model::{Timestamp, demand};
+use model::{InstanceId, TaskId, Timestamp, demand};
 use std::collections::BTreeSet;
 
 /// The plan for `count` tasks like `wanted`.
@@ -31,6 +31,74 @@ pub(super) fn plan(
         placed
     };
     Placement { tasks: (0..count).map(one).collect() }
+}
+
+/// The tasks of the needs' group to stop, the newest of an instance first: none of the strategy's rules is `random`.
+pub(super) fn stops(
+    instances: &[ContainerInstance],
+    tasks: &[Task],
+    needs: &Needs,
+    count: u32,
+) -> Vec<TaskId> {
+    let mut tasks = tasks.to_vec();
+    let mut stops = Vec::new();
+    let (rules, ends_in_spread) = rules(needs);
+    while stops.len() < count as usize {
+        let on = |id: &InstanceId| tasks.iter().filter(|task| task.instance.as_ref() == Some(id)).collect();
+        let seen = instances.iter().map(|instance| Seen { instance, tasks: on(&instance.id) });
+        let all: Vec<Seen<'_>> = seen.filter(|seen| of_group(seen, needs) > 0).collect();
+        // All tasks are as large, so what is left after one is gone is in the same order as what is left now.
+        let key = |seen: &&Seen<'_>| {
+            let mut attributes = Vec::new();
+            let mut key: Vec<u64> =
+                rules.iter().map(|rule| judge(rule, seen, &all, needs, &mut attributes)).collect();
+            if ends_in_spread {
+                key.extend([seen.tasks.len() as u64, u64::MAX - free_memory(seen)]);
+            }
+            (key, seen.instance.id.clone())
+        };
+        let Some(most) = all.iter().max_by_key(key) else { break };
+        let of_group = most.tasks.iter().filter(|task| task.group == needs.group);
+        let Some(newest) = of_group.map(|task| task.id.clone()).max() else { break };
+        tasks.retain(|task| task.id != newest);
+        stops.push(newest);
+    }
+    stops
+}
+
+/// The rules in full, and whether the last one is `spread`.
+fn rules(needs: &Needs) -> (Vec<PlacementStrategy>, bool) {
+    let spread = |name: &str| PlacementStrategy::Spread(name.to_owned());
+    let mut rules = needs.strategy.clone();
+    if rules.is_empty() {
+        rules.push(spread("ecs.availability-zone"));
+    }
+    let ends_in_spread = matches!(rules.last(), Some(PlacementStrategy::Spread(_)));
+    if ends_in_spread {
+        rules.push(spread("instanceId"));
+    }
+    (rules, ends_in_spread)
+}
+
+/// What one rule says of an instance; `attributes` are those of the `spread` rules before, and this one joins them.
+fn judge(
+    rule: &PlacementStrategy,
+    seen: &Seen<'_>,
+    pool: &[Seen<'_>],
+    needs: &Needs,
+    attributes: &mut Vec<String>,
+) -> u64 {
+    match rule {
+        PlacementStrategy::Random => 0,
+        PlacementStrategy::Binpack(BinpackField::Cpu) => free_cpu(seen),
+        PlacementStrategy::Binpack(BinpackField::Memory) => free_memory(seen),
+        PlacementStrategy::Spread(field) if field == "instanceId" || field == "host" => of_group(seen, needs),
+        PlacementStrategy::Spread(field) => {
+            attributes.push(field.clone());
+            let same = |other: &&Seen<'_>| values(other, attributes) == values(seen, attributes);
+            pool.iter().filter(same).map(|other| of_group(other, needs)).sum()
+        }
+    }
 }
 
 /// An instance with the tasks on it.
@@ -85,43 +153,21 @@ fn choose<'a>(
     needs: &Needs,
     ticket: u64,
 ) -> Option<&'a Seen<'a>> {
-    let spread = |name: &str| PlacementStrategy::Spread(name.to_owned());
-    let mut rules = needs.strategy.clone();
-    if rules.is_empty() {
-        rules.push(spread("ecs.availability-zone"));
-    }
-    let ends_in_spread = matches!(rules.last(), Some(PlacementStrategy::Spread(_)));
-    if ends_in_spread {
-        rules.push(spread("instanceId"));
-    }
+    let (rules, ends_in_spread) = rules(needs);
     let mut attributes: Vec<String> = Vec::new();
     for rule in &rules {
-        let key = |seen: &Seen<'_>| match rule {
-            PlacementStrategy::Random => 0,
-            PlacementStrategy::Binpack(BinpackField::Cpu) => free_cpu(seen),
-            PlacementStrategy::Binpack(BinpackField::Memory) => free_memory(seen),
-            PlacementStrategy::Spread(field) if field == "instanceId" || field == "host" => {
-                of_group(seen, needs)
-            }
-            PlacementStrategy::Spread(field) => {
-                let all: Vec<_> = attributes.iter().chain([field]).cloned().collect();
-                let same = |other: &&Seen<'_>| values(other, &all) == values(seen, &all);
-                pool.iter().filter(same).map(|other| of_group(other, needs)).sum()
-            }
-        };
         if *rule == PlacementStrategy::Random {
             fitting.sort_by_key(|seen| (values(seen, &attributes), &seen.instance.id));
             let nth = (u128::from(ticket) * fitting.len() as u128) >> 64;
             return fitting.get(nth as usize).copied();
         }
+        let before = attributes.clone();
+        let mut key = |seen: &Seen<'_>| {
+            attributes.clone_from(&before);
+            judge(rule, seen, pool, needs, &mut attributes)
+        };
         let least = fitting.iter().map(|seen| key(seen)).min()?;
         fitting.retain(|seen| key(seen) == least);
-        if let PlacementStrategy::Spread(field) = rule
-            && field != "instanceId"
-            && field != "host"
-        {
-            attributes.push(field.clone());
-        }
     }
     if ends_in_spread {
         return fitting

@@ -76,7 +76,7 @@ fn instance_lines() -> impl Strategy<Value = String> {
 }
 
 /// A text, so that a failure can be read.
-fn cluster() -> impl Strategy<Value = String> {
+pub(super) fn cluster() -> impl Strategy<Value = String> {
     let runs = prop::collection::vec(run_line(), 1..10).prop_map(|lines| lines.join("\n"));
     (instance_lines(), runs).prop_map(|(instances, runs)| format!("{instances}{runs}"))
 }
@@ -93,15 +93,15 @@ fn placed(wanted: &Task, needs: &Needs, place: &Place, n: usize) -> Task {
 /// One change of a record: before and after.
 #[derive(Clone, Debug)]
 enum Change {
-    Instance(Option<ContainerInstance>, Option<ContainerInstance>),
-    Task(Option<Task>, Option<Task>),
+    Instance(Option<Box<ContainerInstance>>, Option<Box<ContainerInstance>>),
+    Task(Option<Box<Task>>, Option<Box<Task>>),
 }
 
 impl Change {
     fn apply(&self, hosts: &mut Hosts) {
         match self {
-            Self::Instance(old, new) => hosts.observe_instance(old.as_ref(), new.as_ref()),
-            Self::Task(old, new) => hosts.observe_task(old.as_ref(), new.as_ref()),
+            Self::Instance(old, new) => hosts.observe_instance(old.as_deref(), new.as_deref()),
+            Self::Task(old, new) => hosts.observe_task(old.as_deref(), new.as_deref()),
         }
     }
 
@@ -116,11 +116,15 @@ impl Change {
 /// Changes from one cluster's records to the other's.
 fn changes(from: &Cluster, to: &Cluster) -> Vec<Change> {
     let mut instances = BTreeMap::new();
-    from.instances.iter().for_each(|i| instances.entry(&i.id).or_insert((None, None)).0 = Some(i.clone()));
-    to.instances.iter().for_each(|i| instances.entry(&i.id).or_insert((None, None)).1 = Some(i.clone()));
+    from.instances
+        .iter()
+        .for_each(|i| instances.entry(&i.id).or_insert((None, None)).0 = Some(Box::new(i.clone())));
+    to.instances
+        .iter()
+        .for_each(|i| instances.entry(&i.id).or_insert((None, None)).1 = Some(Box::new(i.clone())));
     let mut tasks = BTreeMap::new();
-    from.tasks.iter().for_each(|t| tasks.entry(&t.id).or_insert((None, None)).0 = Some(t.clone()));
-    to.tasks.iter().for_each(|t| tasks.entry(&t.id).or_insert((None, None)).1 = Some(t.clone()));
+    from.tasks.iter().for_each(|t| tasks.entry(&t.id).or_insert((None, None)).0 = Some(Box::new(t.clone())));
+    to.tasks.iter().for_each(|t| tasks.entry(&t.id).or_insert((None, None)).1 = Some(Box::new(t.clone())));
     let instances = instances.into_values().map(|(old, new)| Change::Instance(old, new));
     instances.chain(tasks.into_values().map(|(old, new)| Change::Task(old, new))).collect()
 }
@@ -130,7 +134,7 @@ proptest! {
 
     #[test]
     fn the_index_answers_as_a_scan_does(text in cluster()) {
-        let Cluster { instances, mut tasks, runs } = Cluster::parse(&text);
+        let Cluster { instances, mut tasks, runs, .. } = Cluster::parse(&text);
         let mut hosts = Hosts::from_records(&instances, &tasks);
         for (count, wanted, needs) in runs {
             let expected = naive::plan(&instances, &tasks, &wanted, &needs, count);
@@ -214,7 +218,7 @@ proptest! {
 
     #[test]
     fn until_nothing_fits_and_then_it_stays_so(text in cluster()) {
-        let Cluster { instances, mut tasks, runs } = Cluster::parse(&text);
+        let Cluster { instances, mut tasks, runs, .. } = Cluster::parse(&text);
         let mut hosts = Hosts::from_records(&instances, &tasks);
         for (_, wanted, needs) in runs.into_iter().filter(|(_, _, needs)| needs.demand.memory_mib > 0) {
             // Each of 14 instances has room for no more than 64 tasks of 128 MiB.
