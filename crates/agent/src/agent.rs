@@ -119,13 +119,15 @@ impl Agent {
         let work = async {
             tasks.adopt().await?;
             tokio::select! {
+                biased;
                 result = self.serve(&tasks) => result.map(|never| match never {}),
                 () = self.left(&tasks) => Ok(()),
             }
         };
         tokio::select! {
-            result = work => result,
+            biased;
             () = shutdown => Ok(()),
+            result = work => result,
         }
     }
 
@@ -218,6 +220,7 @@ impl Agent {
         let session =
             Session { host: &self.host, tasks, instance, heartbeats, connected: &self.connected, link };
         let end = tokio::select! {
+            biased;
             end = session.serve() => end,
             never = telemetry.run() => match never {},
         };

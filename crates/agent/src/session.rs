@@ -41,13 +41,16 @@ impl Session<'_> {
         let mut silent_at = self.next_silence();
         loop {
             let text = tokio::select! {
-                text = self.link.next() => text,
-                () = sleep_until(silent_at) => {
-                    return LinkEnd::Failed("nothing was heard from the control plane".to_owned());
-                }
+                biased;
+                // First, or messages without end would make the link live for ever.
                 () = sleep_until(expires_at) => {
                     self.link.close("ConnectionExpired: Reconnect to continue").await;
                     return LinkEnd::Closed;
+                }
+                text = self.link.next() => text,
+                // Last: a message that is there was heard, however late this looks.
+                () = sleep_until(silent_at) => {
+                    return LinkEnd::Failed("nothing was heard from the control plane".to_owned());
                 }
             };
             let handled = match text {

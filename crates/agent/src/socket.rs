@@ -1,4 +1,5 @@
-//! A websocket as a [`Link`].
+//! A websocket as a [`Link`]. A task of its own reads and writes it, so that pings are answered whatever the agent is busy
+//! with: a control plane that gets no answer for some seconds takes the host for dead.
 
 use crate::upstream::{Link, LinkEnd, UpstreamError};
 use acs::{FRAME_BYTES_MAX, Refusal};
@@ -6,21 +7,39 @@ use async_trait::async_trait;
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, Uri};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
-use wire::client::{Connector, Stream};
+use wire::client::Connector;
 
 /// The connection and the upgrade.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// A frame that the other end does not take.
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// One link.
-pub(crate) struct Socket(WebSocketStream<Stream>);
+/// On a link on which pings have come, so long a silence means that the control plane is gone. AWS's sends none; there
+/// the session's own rule holds.
+const PINGS_MISSED: Duration = Duration::from_secs(10);
+/// So many messages wait for the agent. Then nothing more is read, pings included: an agent that is stuck is no better
+/// than one that is gone.
+const WAITING_MAX: usize = 8;
+
+/// One link. Dropping it ends it.
+pub(crate) struct Socket {
+    texts: mpsc::Receiver<Result<String, LinkEnd>>,
+    sends: mpsc::Sender<Outgoing>,
+}
+
+/// A message to send, and what to tell once that is done.
+struct Outgoing {
+    message: Message,
+    done: oneshot::Sender<Result<(), LinkEnd>>,
+}
 
 impl Socket {
     /// Connects to an `http` or `https` URL and upgrades with these headers, which sign the request.
@@ -45,7 +64,7 @@ impl Socket {
             .max_message_size(Some(FRAME_BYTES_MAX))
             .max_frame_size(Some(FRAME_BYTES_MAX));
         match client_async_with_config(request, stream, Some(config)).await {
-            Ok((socket, _)) => Ok(Self(socket)),
+            Ok((stream, _)) => Ok(Self::over(stream)),
             Err(Error::Http(response)) => {
                 let body = response.body().as_deref().unwrap_or_default();
                 let text = String::from_utf8_lossy(body);
@@ -57,39 +76,121 @@ impl Socket {
             Err(error) => Err(failed(&error)),
         }
     }
+
+    /// Over a stream on which the upgrade is done.
+    pub(crate) fn over<S>(stream: WebSocketStream<S>) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (pump_texts, texts) = mpsc::channel(WAITING_MAX);
+        let (sends, pump_sends) = mpsc::channel(1);
+        tokio::spawn(Pump { stream, texts: pump_texts, silent_at: None }.run(pump_sends));
+        Self { texts, sends }
+    }
+
+    async fn say(&mut self, message: Message) -> Result<(), LinkEnd> {
+        let (done, answer) = oneshot::channel();
+        // Either fails when the link has ended, which `next` tells more of.
+        self.sends.send(Outgoing { message, done }).await.map_err(|_| LinkEnd::Closed)?;
+        answer.await.unwrap_or(Err(LinkEnd::Closed))
+    }
 }
 
 #[async_trait]
 impl Link for Socket {
     async fn send(&mut self, text: String) -> Result<(), LinkEnd> {
-        match timeout(SEND_TIMEOUT, self.0.send(Message::text(text))).await {
-            Err(_) => Err(LinkEnd::Failed("the control plane does not take messages".to_owned())),
-            Ok(Err(error)) => Err(end_of(error)),
-            Ok(Ok(())) => Ok(()),
-        }
+        self.say(Message::text(text)).await
     }
 
     async fn next(&mut self) -> Result<String, LinkEnd> {
-        loop {
-            match self.0.next().await {
-                None => return Err(LinkEnd::Closed),
-                Some(Err(error)) => return Err(end_of(error)),
-                Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
-                Some(Ok(Message::Binary(bytes))) => match std::str::from_utf8(&bytes) {
-                    Ok(text) => return Ok(text.to_owned()),
-                    Err(_) => tracing::warn!(bytes = bytes.len(), "a binary frame was dropped"),
-                },
-                Some(Ok(Message::Close(frame))) => return Err(end_of_close(frame)),
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-            }
-        }
+        self.texts.recv().await.unwrap_or(Err(LinkEnd::Closed))
     }
 
     async fn close(&mut self, reason: &str) {
         let frame = CloseFrame { code: CloseCode::Normal, reason: reason.to_owned().into() };
         // The link ends here whether or not the other end hears of it.
-        let _ = timeout(Duration::from_secs(1), self.0.close(Some(frame))).await;
+        let _ = timeout(Duration::from_secs(1), self.say(Message::Close(Some(frame)))).await;
     }
+}
+
+/// What reads and writes a link for as long as somebody has it.
+struct Pump<S> {
+    stream: WebSocketStream<S>,
+    texts: mpsc::Sender<Result<String, LinkEnd>>,
+    /// Absent before the first ping.
+    silent_at: Option<Instant>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Pump<S> {
+    async fn run(mut self, mut sends: mpsc::Receiver<Outgoing>) {
+        loop {
+            let (texts, silent_at) = (self.texts.clone(), self.silent_at);
+            let end = tokio::select! {
+                biased;
+                send = sends.recv() => match send {
+                    None => return,
+                    Some(Outgoing { message, done }) => {
+                        let result = self.send(message).await;
+                        // Whoever sent it may not wait any more.
+                        let _ = done.send(result.clone());
+                        result.err()
+                    }
+                },
+                read = async { (texts.reserve().await, self.stream.next().await) } => {
+                    let (Ok(place), message) = read else { return };
+                    let (text, is_ping) = read_message(message);
+                    if is_ping || self.silent_at.is_some() {
+                        self.silent_at = Some(Instant::now() + PINGS_MISSED);
+                    }
+                    match text {
+                        Ok(None) => None,
+                        Ok(Some(text)) => {
+                            place.send(Ok(text));
+                            None
+                        }
+                        Err(end) => Some(end),
+                    }
+                }
+                () = sleep_until(silent_at.unwrap_or_else(Instant::now)), if silent_at.is_some() => {
+                    Some(LinkEnd::Failed("nothing was heard from the control plane".to_owned()))
+                }
+            };
+            if let Some(end) = end {
+                // Nobody may be there to hear it.
+                let _ = self.texts.send(Err(end)).await;
+                return;
+            }
+        }
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), LinkEnd> {
+        let patience = if self.silent_at.is_some() { PINGS_MISSED } else { SEND_TIMEOUT };
+        match timeout(patience, self.stream.send(message)).await {
+            Err(_) => Err(LinkEnd::Failed("the control plane does not take messages".to_owned())),
+            Ok(sent) => sent.map_err(end_of),
+        }
+    }
+}
+
+/// The text in a message, if it has any, and whether it is a ping.
+fn read_message(message: Option<Result<Message, Error>>) -> (Result<Option<String>, LinkEnd>, bool) {
+    let text = match message {
+        None => Err(LinkEnd::Closed),
+        Some(Err(error)) => Err(end_of(error)),
+        // The library answers it.
+        Some(Ok(Message::Ping(_))) => return (Ok(None), true),
+        Some(Ok(Message::Text(text))) => Ok(Some(text.as_str().to_owned())),
+        Some(Ok(Message::Binary(bytes))) => {
+            let text = std::str::from_utf8(&bytes).ok().map(str::to_owned);
+            if text.is_none() {
+                tracing::warn!(bytes = bytes.len(), "a binary frame was dropped");
+            }
+            Ok(text)
+        }
+        Some(Ok(Message::Close(frame))) => Err(end_of_close(frame)),
+        Some(Ok(Message::Pong(_) | Message::Frame(_))) => Ok(None),
+    };
+    (text, false)
 }
 
 fn end_of(error: Error) -> LinkEnd {

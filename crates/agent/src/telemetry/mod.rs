@@ -75,6 +75,13 @@ impl Telemetry<'_> {
         let mut health_changes = self.tasks.health_changes();
         loop {
             let sent = tokio::select! {
+                biased;
+                () = sleep_until(tick_at) => {
+                    tick_at += TICK;
+                    status_due |= self.heartbeats.has_changed().unwrap_or(false);
+                    self.heartbeats.mark_unchanged();
+                    self.publish(&mut *link, std::mem::take(&mut status_due)).await
+                }
                 text = link.next() => match text {
                     Ok(_) => {
                         silent_at = self.next_silence();
@@ -82,17 +89,12 @@ impl Telemetry<'_> {
                     }
                     Err(end) => Err(end),
                 },
+                // The sender lives as long as the tasks.
+                Ok(()) = health_changes.changed() => self.publish_health(&mut *link).await,
+                // Last: what is there was heard, however late this looks.
                 () = sleep_until(silent_at) => {
                     link.close("nothing was heard").await;
                     return LinkEnd::Failed("nothing was heard from the control plane".to_owned());
-                }
-                // The sender lives as long as the tasks.
-                Ok(()) = health_changes.changed() => self.publish_health(&mut *link).await,
-                () = sleep_until(tick_at) => {
-                    tick_at += TICK;
-                    status_due |= self.heartbeats.has_changed().unwrap_or(false);
-                    self.heartbeats.mark_unchanged();
-                    self.publish(&mut *link, std::mem::take(&mut status_due)).await
                 }
             };
             if let Err(end) = sent {
@@ -163,6 +165,7 @@ impl Telemetry<'_> {
     /// The runtime is healthy when it answers.
     async fn instance_status(&mut self) -> PublishInstanceStatusRequest {
         let answers = tokio::select! {
+            biased;
             listed = self.host.drivers.runtime.list() => listed.is_ok(),
             () = sleep(TICK) => false,
         };

@@ -1,19 +1,24 @@
 //! Links over real sockets.
 
 use crate::fake::FakeClock;
-use crate::upstream::{LinkEnd, Upstream, UpstreamError};
+use crate::socket::Socket;
+use crate::upstream::{Link, LinkEnd, Upstream, UpstreamError};
 use crate::{AwsUpstream, tests::arn};
 use acs::RefusalKind;
 use acs::link::{AcsQuery, TcsQuery};
 use acs::tcs::SignedFrame;
 use futures_util::{SinkExt, StreamExt};
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use wire::client::{Connector, Trust};
 
 async fn listen() -> (TcpListener, String) {
@@ -106,4 +111,52 @@ async fn a_refused_upgrade_says_why() {
     let kind = RefusalKind::InactiveInstanceException;
     assert_eq!(error, UpstreamError::Refused { kind, message: "deregistered".into() });
     server.await.unwrap();
+}
+
+/// Both ends of a websocket over a pipe: the agent's link, and what a control plane has of it.
+async fn pipe() -> (Socket, WebSocketStream<DuplexStream>) {
+    let (here, there) = tokio::io::duplex(1 << 16);
+    let here = WebSocketStream::from_raw_socket(here, Role::Client, None).await;
+    (Socket::over(here), WebSocketStream::from_raw_socket(there, Role::Server, None).await)
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_are_answered_while_the_agent_is_busy() {
+    let (_busy, mut server) = pipe().await;
+    server.send(Message::text("something to do")).await.unwrap();
+    for _ in 0..3 {
+        server.send(Message::Ping(Vec::new().into())).await.unwrap();
+        let answer = timeout(Duration::from_secs(1), server.next()).await.expect("an answer");
+        assert!(matches!(answer, Some(Ok(Message::Pong(_)))), "{answer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_on_which_pings_came_is_dead_when_none_come_any_more() {
+    let (mut link, mut server) = pipe().await;
+    for _ in 0..15 {
+        server.send(Message::Ping(Vec::new().into())).await.unwrap();
+        let nothing = timeout(Duration::from_secs(1), link.next()).await;
+        assert!(nothing.is_err(), "{nothing:?}");
+    }
+    let end = timeout(Duration::from_millis(9500), link.next()).await.expect("an end");
+    assert!(matches!(end, Err(LinkEnd::Failed(_))), "{end:?}");
+}
+
+/// AWS's control plane sends none.
+#[tokio::test(start_paused = true)]
+async fn a_link_without_pings_may_be_silent() {
+    let (mut link, mut server) = pipe().await;
+    let nothing = timeout(Duration::from_secs(50), link.next()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+    server.send(Message::text("late")).await.unwrap();
+    assert_eq!(link.next().await.unwrap(), "late");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_nobody_has_any_more_ends() {
+    let (link, mut server) = pipe().await;
+    drop(link);
+    let end = timeout(Duration::from_secs(1), server.next()).await.expect("an end");
+    assert!(!matches!(end, Some(Ok(_))), "{end:?}");
 }
