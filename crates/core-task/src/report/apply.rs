@@ -24,6 +24,14 @@ pub(super) fn counted(task: &mut Task, change: impl FnOnce(&mut Task)) -> Outcom
     Outcome { changed, transition: (from != to).then_some((from, to)) }
 }
 
+/// `now`, or the latest of the record's times by our own clock, when that clock was set back meanwhile: the times of a task
+/// are in the order of its life (INV-TIMES-1).
+pub(super) fn not_before(task: &Task, now: Timestamp) -> Timestamp {
+    let times = &task.times;
+    let ours = [times.connectivity_at, times.started_at, times.stopping_at, times.stopped_at];
+    ours.into_iter().flatten().fold(now.max(times.created_at), Timestamp::max)
+}
+
 /// Moves forward along the one table; where that is not allowed, nothing happens.
 pub(super) fn advance(task: &mut Task, to: TaskStatus) {
     if task.last_status.may_become(to) {
@@ -57,7 +65,7 @@ pub fn apply_placed(task: &mut Task, instance: InstanceId, interface: Option<Int
 pub fn apply_accepted(task: &mut Task, now: Timestamp) -> Outcome {
     counted(task, |task| {
         if task.last_status == TaskStatus::Pending && task.times.connectivity_at.is_none() {
-            task.times.connectivity_at = Some(now);
+            task.times.connectivity_at = Some(not_before(task, now));
             advance_attachment(task, AttachmentStatus::Attaching);
         }
     })
@@ -71,6 +79,7 @@ pub fn apply_report(task: &mut Task, report: &Report, now: Timestamp) -> Outcome
         if task.instance.is_none() || !held.contains(&task.last_status) {
             return;
         }
+        let now = not_before(task, now);
         task.times.connectivity_at = task.times.connectivity_at.or(Some(now));
         merge_containers(task, &report.containers);
         merge_attachments(task, report);
@@ -90,7 +99,7 @@ pub fn apply_released(task: &mut Task, now: Timestamp) -> Outcome {
         if task.last_status == TaskStatus::Deprovisioning {
             advance(task, TaskStatus::Stopped);
             advance_attachment(task, AttachmentStatus::Deleted);
-            task.times.stopped_at = Some(now);
+            task.times.stopped_at = Some(not_before(task, now));
         }
     })
 }

@@ -1,6 +1,6 @@
 //! The way out: asked to stop, told to stop, over; and why, in ECS's words.
 
-use super::apply::{Outcome, advance, advance_attachment, counted};
+use super::apply::{Outcome, advance, advance_attachment, counted, not_before};
 use super::message::Report;
 use model::Timestamp;
 use model::container::ContainerDefinition;
@@ -56,7 +56,7 @@ fn want_stopped(task: &mut Task, code: StopCode, reason: String, now: Timestamp)
         return;
     }
     task.desired_status = DesiredStatus::Stopped;
-    task.times.stopping_at = Some(now);
+    task.times.stopping_at = Some(not_before(task, now));
     task.stop_code = Some(code);
     task.stopped_reason = Some(reason);
 }

@@ -333,6 +333,21 @@ fn the_first_reason_to_stop_stays() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_does_not_turn_the_times_of_a_task_around() {
+    let mut task = task(&["app!"]);
+    task.times.created_at = Timestamp(1000);
+    apply_placed(&mut task, "i1".into(), Some(interface()));
+    apply_accepted(&mut task, Timestamp(900));
+    apply_report(&mut task, &report(ReportedStatus::Running, vec![]), Timestamp(2000));
+    apply_stop(&mut task, StopCode::UserInitiated, None, Timestamp(500));
+    apply_report(&mut task, &report(ReportedStatus::Stopped, vec![exited("app", 0)]), Timestamp(600));
+    apply_released(&mut task, Timestamp(700));
+    invariants::times_are_ordered(&task).unwrap();
+    let times = &task.times;
+    assert_eq!((times.connectivity_at, times.stopping_at), (Some(Timestamp(1000)), Some(Timestamp(2000))));
+}
+
+#[test]
 fn a_stop_before_placement_ends_a_task_that_no_agent_knows() {
     let mut task = task(&["app!"]);
     let outcome = apply_stop(&mut task, StopCode::UserInitiated, None, Timestamp(40));
