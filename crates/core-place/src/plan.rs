@@ -157,13 +157,3 @@ impl Chance {
         z ^ (z >> 31)
     }
 }
-
-/// [`Hosts::plan`] of a copy of the hosts.
-pub fn plan(hosts: &Hosts, needs: &Needs, count: u32) -> Placement {
-    hosts.clone().plan(needs, count)
-}
-
-/// [`Hosts::plan_on`] of a copy of the hosts.
-pub fn plan_on(hosts: &Hosts, needs: &Needs, instance: &InstanceId) -> Option<Result<Place, Reason>> {
-    hosts.clone().plan_on(needs, instance)
-}

@@ -62,8 +62,8 @@ impl Pool {
         self.log_start = 0;
     }
 
-    /// The member with this rank has changed. So many changes are kept that it is never more work to go through them than
-    /// to look at every member.
+    /// The member with this rank has changed. No more changes are kept than there are members: to go through more would be
+    /// more work than to look at every member.
     pub(crate) fn note(&mut self, rank: Rank) {
         if self.generation == 0 {
             return;

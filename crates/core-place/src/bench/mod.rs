@@ -119,12 +119,17 @@ fn worst(clock: Clock<'_>) -> Vec<Figure> {
             });
         };
         let mut needs = Kind::Spread.needs();
-        time("the first batch of 10 of a kind", &needs, "all hosts are ranked");
-        time("the next", &needs, "");
+        time(
+            "a batch of 10, the first since the instances came",
+            &needs,
+            "they are put in order, and ranked",
+        );
+        time("the next of its kind", &needs, "");
+        needs.group = "service:other".to_owned();
+        time("the first of another kind", &needs, "all hosts are ranked");
         needs.demand.cpu_units = u32::MAX;
-        needs.constraints = Kind::Constrained.needs().constraints;
-        time("the first batch of 10 that nothing fits", &needs, "every host is ranked, and asked why");
-        time("the next", &needs, "every host is asked why");
+        time("the first of a kind that nothing fits", &needs, "all hosts are ranked, and asked why");
+        time("the next of its kind", &needs, "all hosts are asked why");
     }
     figures.push(many_kinds(clock));
     figures

@@ -6,7 +6,7 @@ mod plans;
 mod properties;
 mod stops;
 
-use crate::{Hosts, Needs, Place, Reason, plan, plan_on, required_attributes};
+use crate::{Hosts, Needs, Place, Reason, required_attributes};
 use expect_test::{Expect, expect};
 use model::container::{HealthCheck, LinuxParameters, LogConfiguration, PortMapping, Protocol, Ulimit};
 use model::fixture::{instance, task};
@@ -47,8 +47,8 @@ fn port(container_port: u16, host_port: Option<u16>) -> PortMapping {
 }
 
 fn check(instances: &[ContainerInstance], tasks: &[Task], wanted: &Task, count: u32, expected: Expect) {
-    let hosts = Hosts::from_records(instances, tasks);
-    let placement = plan(&hosts, &Needs::of(wanted), count);
+    let mut hosts = Hosts::from_records(instances, tasks);
+    let placement = hosts.plan(&Needs::of(wanted), count);
     let line = |placed: &Result<Place, crate::Refusal>| match placed {
         Ok(Place { instance, gpus }) if gpus.is_empty() => format!("{instance}\n"),
         Ok(Place { instance, gpus }) => format!("{instance} {}\n", gpus.join(" ")),
@@ -187,9 +187,9 @@ fn ec2_tasks_stay_in_their_cluster_and_fargate_tasks_go_to_those_that_serve_them
 fn an_agent_that_cannot_do_what_a_task_asks_for_is_not_given_it() {
     let mut own = instance("a", 4096, 8192);
     let privileged = wanted(|d| d.containers[0].privileged = Some(true));
-    assert!(plan(&Hosts::from_records([&own], []), &Needs::of(&privileged), 1).tasks[0].is_ok());
+    assert!(Hosts::from_records([&own], []).plan(&Needs::of(&privileged), 1).tasks[0].is_ok());
     own.attributes.remove("com.amazonaws.ecs.capability.privileged-container");
-    let refused = plan(&Hosts::from_records([&own], []), &Needs::of(&privileged), 1).tasks.remove(0);
+    let refused = Hosts::from_records([&own], []).plan(&Needs::of(&privileged), 1).tasks.remove(0);
     assert_eq!(refused.unwrap_err().nearest().map(|(reason, _)| reason), Some(Reason::Attribute));
 }
 
@@ -317,11 +317,11 @@ fn a_kept_view_equals_a_fresh_one() {
     let before = moved.clone();
     moved.last_status = TaskStatus::Deprovisioning;
     kept.observe_task(Some(&before), Some(&moved));
-    let fresh = Hosts::from_records(&instances, &[running("2", "b", "family:web")]);
+    let mut fresh = Hosts::from_records(&instances, &[running("2", "b", "family:web")]);
     let needs = Needs::of(&wanted(|_| {}));
-    assert_eq!(plan(&kept, &needs, 40), plan(&fresh, &needs, 40));
+    assert_eq!(kept.plan(&needs, 40), fresh.plan(&needs, 40));
     kept.observe_instance(Some(&instances[1]), None);
-    assert!(plan(&kept, &needs, 40).tasks.iter().flatten().all(|place| place.instance.as_str() == "a"));
+    assert!(kept.plan(&needs, 40).tasks.iter().flatten().all(|place| place.instance.as_str() == "a"));
 }
 
 /// An instance with GPUs of these ids.
@@ -375,12 +375,12 @@ fn a_port_that_an_agent_chose_is_taken() {
 
 #[test]
 fn a_host_that_the_caller_chose_takes_the_task_or_says_why_not() {
-    let hosts = Hosts::from_records(&[gpu_instance("a", &["g"]), instance("b", 128, 8192)], []);
+    let mut hosts = Hosts::from_records(&[gpu_instance("a", &["g"]), instance("b", 128, 8192)], []);
     let needs = Needs::of(&wanted(|d| d.containers[0].gpus = 1));
     let place = Place { instance: "a".into(), gpus: vec!["g".to_owned()] };
-    assert_eq!(plan_on(&hosts, &needs, &"a".into()), Some(Ok(place)));
-    assert_eq!(plan_on(&hosts, &needs, &"b".into()), Some(Err(Reason::Cpu)));
-    assert_eq!(plan_on(&hosts, &needs, &"c".into()), None);
+    assert_eq!(hosts.plan_on(&needs, &"a".into()), Some(Ok(place)));
+    assert_eq!(hosts.plan_on(&needs, &"b".into()), Some(Err(Reason::Cpu)));
+    assert_eq!(hosts.plan_on(&needs, &"c".into()), None);
 }
 
 proptest! {
@@ -401,7 +401,7 @@ proptest! {
                     d.containers[0].port_mappings = vec![port(80, None)];
                 }
             });
-            let placement = plan(&hosts, &Needs::of(&wanted), count);
+            let placement = hosts.plan(&Needs::of(&wanted), count);
             prop_assert_eq!(placement.tasks.len(), count as usize);
             for place in placement.tasks.into_iter().flatten() {
                 let mut task = wanted.clone();
