@@ -44,14 +44,14 @@ pub fn task(containers: &[&str]) -> Task {
         instance: None,
         desired_status: DesiredStatus::Running,
         last_status: TaskStatus::Provisioning,
-        eni: Some(EniAttachment {
+        eni: Some(Box::new(EniAttachment {
             id: "a1".into(),
             subnets: vec!["subnet-1".into()],
             security_groups: vec![],
             interface: None,
             assign_public_ip: false,
             status: AttachmentStatus::Precreated,
-        }),
+        })),
         group: "family:web".into(),
         started_by: None,
         tags: Default::default(),

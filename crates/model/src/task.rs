@@ -38,7 +38,7 @@ pub struct Task {
     /// In the order of the definition.
     pub containers: Vec<Container>,
     /// The interface, in awsvpc mode.
-    pub eni: Option<EniAttachment>,
+    pub eni: Option<Box<EniAttachment>>,
     /// `group` of RunTask; `family:NAME` when absent.
     pub group: String,
     /// `startedBy` of RunTask.
@@ -80,18 +80,25 @@ pub struct Times {
     /// RunTask accepted.
     pub created_at: Timestamp,
     /// First pull began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull_started_at: Option<Timestamp>,
     /// Last pull ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull_stopped_at: Option<Timestamp>,
     /// PENDING → RUNNING.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// desiredStatus became STOPPED.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopping_at: Option<Timestamp>,
     /// The containers had exited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_stopped_at: Option<Timestamp>,
     /// lastStatus became STOPPED.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_at: Option<Timestamp>,
     /// The agent came to know it (connectivity CONNECTED).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connectivity_at: Option<Timestamp>,
 }
 
@@ -213,21 +220,25 @@ pub struct Container {
     /// As last reported.
     pub last_status: ContainerStatus,
     /// Once it has exited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
     /// The agent's words when something went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The runtime's id, once created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime_id: Option<String>,
     /// Digest of the image's manifest, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_digest: Option<String>,
     /// Ports of the host that lead to it, as the agent reported them.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub network_bindings: Vec<NetworkBinding>,
     /// What its health checks say; `None` when it has none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<HealthStatus>,
     /// The GPUs that it was given.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gpu_ids: Vec<String>,
 }
 

@@ -2,10 +2,11 @@
 //! many writers at once. Prints the rate, the CPU and the memory of each tenth of the way:
 //! `cargo run --release -p store --example task_scale -- DIR [TASKS] [random]`; `random` makes ids without an order.
 
+use model::cluster::{Cluster, ClusterStatus};
 use model::fixture;
 use model::task::{Task, TaskStatus, Times};
 use model::task_definition::{LaunchType, TaskDefinition};
-use model::{TaskId, Timestamp};
+use model::{Tags, TaskId, Timestamp};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,11 +29,12 @@ fn main() {
     let store = open(&path);
     let definition = Arc::new(fixture::definition(&["app!"]));
     runtime.block_on(prepare(&store, &definition));
+    let template = Arc::new(template(definition));
     let before = Usage::now();
     let made = Arc::new(AtomicUsize::new(0));
     for step in 1..=10 {
         let start = Usage::now();
-        runtime.block_on(fill(&store, &definition, &made, tasks * step / 10, ids));
+        runtime.block_on(fill(&store, &template, &made, tasks * step / 10, ids));
         let (now, stored) = (Usage::now(), store.snapshot().task_count());
         let done = (tasks / 10) as f64;
         println!(
@@ -56,28 +58,32 @@ fn open(path: &Path) -> Store {
 async fn prepare(store: &Store, definition: &Arc<TaskDefinition>) {
     let change = |tx: &mut Tx| {
         tx.put(TaskDefinition::clone(definition));
+        tx.put(Cluster {
+            scope: definition.scope.clone(),
+            name: "default".into(),
+            status: ClusterStatus::Active,
+            tags: Tags::new(),
+            settings: Tags::new(),
+            capacity_providers: vec![],
+            default_capacity_provider_strategy: vec![],
+            created_at: Timestamp(1),
+        });
         (0..INSTANCES).for_each(|n| tx.put(fixture::instance(&instance(n), 1 << 20, 1 << 20)));
         Ok::<_, StoreError>(())
     };
     store.commit(change).await.expect("commits");
 }
 
-async fn fill(
-    store: &Store,
-    definition: &Arc<TaskDefinition>,
-    made: &Arc<AtomicUsize>,
-    until: usize,
-    ids: TaskIds,
-) {
+async fn fill(store: &Store, template: &Arc<Task>, made: &Arc<AtomicUsize>, until: usize, ids: TaskIds) {
     let writers = (0..WRITERS).map(|_| {
-        let (store, definition, made) = (store.clone(), definition.clone(), made.clone());
+        let (store, template, made) = (store.clone(), template.clone(), made.clone());
         tokio::spawn(async move {
             loop {
                 let claim = made.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |first| {
                     (first < until).then_some(first + BATCH)
                 });
                 let Ok(first) = claim else { break };
-                let keys = run(&store, &definition, first, ids).await;
+                let keys = run(&store, &template, first, ids).await;
                 accept(&store, &keys).await;
             }
         })
@@ -87,8 +93,8 @@ async fn fill(
     }
 }
 
-async fn run(store: &Store, definition: &Arc<TaskDefinition>, first: usize, ids: TaskIds) -> Vec<TaskKey> {
-    let tasks: Vec<Task> = (first..first + BATCH).map(|n| task(n, definition.clone(), ids)).collect();
+async fn run(store: &Store, template: &Task, first: usize, ids: TaskIds) -> Vec<TaskKey> {
+    let tasks: Vec<Task> = (first..first + BATCH).map(|n| task(n, template, ids)).collect();
     let keys = tasks.iter().map(|task| (task.scope.clone(), task.id.clone())).collect();
     let change = |tx: &mut Tx| {
         tasks.into_iter().for_each(|task| tx.put(task));
@@ -111,24 +117,25 @@ async fn accept(store: &Store, keys: &[TaskKey]) {
     store.commit(change).await.expect("commits");
 }
 
-fn task(n: usize, definition: Arc<TaskDefinition>, ids: TaskIds) -> Task {
-    let mut task = fixture::task(&["app!"]);
-    for container in &mut task.containers {
-        container.id = format!("{:08x}-0000-4000-8000-{:012x}", mixed(n) >> 96, mixed(n) >> 80).into();
-        container.name = definition.containers[0].name.clone();
-    }
+/// The same for all of them but for what is each one's own.
+fn template(definition: Arc<TaskDefinition>) -> Task {
     Task {
-        id: ids.id(n),
-        scope: definition.scope.clone(),
         definition,
         eni: None,
         launch_type: LaunchType::Ec2,
-        instance: Some(instance(n % INSTANCES).as_str().into()),
         last_status: TaskStatus::Pending,
         started_by: Some("task_scale".to_owned()),
-        times: Times { created_at: now(), ..Times::default() },
-        ..task
+        ..fixture::task(&["app!"])
     }
+}
+
+fn task(n: usize, template: &Task, ids: TaskIds) -> Task {
+    let mut task = template.clone();
+    for container in &mut task.containers {
+        container.id = format!("{:08x}-0000-4000-8000-{:012x}", mixed(n) >> 96, mixed(n) >> 80).into();
+    }
+    let times = Times { created_at: now(), ..Times::default() };
+    Task { id: ids.id(n), instance: Some(instance(n % INSTANCES).into()), times, ..task }
 }
 
 fn instance(n: usize) -> String {

@@ -16,13 +16,28 @@ pub(crate) struct Change<R: Record> {
 }
 
 impl<R: Record> Change<R> {
-    pub(crate) fn new(state: &State, key: R::Key, new: Option<Arc<R>>) -> Self {
-        let found = R::table(state).entry(&key).map(|(key, row)| (key.clone(), row.clone()));
-        let (key, old) = match found {
-            Some((key, row)) => (key, Some(row)),
-            None => (Arc::new(key), None),
-        };
-        Self { key, old, new }
+    pub(crate) fn put(state: &State, mut row: R) -> Self {
+        match R::table(state).entry(&row.key()) {
+            Some((key, old)) => Self { key: key.clone(), old: Some(old.clone()), new: Some(Arc::new(row)) },
+            None => {
+                row.share(state);
+                Self { key: Arc::new(row.key()), old: None, new: Some(Arc::new(row)) }
+            }
+        }
+    }
+
+    /// `None` when there is no such row.
+    pub(crate) fn remove(state: &State, key: &R::Key) -> Option<Self> {
+        let (key, old) = R::table(state).entry(key)?;
+        Some(Self { key: key.clone(), old: Some(old.clone()), new: None })
+    }
+
+    pub(crate) fn key(&self) -> &R::Key {
+        &self.key
+    }
+
+    pub(crate) fn row(&self) -> Option<&R> {
+        self.new.as_deref()
     }
 
     /// Puts or removes the row, with its indexes.

@@ -13,7 +13,6 @@ use model::logs::{LogGroup, LogStream, MetricFilter};
 use model::network::Eni;
 use model::task::Task;
 use model::task_definition::TaskDefinition;
-use std::sync::Arc;
 
 /// The version that this release writes. It goes up with every change that an older release would misread, a new
 /// table among them: an older release would lose its rows.
@@ -31,7 +30,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { to: 2, plan: |_| Ok(Vec::new()) },
     // Metric filters, a new table.
     Migration { to: 3, plan: |_| Ok(Vec::new()) },
-    // Capacity providers, a new table; placement in rows that have serde defaults for it.
+    // Capacity providers, a new table; placement in rows that have serde defaults for it; tasks without the members that
+    // are absent or empty.
     Migration { to: 4, plan: |_| Ok(Vec::new()) },
 ];
 
@@ -48,8 +48,9 @@ pub(crate) fn open(journal: &mut dyn Journal) -> Result<State, StoreError> {
     // Before tasks, which refer to them.
     load::<TaskDefinition>(journal, &mut state)?;
     load::<FamilyCounter>(journal, &mut state)?;
-    load::<Task>(journal, &mut state)?;
+    // Before tasks, which share their ids.
     load::<ContainerInstance>(journal, &mut state)?;
+    load::<Task>(journal, &mut state)?;
     load::<Eni>(journal, &mut state)?;
     load::<LogGroup>(journal, &mut state)?;
     load::<LogStream>(journal, &mut state)?;
@@ -109,7 +110,7 @@ fn load<R: Record>(journal: &dyn Journal, state: &mut State) -> Result<(), Store
         if record::encode(&row_key) != key {
             return Err(corrupt(format!("the row of {row_key:?} is stored under another key")));
         }
-        Change::new(state, row_key, Some(Arc::new(row))).apply(state);
+        Change::put(state, row).apply(state);
         Ok(())
     })
 }

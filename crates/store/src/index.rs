@@ -2,6 +2,7 @@
 //! a clone is O(1) and shares all nodes, a write copies one path. Keys are behind `Arc`, because copying a path
 //! clones the keys in it.
 
+use imbl::ordmap::DiffItem;
 use imbl::{OrdMap, OrdSet};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -49,6 +50,17 @@ impl<K: Ord, V> Table<K, V> {
     /// From the first key that is not less than `from`.
     pub(crate) fn rows_from<'a>(&'a self, from: &K) -> impl Iterator<Item = &'a Arc<V>> + use<'a, K, V> {
         self.0.range::<_, K>((Bound::Included(from), Bound::Unbounded)).map(|(_, row)| row)
+    }
+
+    /// The rows that are new or other ones than in `before`; the parts that both share are passed over.
+    pub(crate) fn changed_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a Arc<V>>
+    where
+        V: Eq,
+    {
+        before.0.diff(&self.0).filter_map(|item| match item {
+            DiffItem::Add(_, row) | DiffItem::Update { new: (_, row), .. } => Some(row),
+            DiffItem::Remove(..) => None,
+        })
     }
 
     pub(crate) fn same(&self, other: &Self) -> bool {

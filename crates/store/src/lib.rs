@@ -38,7 +38,7 @@ pub use format::FORMAT_VERSION;
 pub use journal::{Journal, RowVisitor, Write};
 pub use memory::{AppendFault, MemoryJournal};
 pub use record::Record;
-pub use state::{InstanceKey, MetricFilterKey, State};
+pub use state::{InstanceKey, Instances, MetricFilterKey, State};
 pub use store::{Snapshot, Store};
 pub use task_index::{Queue, TaskKey};
 pub use tx::Tx;

@@ -26,6 +26,10 @@ pub type InstanceKey = (Scope, InstanceId);
 /// What identifies a metric filter.
 pub type MetricFilterKey = (Scope, LogGroupName, MetricFilterName);
 
+/// All container instances at one moment; none by default. A clone is O(1).
+#[derive(Clone, Debug, Default)]
+pub struct Instances(Table<InstanceKey, ContainerInstance>);
+
 /// The tables and their indexes. A clone is O(1). Iterators go in the order of their keys unless they say otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -331,6 +335,19 @@ impl State {
     /// The instances of every scope.
     pub fn all_instances(&self) -> impl Iterator<Item = &Arc<ContainerInstance>> {
         self.instances.rows()
+    }
+
+    /// The instances of every scope as they are now. Keeping them keeps nothing else of this state.
+    pub fn instances_now(&self) -> Instances {
+        Instances(self.instances.clone())
+    }
+
+    /// The instances that were made or have changed since; in proportion to their number.
+    pub fn instances_changed_since<'a>(
+        &'a self,
+        before: &'a Instances,
+    ) -> impl Iterator<Item = &'a Arc<ContainerInstance>> {
+        self.instances.changed_since(&before.0)
     }
 
     // ---- network

@@ -110,40 +110,37 @@ impl TaskIndexes {
     }
 
     fn move_on_instances(&mut self, key: &Arc<TaskKey>, old: Option<&Task>, new: Option<&Task>) {
-        fn host(task: Option<&Task>, is_in: fn(&Task) -> bool) -> Option<&InstanceId> {
-            task.filter(|task| is_in(task))?.instance.as_ref()
+        let [was, is] =
+            [old, new].map(|task| task.and_then(|task| Some((task.instance.as_ref()?, sets(task)))));
+        match (was, is) {
+            (Some((old, was)), Some((new, is))) if old == new => self.move_on(old, key, was, is),
+            _ => {
+                was.into_iter().for_each(|(old, was)| self.move_on(old, key, was, [false; 2]));
+                is.into_iter().for_each(|(new, is)| self.move_on(new, key, [false; 2], is));
+            }
         }
-        let hosts = |is_in| (host(old, is_in), host(new, is_in));
-        self.shift_on(key, hosts(is_active), |tasks| &mut tasks.active);
-        self.shift_on(key, hosts(is_to_tell), |tasks| &mut tasks.to_tell);
     }
 
-    /// Moves a key between the same sets of two instances.
-    fn shift_on(
-        &mut self,
-        key: &Arc<TaskKey>,
-        (old, new): (Option<&InstanceId>, Option<&InstanceId>),
-        set: fn(&mut OnInstance) -> &mut OrdSet<Arc<TaskKey>>,
-    ) {
-        if old == new {
+    /// Takes a task out of sets of an instance, and puts it into others.
+    fn move_on(&mut self, instance: &InstanceId, key: &Arc<TaskKey>, was: [bool; 2], is: [bool; 2]) {
+        if was == is {
             return;
         }
-        if let Some(old) = old
-            && let Some(tasks) = self.by_instance.get_mut(old)
+        let Some(tasks) = self.by_instance.get_mut(instance) else {
+            self.by_instance.insert(instance.clone(), OnInstance::default());
+            return self.move_on(instance, key, was, is);
+        };
+        for (set, (was, is)) in
+            [&mut tasks.active, &mut tasks.to_tell].into_iter().zip(was.into_iter().zip(is))
         {
-            set(tasks).remove(key);
-            if tasks.active.is_empty() && tasks.to_tell.is_empty() {
-                self.by_instance.remove(old);
+            match (was, is) {
+                (false, true) => _ = set.insert(key.clone()),
+                (true, false) => _ = set.remove(key),
+                _ => {}
             }
         }
-        let Some(new) = new else { return };
-        match self.by_instance.get_mut(new) {
-            Some(tasks) => _ = set(tasks).insert(key.clone()),
-            None => {
-                let mut tasks = OnInstance::default();
-                set(&mut tasks).insert(key.clone());
-                self.by_instance.insert(new.clone(), tasks);
-            }
+        if tasks.active.is_empty() && tasks.to_tell.is_empty() {
+            self.by_instance.remove(instance);
         }
     }
 
@@ -187,8 +184,9 @@ impl TaskIndexes {
     }
 }
 
-fn is_active(task: &Task) -> bool {
-    task.last_status < TaskStatus::Stopped
+/// Whether it is in each of the sets of [`OnInstance`].
+fn sets(task: &Task) -> [bool; 2] {
+    [task.last_status < TaskStatus::Stopped, is_to_tell(task)]
 }
 
 /// Whether the task's agent has to hear of it: it does not know it yet, or is to stop it.

@@ -10,32 +10,40 @@ use model::{ClusterName, Family, InstanceId, Scope, Tags, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
+/// Members that are absent or empty are left out: most are, and a row is written twice before its task runs.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredTask<'a> {
     scope: Cow<'a, Scope>,
     id: Cow<'a, TaskId>,
     cluster: Cow<'a, ClusterName>,
     definition: (Scope, Family, u32),
+    #[serde(default, skip_serializing_if = "is_default")]
     overrides: Cow<'a, Overrides>,
     launch_type: LaunchType,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     capacity_provider: Cow<'a, Option<String>>,
+    #[serde(default, skip_serializing_if = "is_default")]
     instance: Cow<'a, Option<InstanceId>>,
     desired_status: DesiredStatus,
     last_status: TaskStatus,
     containers: Cow<'a, [Container]>,
-    eni: Cow<'a, Option<EniAttachment>>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    eni: Cow<'a, Option<Box<EniAttachment>>>,
     group: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "is_default")]
     started_by: Cow<'a, Option<String>>,
+    #[serde(default, skip_serializing_if = "is_default")]
     tags: Cow<'a, Tags>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     client_request: Cow<'a, Option<ClientRequest>>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     protected_until: Option<Timestamp>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     logs_block_by_default: bool,
     version: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
     stop_code: Option<StopCode>,
+    #[serde(default, skip_serializing_if = "is_default")]
     stopped_reason: Cow<'a, Option<String>>,
     times: Cow<'a, Times>,
 }
@@ -133,23 +141,57 @@ impl StoredTask<'_> {
     }
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::change::Change;
-    use crate::record::{Record, decode, encode};
+    use crate::record::{decode, encode};
+    use model::task_definition::TaskDefinition;
+    use serde_json::{Value, json};
 
-    /// The members are younger than the format.
-    #[test]
-    fn a_row_without_a_client_request_or_a_capacity_provider_reads() {
-        let task = model::fixture::task(&["app!"]);
-        let mut row = serde_json::to_value(StoredTask::from(&task)).expect("a task serialises");
-        for member in ["client_request", "capacity_provider"] {
-            row.as_object_mut().and_then(|members| members.remove(member)).expect("the member");
-        }
+    fn read(task: &Task, row: &Value) -> Task {
         let mut state = State::default();
-        Change::new(&state, task.definition.key(), Some(task.definition.clone())).apply(&mut state);
-        let stored: StoredTask<'_> = decode(&encode(&row)).expect("the row reads");
-        assert_eq!(stored.into_task(&state), Ok(task));
+        Change::put(&state, TaskDefinition::clone(&task.definition)).apply(&mut state);
+        let stored: StoredTask<'_> = decode(&encode(row)).expect("the row reads");
+        stored.into_task(&state).expect("its definition is there")
+    }
+
+    fn row(task: &Task) -> Value {
+        serde_json::to_value(StoredTask::from(task)).expect("a task serialises")
+    }
+
+    #[test]
+    fn members_that_are_absent_are_left_out() {
+        let mut task = Task { eni: None, ..model::fixture::task(&["app!"]) };
+        assert!(row(&task).get("eni").is_none() && row(&task)["times"].get("stopped_at").is_none());
+        assert_eq!(read(&task, &row(&task)), task);
+        task.started_by = Some(String::new());
+        task.times.stopped_at = Some(Timestamp(0));
+        task.containers[0].exit_code = Some(0);
+        assert_eq!(read(&task, &row(&task)), task, "what is there but empty is kept");
+    }
+
+    /// Releases before format 4 wrote each member, whether there was anything to say or not.
+    #[test]
+    fn a_row_of_an_older_release_reads() {
+        let task = Task { eni: None, ..model::fixture::task(&["app!"]) };
+        let mut row = row(&task);
+        let none = ["instance", "eni", "started_by", "protected_until", "stop_code", "stopped_reason"];
+        none.into_iter().for_each(|member| row[member] = Value::Null);
+        row["overrides"] = json!({ "cpu_units": null, "memory_mib": null, "containers": [] });
+        row["tags"] = json!({});
+        row["logs_block_by_default"] = json!(false);
+        let never = ["pull_started_at", "pull_stopped_at", "started_at", "stopping_at"];
+        never.into_iter().for_each(|member| row["times"][member] = Value::Null);
+        let never = ["execution_stopped_at", "stopped_at", "connectivity_at"];
+        never.into_iter().for_each(|member| row["times"][member] = Value::Null);
+        let unknown = ["exit_code", "reason", "runtime_id", "image_digest", "health"];
+        unknown.into_iter().for_each(|member| row["containers"][0][member] = Value::Null);
+        row["containers"][0]["network_bindings"] = json!([]);
+        assert_eq!(read(&task, &row), task);
     }
 }

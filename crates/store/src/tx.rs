@@ -8,7 +8,6 @@ use crate::{StoreError, Write};
 use model::view::View;
 use model::{Family, InstanceId, Scope};
 use std::ops::Deref;
-use std::sync::Arc;
 
 /// What a commit's closure writes through, and reads from: it dereferences to [`State`], its own writes included.
 pub struct Tx {
@@ -85,7 +84,7 @@ impl Tx {
     ///
     /// A task whose definition is not in the store fails the whole commit (INV-STORE-4).
     pub fn put<R: Record>(&mut self, row: R) {
-        self.set(row.key(), Some(row));
+        self.set(Change::put(&self.state, row));
     }
 
     /// Changes a row in place and returns what `edit` returns; `None` when there is no such row. `edit` must leave the
@@ -102,8 +101,8 @@ impl Tx {
     ///
     /// A task definition that a task still uses fails the whole commit (INV-STORE-4).
     pub fn remove<R: Record>(&mut self, key: &R::Key) {
-        if self.state.get::<R>(key).is_some() {
-            self.set::<R>(key.clone(), None);
+        if let Some(change) = Change::<R>::remove(&self.state, key) {
+            self.set(change);
         }
     }
 
@@ -124,15 +123,14 @@ impl Tx {
         self.remove::<Setting>(&name.to_owned());
     }
 
-    fn set<R: Record>(&mut self, key: R::Key, row: Option<R>) {
-        if let Err(fault) = R::check(&self.state, &key, row.as_ref()) {
+    fn set<R: Record>(&mut self, change: Change<R>) {
+        if let Err(fault) = R::check(&self.state, change.key(), change.row()) {
             self.fault.get_or_insert(fault);
             return;
         }
-        self.writes.push(record::write(&key, row.as_ref()));
-        let change = Box::new(Change::new(&self.state, key, row.map(Arc::new)));
+        self.writes.push(record::write(change.key(), change.row()));
         // Noted before it is done, so that whatever panics is taken back.
-        let change = self.changes.push_mut(change);
+        let change = self.changes.push_mut(Box::new(change));
         change.apply(&mut self.state);
         if let Some(seen) = change.seen() {
             self.views.observe(seen);

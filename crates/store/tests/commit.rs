@@ -13,7 +13,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use store::{AppendFault, Committer, MemoryJournal, Queue, Snapshot, Store, StoreError, Tx};
+use store::{AppendFault, Committer, Instances, MemoryJournal, Queue, Snapshot, Store, StoreError, Tx};
 
 fn open(journal: &MemoryJournal, committer: Committer) -> Store {
     Store::open(Box::new(journal.clone()), committer).expect("opens")
@@ -372,6 +372,37 @@ async fn place(store: &Store, id: &str, host: Option<&str>) {
         Ok::<_, StoreError>(())
     };
     store.commit(change).await.expect("commits");
+}
+
+#[tokio::test]
+async fn instances_that_changed_are_told_from_those_that_did_not() {
+    let store = open(&MemoryJournal::new(), Committer::Inline);
+    let put = async |id: &str, cpu_units: u32| {
+        let change = |tx: &mut Tx| {
+            tx.put(fixture::instance(id, cpu_units, 1024));
+            Ok::<_, StoreError>(())
+        };
+        store.commit(change).await.expect("commits");
+    };
+    let changed = |before: &Instances| {
+        let snapshot = store.snapshot();
+        snapshot.instances_changed_since(before).map(|i| i.id.to_string()).collect::<Vec<_>>()
+    };
+    for n in 0..100 {
+        put(&format!("h{n}"), 1024).await;
+    }
+    assert_eq!(changed(&Instances::default()).len(), 100);
+    let before = store.snapshot().instances_now();
+    assert_eq!(changed(&before), [""; 0]);
+    put("h7", 2048).await;
+    put("h8", 1024).await;
+    put("new", 1024).await;
+    let remove = |tx: &mut Tx| {
+        tx.remove::<ContainerInstance>(&(scope(), "h9".into()));
+        Ok::<_, StoreError>(())
+    };
+    store.commit(remove).await.expect("commits");
+    assert_eq!(changed(&before), ["h7", "new"], "h8 is the same as before, h9 is gone");
 }
 
 #[tokio::test]
