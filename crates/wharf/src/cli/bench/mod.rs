@@ -4,6 +4,7 @@
 mod density;
 mod ingest;
 mod lines;
+mod million;
 mod peers;
 mod rates;
 mod runtime;
@@ -20,7 +21,10 @@ use std::process::ExitCode;
 
 /// Options of `wharf bench`.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Bench {
+    #[command(subcommand)]
+    large: Option<Large>,
     /// What to measure [default: everything]
     #[arg(value_enum)]
     what: Vec<What>,
@@ -39,6 +43,13 @@ pub struct Bench {
     /// Lines of the ingestion measurement
     #[arg(long, default_value_t = 1_000_000)]
     lines: usize,
+}
+
+/// Measurements with options of their own; they run no containers and need no root.
+#[derive(clap::Subcommand)]
+enum Large {
+    /// A million tasks from RunTask to the acknowledgement of simulated agents
+    Million(million::Million),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -94,6 +105,9 @@ impl Figure {
 
 impl Bench {
     pub async fn run(self, common: &Common) -> Result<ExitCode> {
+        if let Some(Large::Million(million)) = self.large {
+            return million.run(common).await;
+        }
         if !nix::unistd::geteuid().is_root() {
             bail!("the benchmarks run containers, which needs root; use sudo");
         }
