@@ -147,10 +147,16 @@ impl Kinds {
         }
     }
 
-    /// As many as there are numbers of kinds.
-    pub(crate) fn count(&self) -> usize {
-        self.kinds.count()
+    /// By number; those that no instance has have no attributes.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &[(u32, Option<u32>)]> {
+        self.kinds.all().map(|attributes| attributes.map_or(&[][..], |attributes| &attributes[..]))
     }
+}
+
+/// The attribute with this name: the number of its value, where it has one.
+pub(crate) fn attribute_of(attributes: &[(u32, Option<u32>)], name: u32) -> Option<Option<u32>> {
+    let at = attributes.binary_search_by_key(&name, |&(name, _)| name).ok()?;
+    Some(attributes[at].1)
 }
 
 impl Facts {
@@ -187,8 +193,7 @@ impl Facts {
 
     /// The attribute with this name: the number of its value, where it has one.
     pub(crate) fn attribute(&self, name: u32) -> Option<Option<u32>> {
-        let at = self.attributes.binary_search_by_key(&name, |&(name, _)| name).ok()?;
-        Some(self.attributes[at].1)
+        attribute_of(&self.attributes, name)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The view: what each container instance has left.
 
 use crate::fit::{Question, Required};
-use crate::host::{Claim, Facts, GroupId, GroupKey, Groups, Host, Kinds, Seat, Used};
+use crate::host::{Claim, Facts, GroupId, GroupKey, Groups, Host, Kinds, Seat, Used, attribute_of};
 use crate::intern::Interner;
 use crate::kept::Kept;
 use crate::needs::Needs;
@@ -185,9 +185,9 @@ impl Hosts {
         if pool.generation == 0 {
             self.generation += 1;
             pool.rank(self.generation);
-            for (rank, &slot) in pool.ranked.iter().enumerate() {
+            for &(slot, rank) in &pool.in_table {
                 let seats = &mut self.hosts[slot as usize].seats;
-                seats.iter_mut().filter(|seat| seat.pool == id).for_each(|seat| seat.rank = rank as u32);
+                seats.iter_mut().filter(|seat| seat.pool == id).for_each(|seat| seat.rank = rank);
             }
         }
         Some(id)
@@ -211,28 +211,24 @@ impl Hosts {
         Question { needs, required, texts: &self.kinds.texts, groups: &self.groups, group }
     }
 
-    /// For each of these hosts the values of the attributes, numbered in the order of their texts. Hosts without an
-    /// attribute are together, before all others, and so are those that have it without a value.
-    pub(crate) fn values(&self, attributes: &[String], slots: &[Slot]) -> Vec<u32> {
+    /// The values of the attributes of `n` hosts, given by slot and place among them, in the order of their places. Values
+    /// are numbered in the order of their texts; hosts without an attribute are together, before all others, and so are
+    /// those that have it without a value.
+    pub(crate) fn values(&self, attributes: &[String], members: &[(Slot, u32)]) -> Vec<u32> {
         let depth = attributes.len();
-        let mut values = vec![0; slots.len() * depth];
+        let mut values = vec![0; members.len() * depth];
         for (i, attribute) in attributes.iter().enumerate() {
             let Some(name) = self.kinds.texts.get(attribute.as_str()) else { continue };
-            let mut of_kinds = vec![None; self.kinds.count()];
-            for &slot in slots {
-                let facts = &self.hosts[slot as usize].facts;
-                of_kinds[facts.kind as usize].get_or_insert_with(|| facts.attribute(name));
-            }
             let text = |value: u32| self.kinds.texts.name(value).map(|text| &**text);
-            let mut sorted: Vec<_> = of_kinds.iter().copied().flatten().collect();
+            let mut sorted: Vec<_> = self.kinds.all().map(|kind| attribute_of(kind, name)).collect();
             sorted.sort_by_key(|value| value.map(|value| value.map(text)));
             sorted.dedup();
             let numbers: BTreeMap<_, u32> = sorted.into_iter().zip(0..).collect();
-            let number = |value: Option<_>| value.and_then(|value| numbers.get(&value)).copied();
-            let of_kinds: Vec<_> = of_kinds.into_iter().map(number).collect();
-            for (n, &slot) in slots.iter().enumerate() {
+            let number = |kind| numbers.get(&attribute_of(kind, name)).copied().unwrap_or(0);
+            let of_kinds: Vec<u32> = self.kinds.all().map(number).collect();
+            for &(slot, place) in members {
                 let kind = self.hosts[slot as usize].facts.kind as usize;
-                values[n * depth + i] = of_kinds[kind].unwrap_or(0);
+                values[place as usize * depth + i] = of_kinds[kind];
             }
         }
         values

@@ -73,8 +73,8 @@ impl<K: Ord + Clone> Interner<K> {
         self.entries[id as usize].as_ref().map(|(name, _)| name)
     }
 
-    /// Numbers are below this.
-    pub(crate) fn count(&self) -> usize {
-        self.entries.len()
+    /// All names by number, and nothing where a number is not in use.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Option<&K>> {
+        self.entries.iter().map(|entry| entry.as_ref().map(|(name, _)| name))
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Pool {
     members: BTreeMap<InstanceId, Slot>,
     /// By id, once [`Pool::rank`] has been called.
     pub(crate) ranked: Vec<Slot>,
+    /// The same by slot, in which the table of hosts is read fastest.
+    pub(crate) in_table: Vec<(Slot, Rank)>,
     /// Which ranking that is, of all that were ever made; 0 while members have come or gone since.
     pub(crate) generation: u64,
     /// Who has changed, in order, since the change numbered `log_start`.
@@ -57,6 +59,8 @@ impl Pool {
     /// Ranks the members anew, as `generation`.
     pub(crate) fn rank(&mut self, generation: u64) {
         self.ranked = self.members.values().copied().collect();
+        self.in_table = self.ranked.iter().copied().zip(0..).collect();
+        self.in_table.sort_unstable();
         self.generation = generation;
         self.log.clear();
         self.log_start = 0;

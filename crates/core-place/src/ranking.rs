@@ -21,8 +21,8 @@ pub(crate) struct Ranking {
     unseen: u64,
     /// Hosts to look at again.
     doubted: Vec<Rank>,
-    /// By rank: the host's revision, and whether it might ever take a task.
-    hosts: Vec<(u32, bool)>,
+    /// By rank: the revision at which the host was asked whether it might ever take a task, and the answer.
+    hosts: Vec<Option<(u32, bool)>>,
     standings: Standings,
     /// When, by the clock of whoever keeps it.
     pub(crate) used_at: u64,
@@ -75,23 +75,23 @@ impl Ranking {
     }
 
     fn rank_all(&mut self, hosts: &Hosts, required: &Required) {
-        let ranked = &hosts.pools[self.pool as usize].ranked;
+        let pool = &hosts.pools[self.pool as usize];
+        let (n, members) = (pool.ranked.len(), &pool.in_table);
         let question = hosts.question(&self.needs, required, self.group);
-        let mut standings =
-            Standings::new(&self.order, ranked.len(), &hosts.values(&self.order.attributes, ranked), false);
-        let mut known = std::mem::take(&mut self.hosts);
-        if self.generation != hosts.pools[self.pool as usize].generation {
-            known.clear();
+        let values = hosts.values(&self.order.attributes, members);
+        let mut standings = Standings::new(&self.order, n, &values, false);
+        if self.generation != pool.generation {
+            self.hosts = vec![None; n];
         }
         let mut kinds = Vec::new();
-        for (rank, &slot) in ranked.iter().enumerate() {
+        for &(slot, rank) in members {
             let host = &hosts.hosts[slot as usize];
-            let may_ever = match known.get(rank) {
-                Some(&(revision, may_ever)) if revision == host.revision => may_ever,
+            let may_ever = match self.hosts[rank as usize] {
+                Some((revision, may_ever)) if revision == host.revision => may_ever,
                 _ => question.may_ever_known(host, &mut kinds),
             };
-            self.hosts.push((host.revision, may_ever));
-            standings.enter(rank as Rank, &entry(&self.order, &question, host, may_ever));
+            self.hosts[rank as usize] = Some((host.revision, may_ever));
+            standings.enter(rank, &entry(&self.order, &question, host, may_ever));
         }
         standings.settle();
         self.standings = standings;
@@ -101,11 +101,12 @@ impl Ranking {
     pub(crate) fn update(&mut self, rank: Rank, hosts: &Hosts, required: &Required) {
         let host = &hosts.hosts[hosts.pools[self.pool as usize].ranked[rank as usize] as usize];
         let question = hosts.question(&self.needs, required, self.group);
-        let known = &mut self.hosts[rank as usize];
-        if known.0 != host.revision {
-            *known = (host.revision, question.may_ever(host));
-        }
-        self.standings.set(rank, &entry(&self.order, &question, host, known.1));
+        let may_ever = match self.hosts[rank as usize] {
+            Some((revision, may_ever)) if revision == host.revision => may_ever,
+            _ => question.may_ever(host),
+        };
+        self.hosts[rank as usize] = Some((host.revision, may_ever));
+        self.standings.set(rank, &entry(&self.order, &question, host, may_ever));
     }
 
     /// All changes so far have been seen.

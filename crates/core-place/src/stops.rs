@@ -65,8 +65,9 @@ impl<'a> Shrinking<'a> {
     fn new(hosts: &Hosts, order: Order, on: BTreeMap<Slot, Vec<&'a Task>>) -> Self {
         let mut on: Vec<_> = on.into_iter().collect();
         on.sort_by(|(a, _), (b, _)| hosts.hosts[*b as usize].id.cmp(&hosts.hosts[*a as usize].id));
-        let slots: Vec<Slot> = on.iter().map(|&(slot, _)| slot).collect();
-        let mut standings = Standings::new(&order, on.len(), &hosts.values(&order.attributes, &slots), true);
+        let members: Vec<(Slot, u32)> = on.iter().map(|&(slot, _)| slot).zip(0..).collect();
+        let mut standings =
+            Standings::new(&order, on.len(), &hosts.values(&order.attributes, &members), true);
         let shrunk = |(slot, tasks): (Slot, Vec<&'a Task>)| {
             let host = &hosts.hosts[slot as usize];
             let (free_cpu, free_memory) = (host.free_cpu_units(), host.free_memory_mib());

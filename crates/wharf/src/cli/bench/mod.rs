@@ -6,6 +6,7 @@ mod ingest;
 mod lines;
 mod million;
 mod peers;
+mod place;
 mod rates;
 mod runtime;
 mod start;
@@ -50,6 +51,8 @@ pub struct Bench {
 enum Large {
     /// A million tasks from RunTask to the acknowledgement of simulated agents
     Million(million::Million),
+    /// Tasks placed a second on one core, at several sizes of the cluster, and how full instances get
+    Place,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -105,8 +108,13 @@ impl Figure {
 
 impl Bench {
     pub async fn run(self, common: &Common) -> Result<ExitCode> {
-        if let Some(Large::Million(million)) = self.large {
-            return million.run(common).await;
+        match self.large {
+            Some(Large::Million(million)) => return million.run(common).await,
+            Some(Large::Place) => {
+                common.output.rows(&place::measure())?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            None => {}
         }
         if !nix::unistd::geteuid().is_root() {
             bail!("the benchmarks run containers, which needs root; use sudo");
