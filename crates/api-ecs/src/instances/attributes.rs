@@ -89,6 +89,9 @@ impl Ecs {
         input: ListAttributesRequest,
     ) -> Result<ListAttributesResponse, Refusal> {
         let cluster = names::cluster(&cx.scope, input.cluster.as_deref())?;
+        if input.attribute_value.is_some() && input.attribute_name.is_none() {
+            return Err(Refusal::parameter("attributeName has to be specified when attributeValue is."));
+        }
         let query = ("attributes", &cx.scope, &cluster, &input.attribute_name, &input.attribute_value);
         let page = Page::open(query, input.next_token.as_deref(), input.max_results)?;
         let state = self.store.snapshot();
@@ -135,6 +138,10 @@ fn targets(scope: &Scope, cluster: &ClusterName, attributes: &[Attribute]) -> Re
 fn target(scope: &Scope, cluster: &ClusterName, attribute: &Attribute) -> Result<Target, Refusal> {
     let id = attribute.target_id.as_deref().filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| Refusal::parameter("The targetId of an attribute cannot be empty."))?;
+    if attribute.target_type.is_none() && !id.starts_with("arn:") {
+        let rule = "The targetType of an attribute has to be specified when its targetId is no ARN.";
+        return Err(Refusal::parameter(rule));
+    }
     let name = &attribute.name;
     let valid = |c: char| c.is_ascii_alphanumeric() || "-_./\\".contains(c);
     if name.is_empty() || name.len() > LENGTH_MAX || !name.chars().all(valid) {
@@ -148,7 +155,7 @@ fn target(scope: &Scope, cluster: &ClusterName, attribute: &Attribute) -> Result
     if let Some(value) = attribute.value.as_deref() {
         let valid = |c: char| c.is_ascii_alphanumeric() || "-_.@:/\\ ".contains(c);
         let spaced = value.starts_with(' ') || value.ends_with(' ');
-        if value.len() > LENGTH_MAX || spaced || !value.chars().all(valid) {
+        if value.is_empty() || value.len() > LENGTH_MAX || spaced || !value.chars().all(valid) {
             return Err(Refusal::parameter(format!("The value of the attribute '{name}' is invalid.")));
         }
     }

@@ -62,12 +62,17 @@ fn an_attribute_that_cannot_be_is_refused_with_all_that_came_with_it() {
     let (w, arn) = world();
     let good = attribute(&arn, "good", "1");
     let nobody = format!("arn:aws:ecs:us-east-1:000000000000:container-instance/default/{}", "0".repeat(32));
-    let eleven: Vec<Value> = (0..11).map(|n| attribute(&arn, &format!("n{n}"), "")).collect();
+    let eleven: Vec<Value> = (0..11).map(|n| attribute(&arn, &format!("n{n}"), "1")).collect();
     let parameter = |text: &str| format!("InvalidParameterException: {text}");
     for (attributes, expected) in [
         (json!([]), parameter("attributes cannot be empty.")),
         (json!(eleven), parameter("attributes can have at most 10 items.")),
         (json!([good, attribute(&arn, "a b", "")]), parameter("The attribute name 'a b' is invalid.")),
+        (json!([good, attribute(&arn, "a", "")]), parameter("The value of the attribute 'a' is invalid.")),
+        (
+            json!([good, { "name": "a", "targetId": arn.rsplit('/').next() }]),
+            parameter("The targetType of an attribute has to be specified when its targetId is no ARN."),
+        ),
         (json!([good, attribute(&arn, "a", " b")]), parameter("The value of the attribute 'a' is invalid.")),
         (
             json!([good, attribute(&arn, "ecs.os-type", "linux")]),
@@ -75,12 +80,16 @@ fn an_attribute_that_cannot_be_is_refused_with_all_that_came_with_it() {
         ),
         (json!([good, { "name": "a" }]), parameter("The targetId of an attribute cannot be empty.")),
         (
-            json!([good, attribute(&nobody, "a", "")]),
+            json!([good, attribute(&nobody, "a", "1")]),
             "TargetNotFoundException: The specified target was not found.".to_owned(),
         ),
     ] {
         assert_eq!(w.err("PutAttributes", json!({ "attributes": attributes })), expected);
     }
+    assert_eq!(
+        w.err("ListAttributes", json!({ "targetType": "container-instance", "attributeValue": "1" })),
+        "InvalidParameterException: attributeName has to be specified when attributeValue is."
+    );
     let listed = json!({ "targetType": "container-instance", "attributeName": "good" });
     assert_eq!(w.ok("ListAttributes", listed)["attributes"], json!([]));
     w.ok("PutAttributes", json!({ "attributes": &eleven[..10] }));

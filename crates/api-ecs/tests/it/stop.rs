@@ -118,10 +118,20 @@ fn a_lost_agent_is_not_called_connected() {
     w.reconcile();
     w.report(&id, "RUNNING", None);
     let arn = w.ok("ListContainerInstances", json!({}))["containerInstanceArns"][0].clone();
-    w.set_connected(arn.as_str().expect("an ARN"), false);
-    w.check(
-        "DescribeTasks",
-        json!({ "tasks": [id] }),
-        json!({ "tasks": [{ "connectivity": "DISCONNECTED" }] }),
-    );
+    let arn = arn.as_str().expect("an ARN");
+    let check = |connectivity: &str, at: f64| {
+        let shown = json!({ "tasks": [{ "connectivity": connectivity, "connectivityAt": at }] });
+        w.check("DescribeTasks", json!({ "tasks": [id] }), shown);
+    };
+    check("CONNECTED", 1_700_000_000.0);
+    w.advance(1000);
+    w.set_connected(arn, false);
+    check("DISCONNECTED", 1_700_000_001.0);
+    w.advance(1000);
+    w.set_connected(arn, true);
+    check("CONNECTED", 1_700_000_002.0);
+    w.report(&id, "STOPPED", Some(0));
+    w.reconcile();
+    w.set_connected(arn, false);
+    w.check("DescribeTasks", json!({ "tasks": [id] }), json!({ "tasks": [{ "connectivity": "CONNECTED" }] }));
 }

@@ -109,8 +109,13 @@ impl World {
     /// What the agent's session tells the store.
     pub fn set_connected(&self, instance_arn: &str, connected: bool) {
         let id = instance_arn.rsplit('/').next().expect("an ARN").into();
-        let key = (self.scope.clone(), id);
-        self.commit(|tx| tx.update(&key, |i: &mut ContainerInstance| i.agent_connected = connected));
+        let (key, now) = ((self.scope.clone(), id), self.clock.now());
+        self.commit(|tx| {
+            tx.update(&key, |i: &mut ContainerInstance| {
+                i.agent_connected = connected;
+                i.connection_changed_at = Some(now);
+            })
+        });
     }
 
     /// Registers a FARGATE definition of one container and returns its ARN.
