@@ -177,7 +177,7 @@ fn container(task: &Task, container: &Container) -> ecs::Container {
         exit_code: container.exit_code,
         reason: container.reason.clone(),
         network_bindings: Some(container.network_bindings.iter().map(binding).collect()),
-        network_interfaces: Some(task.eni.iter().filter_map(interface).collect()),
+        network_interfaces: Some(task.eni.iter().filter_map(|eni| interface(eni)).collect()),
         health_status: Some(health(container.health)),
         cpu: size(over.and_then(|o| o.cpu_units), definition.map(|d| d.cpu_units)),
         memory: size(over.and_then(|o| o.memory_mib), definition.and_then(|d| d.memory_mib)),
