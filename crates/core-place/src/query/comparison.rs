@@ -53,7 +53,7 @@ impl Comparison {
                 let agent = Version::of_agent(subject.agent_version());
                 agent.is_some_and(|agent| relation.holds(agent.cmp(version)))
             }
-            Self::RegisteredAt(relation, at) => relation.holds(Second::from(subject.registered_at()).cmp(at)),
+            Self::RegisteredAt(relation, at) => relation.holds(at.order_of(subject.registered_at())),
             Self::RunningTasksCount(relation, count) => {
                 relation.holds(u64::from(subject.running_tasks_count()).cmp(count))
             }
