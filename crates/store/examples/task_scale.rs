@@ -6,7 +6,7 @@ use model::cluster::{Cluster, ClusterStatus};
 use model::fixture;
 use model::task::{Task, TaskStatus, Times};
 use model::task_definition::{LaunchType, TaskDefinition};
-use model::{Tags, TaskId, Timestamp};
+use model::{InstanceId, Tags, TaskId, Timestamp};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,7 +29,8 @@ fn main() {
     let store = open(&path);
     let definition = Arc::new(fixture::definition(&["app!"]));
     runtime.block_on(prepare(&store, &definition));
-    let template = Arc::new(template(definition));
+    let instances = (0..INSTANCES).map(|n| instance(n).into()).collect();
+    let template = Arc::new((template(definition), instances));
     let before = Usage::now();
     let made = Arc::new(AtomicUsize::new(0));
     for step in 1..=10 {
@@ -74,7 +75,7 @@ async fn prepare(store: &Store, definition: &Arc<TaskDefinition>) {
     store.commit(change).await.expect("commits");
 }
 
-async fn fill(store: &Store, template: &Arc<Task>, made: &Arc<AtomicUsize>, until: usize, ids: TaskIds) {
+async fn fill(store: &Store, template: &Arc<Template>, made: &Arc<AtomicUsize>, until: usize, ids: TaskIds) {
     let writers = (0..WRITERS).map(|_| {
         let (store, template, made) = (store.clone(), template.clone(), made.clone());
         tokio::spawn(async move {
@@ -93,7 +94,7 @@ async fn fill(store: &Store, template: &Arc<Task>, made: &Arc<AtomicUsize>, unti
     }
 }
 
-async fn run(store: &Store, template: &Task, first: usize, ids: TaskIds) -> Vec<TaskKey> {
+async fn run(store: &Store, template: &Template, first: usize, ids: TaskIds) -> Vec<TaskKey> {
     let tasks: Vec<Task> = (first..first + BATCH).map(|n| task(n, template, ids)).collect();
     let keys = tasks.iter().map(|task| (task.scope.clone(), task.id.clone())).collect();
     let change = |tx: &mut Tx| {
@@ -117,6 +118,9 @@ async fn accept(store: &Store, keys: &[TaskKey]) {
     store.commit(change).await.expect("commits");
 }
 
+/// A task, and the ids of the instances, whose text tasks share as those of Wharf do.
+type Template = (Task, Vec<InstanceId>);
+
 /// The same for all of them but for what is each one's own.
 fn template(definition: Arc<TaskDefinition>) -> Task {
     Task {
@@ -129,13 +133,13 @@ fn template(definition: Arc<TaskDefinition>) -> Task {
     }
 }
 
-fn task(n: usize, template: &Task, ids: TaskIds) -> Task {
+fn task(n: usize, (template, instances): &Template, ids: TaskIds) -> Task {
     let mut task = template.clone();
     for container in &mut task.containers {
         container.id = format!("{:08x}-0000-4000-8000-{:012x}", mixed(n) >> 96, mixed(n) >> 80).into();
     }
     let times = Times { created_at: now(), ..Times::default() };
-    Task { id: ids.id(n), instance: Some(instance(n % INSTANCES).into()), times, ..task }
+    Task { id: ids.id(n), instance: Some(instances[n % INSTANCES].clone()), times, ..task }
 }
 
 fn instance(n: usize) -> String {

@@ -204,9 +204,6 @@ impl Record for Task {
         if let Some(cluster) = state.cluster(&self.scope, &self.cluster) {
             self.cluster.clone_from(&cluster.name);
         }
-        if let Some(instance) = self.instance.as_ref().and_then(|id| state.instance_by_id(id)) {
-            self.instance = Some(instance.id.clone());
-        }
         for (container, definition) in self.containers.iter_mut().zip(&self.definition.containers) {
             if container.name == definition.name {
                 container.name.clone_from(&definition.name);

@@ -1,4 +1,11 @@
 //! The journal on the embedded engine, redb: one file, one B-tree, a commit for each append.
+//!
+//! A simulator keeps the file itself: it implements [`StorageBackend`] over bytes in memory and hands that to
+//! [`RedbJournal::on`]. The engine calls `write`, `set_len` and `sync_data` on the thread that appends, which with
+//! [`Committer::Inline`](crate::Committer::Inline) is the one that commits, and starts no thread of its own. What it wrote
+//! since the last `sync_data` that returned may be lost, kept or torn in any combination; opening a journal on what a crash
+//! left gives every commit that was acknowledged. An error of `sync_data` or `write` ends the store (INV-STORE-5): it has to
+//! be dropped, and opened anew on the same bytes. `tests/crash.rs` has such a disk.
 
 use crate::{Journal, JournalError, RowVisitor, StoreError, Write};
 use ::redb::{
@@ -38,7 +45,7 @@ impl RedbJournal {
         Ok(Self { database })
     }
 
-    /// Opens a journal on anything that stores bytes, so that tests can tear its writes.
+    /// Opens a journal on anything that stores bytes, so that tests and simulators can lose and tear what was not synced.
     ///
     /// # Errors
     /// As [`open`](Self::open).

@@ -322,6 +322,11 @@ impl State {
         self.instance(self.instance_scopes.get(id)?, id)
     }
 
+    /// The same id, with the text of the instance's own.
+    pub(crate) fn shared_instance_id(&self, id: InstanceId) -> InstanceId {
+        self.instance_scopes.get_key_value(&id).map_or(id, |(known, _)| known.clone())
+    }
+
     /// The instances of a cluster by id, INACTIVE ones included.
     pub fn instances<'a>(
         &'a self,
@@ -461,6 +466,12 @@ impl State {
     /// All access keys.
     pub fn access_keys(&self) -> impl Iterator<Item = &Arc<AccessKey>> {
         self.access_keys.rows()
+    }
+
+    /// The access keys whose ids start with `prefix`, by id; nothing is spent on the others.
+    pub fn access_keys_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Arc<AccessKey>> {
+        let keys = self.access_keys.rows_from(&AccessKeyId::from(prefix));
+        keys.take_while(move |key| key.id.as_str().starts_with(prefix))
     }
 
     /// A setting of this Wharf.

@@ -2,7 +2,7 @@
 
 use crate::index::Index;
 use crate::record::Record;
-use imbl::{OrdMap, OrdSet};
+use imbl::{HashMap, OrdSet};
 use model::task::{DesiredStatus, Task, TaskStatus};
 use model::{ClusterName, Family, InstanceId, Scope, TaskId, Timestamp};
 use std::sync::Arc;
@@ -55,7 +55,8 @@ pub(crate) struct TaskIndexes {
     pub(crate) by_started_by: Index<InCluster<String>, TaskKey>,
     pub(crate) by_client_token: Index<InCluster<String>, TaskKey>,
     pub(crate) by_definition: Index<(Scope, Family, u32), TaskKey>,
-    by_instance: OrdMap<InstanceId, OnInstance>,
+    /// Looked up by id only, never gone through.
+    by_instance: HashMap<InstanceId, OnInstance>,
     queues: [OrdSet<(Timestamp, Arc<TaskKey>)>; Queue::ALL.len()],
 }
 

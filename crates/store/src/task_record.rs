@@ -122,7 +122,7 @@ impl StoredTask<'_> {
             overrides: self.overrides.into_owned(),
             launch_type: self.launch_type,
             capacity_provider: self.capacity_provider.into_owned(),
-            instance: self.instance.into_owned(),
+            instance: self.instance.into_owned().map(|id| state.shared_instance_id(id)),
             desired_status: self.desired_status,
             last_status: self.last_status,
             containers: self.containers.into_owned(),

@@ -485,3 +485,33 @@ async fn no_watch_of_an_instance_misses_a_change() {
         seen.expect("a change was missed").expect("no panic");
     }
 }
+
+#[tokio::test]
+async fn a_task_shares_its_text_with_the_rows_that_it_names_when_it_is_new_and_when_it_was_read() {
+    let journal = MemoryJournal::new();
+    let store = open(&journal, Committer::Inline);
+    let change = |tx: &mut Tx| {
+        let task = fixture::task(&["app!"]);
+        tx.put(cluster(task.cluster.as_str()));
+        tx.put(fixture::instance("host", 1024, 1024));
+        tx.put(TaskDefinition::clone(&task.definition));
+        tx.put(Task { instance: Some("host".into()), ..task });
+        Ok::<_, StoreError>(())
+    };
+    store.commit(change).await.expect("commits");
+    let check = |snapshot: &Snapshot, is_read: bool| {
+        let task = snapshot.all_tasks().next().expect("the task");
+        let definition = &task.definition;
+        let cluster = snapshot.cluster(&task.scope, &task.cluster).expect("the cluster");
+        let instance = snapshot.instance_by_id(&"host".into()).expect("the instance");
+        assert!(std::ptr::eq(task.scope.account.as_str(), definition.scope.account.as_str()));
+        assert!(std::ptr::eq(task.cluster.as_str(), cluster.name.as_str()));
+        assert!(std::ptr::eq(task.containers[0].name.as_str(), definition.containers[0].name.as_str()));
+        let host = task.instance.as_ref().expect("it is placed");
+        // Whoever places a task has the id from the instance's row.
+        assert_eq!(std::ptr::eq(host.as_str(), instance.id.as_str()), is_read);
+    };
+    check(&store.snapshot(), false);
+    drop(store);
+    check(&open(&journal, Committer::Inline).snapshot(), true);
+}
