@@ -2,8 +2,10 @@
 
 import json
 import os
+import pathlib
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -12,9 +14,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from hosts import OUTSIDE, Fleet
+from hosts import OUTSIDE, Fleet, Host
 from tasks import Task, Tasks, container, runtime
-from wharf import BIN, eventually
+from wharf import BIN, Wharf, eventually
 
 pytestmark = pytest.mark.skipif(runtime() != "embedded", reason="one Docker Engine is one machine")
 
@@ -284,6 +286,67 @@ def test_a_link_that_is_cut_is_noticed_and_mended(fleet, tasks):
     numbers = [int(line) for line in task.lines()]
     assert numbers == list(range(len(numbers)))
     task.stop()
+
+
+def test_a_machine_is_thrown_out(fleet, tmp_path):
+    """Its key is deleted as IAM deletes one, and says nothing any more."""
+    iam = fleet.client("iam")
+    own = [key["AccessKeyId"] for key in iam.list_access_keys()["AccessKeyMetadata"]]
+    assert own == [fleet.server.environment["AWS_ACCESS_KEY_ID"]]
+    host = Host(20)
+    agent = Wharf(tmp_path, host=host)
+    host.plug_in()
+    try:
+        process, _ = agent.launch(["agent", "--join", fleet.token(), "--server", fleet.url, "--name", "thrown-out"])
+        assert b"ready" in process.stdout.readline(), agent.log("agent")
+        (key,) = iam.list_access_keys(UserName="thrown-out")["AccessKeyMetadata"]
+        assert key["AccessKeyId"] == json.loads((agent.data / "endpoint.json").read_text())["access_key_id"]
+        iam.delete_access_key(UserName="thrown-out", AccessKeyId=key["AccessKeyId"])
+        done = agent.cli("ps", check=False)
+        assert done.returncode == 1 and "UnrecognizedClientException" in done.stderr
+        with pytest.raises(iam.exceptions.NoSuchEntityException):
+            iam.list_access_keys(UserName="thrown-out")
+    finally:
+        agent.kill("agent")
+        agent.cli("down")
+        left = agent.left_behind()
+        host.remove()
+    assert left == []
+
+
+def test_up_takes_other_machines_too(fleet, tmp_path):
+    """Another Wharf on the same switch, whose own machine runs tasks as well."""
+    hosts = Host(21), Host(22)
+    (tmp_path / "up").mkdir()
+    (tmp_path / "joined").mkdir()
+    up = Wharf(tmp_path / "up", listen=f"{hosts[0].address}:4566", host=hosts[0])
+    joined = Wharf(tmp_path / "joined", host=hosts[1])
+    for host in hosts:
+        host.plug_in()
+    try:
+        up.start(["up", "--attribute", "rack=near", "--auto-scaling-group", "asg-1"])
+        token = json.loads(up.cli("join-token", "--output", "json").stdout)
+        assert token["server"] == f"https://{hosts[0].address}:4566"
+        joined.start(["agent", "--join", token["token"], "--server", token["server"], "--attribute", "rack=far"])
+        command = ["ecs", "list-attributes", "--target-type", "container-instance", "--output", "json"]
+        aws = [str(pathlib.Path(sys.executable).parent / "aws")]
+        listed = {}
+        for name in ("rack", "wharf.auto-scaling-group"):
+            words = [*hosts[1].command, *aws, *command, "--attribute-name", name]
+            done = subprocess.run(words, env=joined.environment, capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, done.stderr
+            listed[name] = sorted(a["value"] for a in json.loads(done.stdout)["attributes"])
+        assert listed == {"rack": ["far", "near"], "wharf.auto-scaling-group": ["asg-1"]}
+    finally:
+        # The agent that joined ends while its control plane is there.
+        for wharf in (joined, up):
+            wharf.cli("down", check=False)
+            for name in list(wharf.processes):
+                wharf.processes.pop(name).wait(timeout=60)
+        left = joined.left_behind() + up.left_behind()
+        for host in hosts:
+            host.remove()
+    assert left == []
 
 
 def test_a_second_agent_in_one_network_namespace_is_refused_and_breaks_nothing(fleet, tasks, tmp_path):

@@ -8,7 +8,7 @@
 //!
 //! [`Door`] is the four in a row, independent of any socket. [`client::Client`] is the other end.
 //!
-//! What it is not: behaviour. Each service is a trait ([`ecs::Api`], [`logs::Api`], [`metrics::Api`], [`sts::Api`]) that a crate
+//! What it is not: behaviour. Each service is a trait ([`ecs::Api`], [`iam::Api`], …) that a crate
 //! `api-*` implements; no rule that is not in AWS's model or protocol lives here.
 //!
 //! Invariants: whatever the bytes are, nothing panics; of a body whose signature is not verified, at most the fields
@@ -51,7 +51,7 @@ pub use cx::Cx;
 pub use door::{Builder, Door};
 pub use error::ApiError;
 pub use event_stream::EventStream;
-pub use generated::{SERVICES, ecs, logs, metrics, sts};
+pub use generated::{SERVICES, ecs, iam, logs, metrics, sts};
 pub use sigv4::{Key, Keys};
 pub use string_enum::UnknownValue;
 

@@ -6,7 +6,7 @@ use crate::host::Offer;
 use crate::host::address::hostname;
 use crate::host::choice::{RuntimeChoice, RuntimeName};
 use crate::host::join::Join;
-use crate::join::{JoinToken, NAME_BYTES_MAX};
+use crate::join::{self, JoinToken};
 use crate::server::ServerConfig;
 use anyhow::{Result, bail};
 use clap::Args;
@@ -165,17 +165,20 @@ impl Joining {
         let (Some(token), Some(server)) = (self.join, self.server) else { return Ok(None) };
         // Not the command line's to parse: it would repeat what is almost a secret.
         let token = token.parse::<JoinToken>()?;
-        let Some(name) = self.name.or_else(hostname) else {
-            bail!("this machine has no name; say --name");
+        let own = || hostname().filter(|name| join::is_name(name));
+        let Some(name) = self.name.or_else(own) else {
+            bail!("the name of this machine cannot be that of its key; say --name");
         };
         Ok(Some(Join { token, server, name }))
     }
 }
 
 fn name(text: &str) -> Result<String, String> {
-    match text.is_empty() || text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control) {
-        true => Err(format!("it has to have 1 to {NAME_BYTES_MAX} bytes, none of them a control character")),
-        false => Ok(text.to_owned()),
+    match join::is_name(text) {
+        true => Ok(text.to_owned()),
+        false => {
+            Err(format!("it has 1 to {} letters, digits and characters of _+=,.@-", join::NAME_CHARS_MAX))
+        }
     }
 }
 

@@ -18,8 +18,14 @@ use sha2::{Digest, Sha256};
 
 /// Where a server answers to [`Request`], over TLS alone.
 pub const PATH: &str = "/wharf/join";
-/// The longest name of an agent in bytes: that of a host.
-pub const NAME_BYTES_MAX: usize = 255;
+/// The longest name of an agent: that of an IAM user, and of a host on Linux.
+pub const NAME_CHARS_MAX: usize = 64;
+
+/// Whether an agent may be called so: as an IAM user may (IAM API Reference: CreateUser).
+pub fn is_name(text: &str) -> bool {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
+    (1..=NAME_CHARS_MAX).contains(&text.len()) && text.bytes().all(is_allowed)
+}
 
 /// What an agent sends.
 #[derive(Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Answers to agents of other machines that join: a token for an access key.
 
 use super::keys;
-use crate::join::{Answer, JoinTokens, NAME_BYTES_MAX, Refused, Request};
+use crate::join::{self, Answer, JoinTokens, Refused, Request};
 use anyhow::Result;
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -65,18 +65,14 @@ impl Joining {
     async fn join(&self, body: &[u8]) -> Result<Answer, Failure> {
         let unreadable = |_| Failure::refused(StatusCode::BAD_REQUEST, "the request is unreadable");
         let request: Request = serde_json::from_slice(body).map_err(unreadable)?;
-        let is_name = |c: char| !c.is_control();
-        if request.name.is_empty()
-            || request.name.len() > NAME_BYTES_MAX
-            || !request.name.chars().all(is_name)
-        {
-            return Err(Failure::refused(StatusCode::BAD_REQUEST, "the agent's name is empty or too long"));
+        if !join::is_name(&request.name) {
+            return Err(Failure::refused(StatusCode::BAD_REQUEST, "an agent cannot be called so"));
         }
         let now = self.clock.now();
         if let Err(wrong) =
             self.tokens.check(&request.token, &request.secret, now).map_err(Failure::Internal)?
         {
-            tracing::warn!(name = ?request.name, reason = %wrong, "an agent was not let in");
+            tracing::warn!(name = request.name, reason = %wrong, "an agent was not let in");
             return Err(Failure::refused(StatusCode::FORBIDDEN, &wrong.to_string()));
         }
         let key = keys::fresh(&*self.ids, now, Some(request.name.clone()));
@@ -86,7 +82,7 @@ impl Joining {
             Ok::<_, StoreError>(())
         });
         commit.await.map_err(|error| Failure::Internal(error.into()))?;
-        tracing::info!(name = ?request.name, key = %key.id, token = request.token, "an agent has joined");
+        tracing::info!(name = request.name, key = %key.id, token = request.token, "an agent has joined");
         Ok(Answer {
             access_key_id: key.id.to_string(),
             secret_access_key: key.secret,

@@ -128,6 +128,7 @@ impl Server {
             .ecs(ecs.clone())
             .logs(Arc::new(logs.clone()))
             .metrics(Arc::new(metrics.clone()))
+            .iam(Arc::new(api_iam::Iam::new(store.clone())))
             .sts(Arc::new(api_sts::Sts))
             .build();
         let routes = Arc::new(Routes { door, control: control.clone(), joining, allow_plain_http });

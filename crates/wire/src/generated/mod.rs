@@ -8,17 +8,20 @@ use crate::service::{Encoding, Operation, Reply, Service};
 use crate::{ApiError, Cx};
 
 pub mod ecs;
+pub mod iam;
 pub mod logs;
 pub mod metrics;
 pub mod sts;
 
 /// Every service that has a model.
-pub static SERVICES: &[&Service] = &[&ecs::SERVICE, &logs::SERVICE, &metrics::SERVICE, &sts::SERVICE];
+pub static SERVICES: &[&Service] =
+    &[&ecs::SERVICE, &iam::SERVICE, &logs::SERVICE, &metrics::SERVICE, &sts::SERVICE];
 
 /// The implementations of the services.
 #[derive(Clone, Default)]
 pub struct Backends {
     ecs: Option<Arc<dyn ecs::Api>>,
+    iam: Option<Arc<dyn iam::Api>>,
     logs: Option<Arc<dyn logs::Api>>,
     metrics: Option<Arc<dyn metrics::Api>>,
     sts: Option<Arc<dyn sts::Api>>,
@@ -35,6 +38,7 @@ impl Backends {
     ) -> Result<Reply, ApiError> {
         match service.name {
             "ecs" if let Some(api) = &self.ecs => ecs::call(&**api, cx, operation, input, encoding).await,
+            "iam" if let Some(api) = &self.iam => iam::call(&**api, cx, operation, input, encoding).await,
             "logs" if let Some(api) = &self.logs => logs::call(&**api, cx, operation, input, encoding).await,
             "metrics" if let Some(api) = &self.metrics => {
                 metrics::call(&**api, cx, operation, input, encoding).await
@@ -50,6 +54,13 @@ impl crate::Builder {
     #[must_use]
     pub fn ecs(mut self, api: Arc<dyn ecs::Api>) -> Self {
         self.backends.ecs = Some(api);
+        self
+    }
+
+    /// Who answers for iam.
+    #[must_use]
+    pub fn iam(mut self, api: Arc<dyn iam::Api>) -> Self {
+        self.backends.iam = Some(api);
         self
     }
 
@@ -79,6 +90,11 @@ impl crate::client::Client {
     /// The operations of ecs.
     pub fn ecs(&self) -> ecs::Client<'_> {
         ecs::Client(self)
+    }
+
+    /// The operations of iam.
+    pub fn iam(&self) -> iam::Client<'_> {
+        iam::Client(self)
     }
 
     /// The operations of logs.

@@ -29,6 +29,12 @@ pub fn field(name: &str) -> String {
     }
 }
 
+/// An enum of strings: `statusType` → `StatusType`, as some services write them.
+pub fn string_enum(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}
+
 /// A static.
 pub fn screaming(name: &str) -> String {
     snake(name).to_uppercase()
@@ -83,6 +89,7 @@ mod tests {
         ] {
             assert_eq!(snake(name), expected);
         }
+        assert_eq!(["statusType", "TaskStatus"].map(string_enum), ["StatusType", "TaskStatus"]);
         for (value, expected) in [
             ("DELETE_IN_PROGRESS", "DeleteInProgress"),
             ("json-file", "JsonFile"),

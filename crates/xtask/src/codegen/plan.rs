@@ -192,7 +192,7 @@ impl<'a> Plan<'a> {
         };
         Ok(match shape.kind.as_str() {
             "structure" => name.to_owned(),
-            "string" if !shape.values.is_empty() => name.to_owned(),
+            "string" if !shape.values.is_empty() => names::string_enum(name),
             "string" => "String".to_owned(),
             "integer" => "i32".to_owned(),
             "long" => "i64".to_owned(),

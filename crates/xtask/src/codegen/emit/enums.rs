@@ -9,7 +9,7 @@ use crate::codegen::plan::Plan;
 pub fn file(plan: &Plan<'_>) -> String {
     let mut out = String::new();
     for (name, shape) in plan.shapes(|_, shape| !shape.values.is_empty()) {
-        let _ = writeln!(out, "crate::string_enum! {{ {name} {{");
+        let _ = writeln!(out, "crate::string_enum! {{ {} {{", names::string_enum(name));
         for value in &shape.values {
             let _ = writeln!(out, "{} = \"{value}\",", names::variant(value));
         }

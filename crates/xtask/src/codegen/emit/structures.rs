@@ -61,10 +61,9 @@ fn file(plan: &Plan<'_>, keep: impl Fn(&str) -> bool, empty: &[String]) -> Resul
         shape.kind == "structure" && !input_names(plan).contains(name) && !output_names(plan).contains(name)
     });
     let own = |name: &str| body.contains(&format!("pub struct {name} "));
-    let used: Vec<&str> = enums
-        .iter()
-        .chain(&types)
-        .map(|(name, _)| *name)
+    let enums = enums.iter().map(|(name, _)| names::string_enum(name));
+    let used: Vec<String> = enums
+        .chain(types.iter().map(|(name, _)| (*name).to_owned()))
         .filter(|name| !own(name) && mentions(&body, name))
         .collect();
     if !used.is_empty() {
