@@ -101,6 +101,7 @@ impl Cluster {
                 "draining" => new.status = InstanceStatus::Draining,
                 "deregistered" => new.status = InstanceStatus::Inactive,
                 "away" => new.agent_connected = false,
+                "version" => new.agent_version = value.to_owned(),
                 "running" => value.split(',').for_each(|group| self.running(id, group)),
                 _ => drop(new.attributes.insert(attribute(name).to_owned(), Some(value.to_owned()))),
             }

@@ -324,6 +324,26 @@ fn a_kept_view_equals_a_fresh_one() {
     assert!(kept.plan(&needs, 40).tasks.iter().flatten().all(|place| place.instance.as_str() == "a"));
 }
 
+#[test]
+fn an_instance_whose_state_changes_is_asked_anew() {
+    let (mut a, b) = (instance("a", 4096, 8192), instance("b", 256, 8192));
+    let mut hosts = Hosts::from_records([&a, &b], []);
+    let needs = Needs::of(&wanted(|_| {}));
+    let mut where_to = |hosts: &mut Hosts, change: &dyn Fn(&mut ContainerInstance)| {
+        let before = a.clone();
+        change(&mut a);
+        hosts.observe_instance(Some(&before), Some(&a));
+        let placed = hosts.plan(&needs, 2).tasks.into_iter().flatten();
+        placed.map(|place| place.instance.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(where_to(&mut hosts, &|_| {}), ["a", "b"]);
+    assert_eq!(where_to(&mut hosts, &|a| a.status = InstanceStatus::Draining), ["b"]);
+    assert_eq!(where_to(&mut hosts, &|a| a.status = InstanceStatus::Active), ["a", "b"]);
+    assert_eq!(where_to(&mut hosts, &|a| a.agent_connected = false), ["b"]);
+    assert_eq!(where_to(&mut hosts, &|a| a.agent_connected = true), ["a", "b"]);
+    assert_eq!(where_to(&mut hosts, &|a| a.registered.cpu_units = 100), ["b"]);
+}
+
 /// An instance with GPUs of these ids.
 fn gpu_instance(id: &str, gpus: &[&str]) -> ContainerInstance {
     let mut instance = instance(id, 4096, 8192);

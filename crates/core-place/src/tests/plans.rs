@@ -229,6 +229,23 @@ fn members_of_what_an_expression_says() {
 }
 
 #[test]
+fn instances_with_the_same_attributes_may_differ_in_the_rest() {
+    check(
+        "
+            i1 version=1.90.0
+            i2 version=1.80.0
+            i3 version=1.90.0 away
+            run 3 where agentVersion >= 1.85.0
+            run 3 where agentVersion < 1.85.0
+        ",
+        expect![[r#"
+            i1 i1 i1
+            i2 i2 i2
+        "#]],
+    );
+}
+
+#[test]
 fn an_expression_about_tasks_is_asked_again_for_each_task() {
     check(
         "

@@ -6,7 +6,7 @@ use super::properties::cluster;
 use crate::{Hosts, plan_stops};
 use expect_test::{Expect, expect};
 use model::Timestamp;
-use model::placement::PlacementStrategy;
+use model::placement::{BinpackField, PlacementStrategy};
 use model::task::Task;
 use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 use std::collections::BTreeSet;
@@ -78,6 +78,18 @@ fn random_takes_any_task_and_follows_from_the_seed() {
             i1/t2 i1/t3 i1/t0
         "#]],
     );
+}
+
+#[test]
+fn what_is_left_once_the_task_is_gone_counts() {
+    // i1 has 700 left, i2 800; but the task on i1 gives 500 back, that on i2 100.
+    let Cluster { instances, mut tasks, .. } =
+        Cluster::parse("i1 cpu=1200 running=web\n i2 cpu=900 running=web");
+    tasks[0].overrides.cpu_units = Some(500);
+    let hosts = Hosts::from_records(&instances, &tasks);
+    let all: Vec<&Task> = tasks.iter().collect();
+    let strategy = [PlacementStrategy::Binpack(BinpackField::Cpu)];
+    assert_eq!(plan_stops(&hosts, &all, &strategy, 1, 0), [tasks[0].id.clone()]);
 }
 
 #[test]
