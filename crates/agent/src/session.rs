@@ -127,7 +127,8 @@ impl Session<'_> {
     }
 
     /// Those to stop first; acknowledged when every task was accepted. One that cannot be run is reported so, and keeps
-    /// the payload from being acknowledged, as the Amazon ECS agent has it.
+    /// the payload from being acknowledged, as the Amazon ECS agent has it. One that cannot be written down ends the link:
+    /// on the next one it is told again.
     async fn payload(&mut self, payload: PayloadMessage) -> Result<(), LinkEnd> {
         let (stop, start): (Vec<Task>, Vec<Task>) =
             payload.tasks.into_iter().partition(|task| task.desired_status == DesiredStatus::Stopped);
@@ -147,9 +148,10 @@ impl Session<'_> {
                     self.tasks.report_stopped(&arn, &error.to_string());
                     all_accepted = false;
                 }
+                // Nobody would say it again on this link.
                 Err(AcceptError::Ledger(error)) => {
                     tracing::error!(task = arn, %error, "a task cannot be written down");
-                    all_accepted = false;
+                    return Err(LinkEnd::Failed(format!("the ledger cannot be written: {error}")));
                 }
             }
         }

@@ -3,6 +3,8 @@
 use crate::ledger::{Instance, Ledger, LedgerError, Record};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Remembers as a disk does, without one.
@@ -10,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct MemoryLedger {
     content: Arc<Mutex<Content>>,
     boot_id: String,
+    is_full: AtomicBool,
 }
 
 #[derive(Default)]
@@ -21,7 +24,19 @@ struct Content {
 impl MemoryLedger {
     /// The same content after another boot.
     pub fn rebooted(&self, boot_id: &str) -> Self {
-        Self { content: self.content.clone(), boot_id: boot_id.to_owned() }
+        let is_full = AtomicBool::new(false);
+        Self { content: self.content.clone(), boot_id: boot_id.to_owned(), is_full }
+    }
+
+    /// There is no room for more, or there is again.
+    pub fn set_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::Relaxed);
+    }
+
+    fn check_room(&self) -> Result<(), LedgerError> {
+        let source = io::Error::from(io::ErrorKind::StorageFull);
+        let path = "ledger".into();
+        if self.is_full.load(Ordering::Relaxed) { Err(LedgerError { path, source }) } else { Ok(()) }
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
@@ -40,6 +55,7 @@ impl Ledger for MemoryLedger {
     }
 
     async fn save_instance(&self, instance: &Instance) -> Result<(), LedgerError> {
+        self.check_room()?;
         self.content().instance = Some(instance.clone());
         Ok(())
     }
@@ -49,6 +65,7 @@ impl Ledger for MemoryLedger {
     }
 
     async fn save_task(&self, id: &str, record: &Record) -> Result<(), LedgerError> {
+        self.check_room()?;
         self.content().tasks.insert(id.to_owned(), record.clone());
         Ok(())
     }

@@ -194,3 +194,19 @@ async fn an_agent_is_connected_once_the_control_plane_has_spoken() {
     world.control.set_silent(false);
     assert!(*connected.wait_for(|connected| *connected).await.unwrap());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_could_not_be_written_down_is_told_again() {
+    let world = World::new();
+    let _agent = world.start();
+    world.until("it connects", |w| w.control.is_connected()).await;
+    world.ledger.set_full(true);
+    world.control.run(task("t1", "hello"));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(!world.control.is_acknowledged(&arn("t1")));
+    world.ledger.set_full(false);
+    let freed_at = tokio::time::Instant::now();
+    world.until("it runs", |w| w.control.status(&arn("t1")) == Some(Running)).await;
+    assert!(freed_at.elapsed() < Duration::from_secs(60), "no need to wait until the link expires");
+    assert_eq!(world.host.made()["t1-0"], 1);
+}
