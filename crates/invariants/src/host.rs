@@ -2,21 +2,22 @@
 
 use crate::violation::{Check, Violation, ensure};
 use model::TaskId;
-use model::instance::Resources;
-use model::task::{StopCode, Task, TaskStatus};
+use model::instance::{ContainerInstance, InstanceStatus, Resources};
+use model::task::{Task, TaskStatus};
 
 /// INV-RUN-4: a container runs only for a task that was asked for, that is placed on its host, and that is not over.
 /// `is_here` says whether the task's instance is this host.
 pub fn container_was_asked_for(
     container: &str,
     task: Option<&Task>,
+    instance: Option<&ContainerInstance>,
     is_here: impl Fn(&Task) -> bool,
 ) -> Check {
     let Some(task) = task else {
         let text = format!("container {container} was started for a task that nobody asked for");
         return Err(Violation { id: "INV-RUN-4", text });
     };
-    let wanted = (task.last_status < TaskStatus::Deprovisioning || is_written_off(task)) && is_here(task);
+    let wanted = (task.last_status < TaskStatus::Deprovisioning || is_written_off(instance)) && is_here(task);
     ensure("INV-RUN-4", wanted, || {
         let status = task.last_status.as_str();
         format!("container {container} was started; its task is {status} on {:?}", task.instance)
@@ -38,8 +39,12 @@ pub fn running_was_seen(task: &Task, was_started: impl Fn(usize) -> bool) -> Che
 }
 
 /// INV-RUN-2: a task whose containers are over has none that runs, unless it was written off with its host.
-pub fn nothing_is_left<'a>(task: &Task, running: impl IntoIterator<Item = &'a str>) -> Check {
-    let is_over = task.last_status >= TaskStatus::Deprovisioning && !is_written_off(task);
+pub fn nothing_is_left<'a>(
+    task: &Task,
+    instance: Option<&ContainerInstance>,
+    running: impl IntoIterator<Item = &'a str>,
+) -> Check {
+    let is_over = task.last_status >= TaskStatus::Deprovisioning && !is_written_off(instance);
     match running.into_iter().next() {
         Some(container) if is_over => {
             let text = format!("task {} is {}, and {container} runs", task.id, task.last_status.as_str());
@@ -49,14 +54,15 @@ pub fn nothing_is_left<'a>(task: &Task, running: impl IntoIterator<Item = &'a st
     }
 }
 
-/// INV-HOST-1: the tasks that run on a host never take more CPU or memory than it has.
+/// INV-HOST-1: the tasks that run on a host never take more CPU or memory than it has. Those that were written off with an
+/// earlier registration of it do not count: `running` is without them.
 pub fn host_is_not_overcommitted<'a>(
     host: &str,
     has: &Resources,
     running: impl IntoIterator<Item = &'a Task>,
 ) -> Check {
     let (mut cpu_units, mut memory_mib) = (0_u32, 0_u32);
-    for task in running.into_iter().filter(|task| !is_written_off(task)) {
+    for task in running {
         let demand = task.demand();
         cpu_units = cpu_units.saturating_add(demand.cpu_units);
         memory_mib = memory_mib.saturating_add(demand.memory_mib);
@@ -106,7 +112,8 @@ pub fn request_counts_once(request: &str, asked: usize, made: usize) -> Check {
     ensure("INV-API-2", made <= asked, || format!("{request} asked for {asked} tasks, and {made} were made"))
 }
 
-/// Its host was deregistered while nobody could reach it: what runs there is not ours to say.
-fn is_written_off(task: &Task) -> bool {
-    task.stop_code == Some(StopCode::TerminationNotice)
+/// Whether the tasks of this instance are written off: it was deregistered, and what runs there while nobody can reach it
+/// is not ours to say.
+pub fn is_written_off(instance: Option<&ContainerInstance>) -> bool {
+    instance.is_none_or(|instance| instance.status == InstanceStatus::Inactive)
 }

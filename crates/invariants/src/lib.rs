@@ -25,8 +25,8 @@ pub use change::{
 };
 pub use definition::{revisions_are_dense, revisions_are_immutable};
 pub use host::{
-    container_was_asked_for, executed_once, host_is_not_overcommitted, intent_is_kept, nothing_is_left,
-    nothing_is_shared, request_counts_once, running_was_seen,
+    container_was_asked_for, executed_once, host_is_not_overcommitted, intent_is_kept, is_written_off,
+    nothing_is_left, nothing_is_shared, request_counts_once, running_was_seen,
 };
 pub use network::{addresses_are_unique, interfaces_follow_tasks};
 pub use place::{instances_are_not_overcommitted, tasks_have_hosts};

@@ -9,10 +9,25 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::sleep;
 
+/// In the order of [`FaultWeights::list`](crate::FaultWeights::list).
+const KINDS: [&str; 10] = [
+    "agent crash",
+    "host crash",
+    "control plane crash",
+    "partition",
+    "slow path",
+    "lossy path",
+    "bad pull",
+    "container exit",
+    "clock jump",
+    "bad disk",
+];
+
 /// What containers of `image` do on a host on which nothing is wrong.
 fn behaviour(image: &str) -> Behaviour {
     let usual = Behaviour { pull: Pull::After(Duration::from_millis(200)), ..Behaviour::default() };
     match image {
+        "huge" => Behaviour { pull: Pull::After(Duration::from_secs(90)), ..usual },
         "stubborn" => Behaviour { ignores_terminate: true, ..usual },
         "short" => Behaviour { run_for: Some(Duration::from_secs(20)), ..usual },
         "long" => Behaviour { run_for: Some(Duration::from_secs(240)), ..usual },
@@ -41,6 +56,7 @@ pub async fn run(world: Arc<World>) {
         let node = dice.pick(0..world.knobs.nodes as u64) as usize;
         world.tally.faults.fetch_add(1, Ordering::Relaxed);
         let fault = dice.weighted(&world.knobs.faults.list());
+        world.timeline.fault(KINDS[fault]);
         inject(&world, &dice, fault, node);
     }
 }

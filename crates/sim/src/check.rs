@@ -6,8 +6,8 @@ use agent::fake::HostEvent;
 use invariants::{
     Check as Verdict, View, Violation, check_all, check_task_change, container_was_asked_for, executed_once,
     host_is_not_overcommitted, instances_are_not_overcommitted, intent_is_kept, interfaces_follow_tasks,
-    nothing_is_left, nothing_is_shared, request_counts_once, revisions_are_immutable, running_was_seen,
-    stopped_tasks_are_explained, tasks_have_hosts, times_are_ordered,
+    is_written_off, nothing_is_left, nothing_is_shared, request_counts_once, revisions_are_immutable,
+    running_was_seen, stopped_tasks_are_explained, tasks_have_hosts, times_are_ordered,
 };
 use model::instance::{ContainerInstance, Resources};
 use model::network::Eni;
@@ -122,14 +122,18 @@ impl Check {
         }
         let is_same = snapshot.revision() == last.revision();
         for task in last.all_tasks() {
-            match snapshot.task(&task.scope, &task.id) {
-                Some(found) if is_same && found != task => {
-                    return lost(format!("task {} has changed", task.id));
+            let Some(found) = snapshot.task(&task.scope, &task.id) else {
+                if !is_same && task.last_status == TaskStatus::Stopped {
+                    continue;
                 }
-                Some(found) => check_task_change(task, found)?,
-                None if !is_same && task.last_status == TaskStatus::Stopped => {}
-                None => return lost(format!("task {} is gone", task.id)),
+                return lost(format!("task {} is gone", task.id));
+            };
+            // What a definition's status is, a task's copy of it does not say.
+            let found = Task { definition: task.definition.clone(), ..Task::clone(found) };
+            if is_same && found != **task {
+                return lost(format!("{task:?} has become {found:?}"));
             }
+            check_task_change(task, &found)?;
         }
         if is_same && !snapshot.all_instances().eq(last.all_instances()) {
             return lost("the container instances have changed".to_owned());
@@ -162,7 +166,13 @@ impl Check {
                     let instance = task.instance.as_ref().and_then(|id| state.instances.get(id));
                     instance.is_none_or(|of| *of == host)
                 };
-                container_was_asked_for(&id, state.task(&task), is_here)?;
+                let record = state.task(&task);
+                container_was_asked_for(
+                    &id,
+                    record,
+                    record.and_then(|task| state.instance_of(task)),
+                    is_here,
+                )?;
                 state.host(host)
             }
             HostEvent::Ended { id } | HostEvent::Removed { id } => {
@@ -177,9 +187,8 @@ impl Check {
             HostEvent::Conflict { task, with, of } => {
                 let id = |text: &str| TaskId::from(text.to_owned());
                 let written_off = [task, with].iter().any(|text| {
-                    state
-                        .task(&id(text))
-                        .is_none_or(|task| task.stop_code == Some(model::task::StopCode::TerminationNotice))
+                    let task = state.task(&id(text));
+                    is_written_off(task.and_then(|task| state.instance_of(task)))
                 });
                 if written_off { Ok(()) } else { Err(nothing_is_shared(task, with, of)) }
             }
@@ -190,11 +199,6 @@ impl Check {
     /// The newest state that was visible.
     pub fn last(&self) -> Option<Snapshot> {
         self.state().last.clone()
-    }
-
-    /// The containers that run on a host.
-    pub fn running(&self, host: usize) -> BTreeMap<String, TaskId> {
-        self.state().running[host].clone()
     }
 
     /// Looks at everything.
@@ -276,7 +280,7 @@ impl State {
             return Ok(());
         }
         let running = self.running_of.get(&task.id).into_iter().flatten();
-        nothing_is_left(task, running.map(String::as_str))
+        nothing_is_left(task, self.instance_of(task), running.map(String::as_str))
     }
 
     fn runs_no_more(&mut self, host: usize, container: &str) {
@@ -317,7 +321,8 @@ impl State {
     fn host(&self, host: usize) -> Verdict {
         let tasks: BTreeSet<&TaskId> = self.running[host].values().collect();
         let has = Resources { cpu_units: CPU_UNITS, memory_mib: MEMORY_MIB, ..Resources::default() };
-        let running = tasks.into_iter().filter_map(|id| self.task(id));
+        let tasks = tasks.into_iter().filter_map(|id| self.task(id));
+        let running = tasks.filter(|task| !is_written_off(self.instance_of(task)));
         host_is_not_overcommitted(&format!("host {host}"), &has, running)
     }
 
@@ -332,6 +337,11 @@ impl State {
         state.check_indexes().map_err(|text| Violation { id: "INV-STORE-3", text })?;
         state.all_tasks().try_for_each(|task| self.task_is_sound(task))?;
         (0..self.running.len()).try_for_each(|host| self.host(host))
+    }
+
+    fn instance_of(&self, task: &Task) -> Option<&ContainerInstance> {
+        let state = self.last.as_ref()?;
+        state.instance_by_id(task.instance.as_ref()?).map(|instance| &**instance)
     }
 
     fn task(&self, id: &TaskId) -> Option<&Task> {

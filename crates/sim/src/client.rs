@@ -18,8 +18,8 @@ use wire::ecs::{
 };
 
 /// What containers of each image do; hosts are told of it in `chaos.rs`.
-pub const IMAGES: [&str; 9] =
-    ["forever", "forever", "forever", "stubborn", "short", "long", "failing", "broken", "missing"];
+pub const IMAGES: [&str; 10] =
+    ["forever", "forever", "forever", "huge", "stubborn", "short", "long", "failing", "broken", "missing"];
 
 /// The client.
 pub struct Client {

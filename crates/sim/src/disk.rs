@@ -5,7 +5,7 @@ use crate::dice::Dice;
 use crate::life::Life;
 use redb::StorageBackend;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a disk writes whole or not at all.
@@ -19,8 +19,6 @@ pub struct Disk {
     is_full: AtomicBool,
     /// Of so many syncs, one does nothing and says that it did: a bug that is planted. 0 is none.
     skips_one_in: u64,
-    /// Syncs that were skipped.
-    skipped: AtomicU64,
 }
 
 #[derive(Default)]
@@ -53,13 +51,7 @@ impl Change {
 impl Disk {
     /// An empty disk.
     pub fn new(dice: Dice, skips_one_in: u64) -> Arc<Self> {
-        Arc::new(Self {
-            dice,
-            file: Mutex::default(),
-            is_full: AtomicBool::new(false),
-            skips_one_in,
-            skipped: AtomicU64::new(0),
-        })
+        Arc::new(Self { dice, file: Mutex::default(), is_full: AtomicBool::new(false), skips_one_in })
     }
 
     /// There is no room left, or there is again.
@@ -70,11 +62,6 @@ impl Disk {
     /// Whether there is no room left.
     pub fn is_full(&self) -> bool {
         self.is_full.load(Ordering::Relaxed)
-    }
-
-    /// How many syncs did nothing.
-    pub fn skipped(&self) -> u64 {
-        self.skipped.load(Ordering::Relaxed)
     }
 
     /// The power goes: of what was not synced, some sectors are written and some are not.
@@ -164,7 +151,6 @@ impl StorageBackend for OpenFile {
     fn sync_data(&self) -> io::Result<()> {
         self.step()?;
         if self.disk.dice.one_in(self.disk.skips_one_in) {
-            self.disk.skipped.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
         let mut file = self.disk.file();

@@ -37,6 +37,8 @@ pub struct Knobs {
     pub telemetry: bool,
     /// The planted bug.
     pub plant: Option<Plant>,
+    /// What a person chose.
+    pub size: Option<Size>,
 }
 
 /// How often each fault comes, compared with the others.
@@ -98,7 +100,73 @@ impl FaultWeights {
     }
 }
 
+impl Plant {
+    /// All of them.
+    pub const ALL: [Plant; 4] =
+        [Self::SkippedSync, Self::SkippedLedgerSync, Self::DroppedAck, Self::DoubledDelivery];
+
+    /// As the command line has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SkippedSync => "skipped-sync",
+            Self::SkippedLedgerSync => "skipped-ledger-sync",
+            Self::DroppedAck => "dropped-ack",
+            Self::DoubledDelivery => "doubled-delivery",
+        }
+    }
+
+    /// The plant of this name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|plant| plant.as_str() == text)
+    }
+}
+
+/// What a person chooses of a world; the rest follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Hosts.
+    pub nodes: usize,
+    /// About so many tasks are kept running.
+    pub tasks: usize,
+    /// How long there is load.
+    pub duration: Duration,
+    /// Whether there are faults.
+    pub has_faults: bool,
+}
+
 impl Knobs {
+    /// The arguments of `wharf sim` that make this world.
+    pub fn arguments(&self, seed: u64) -> String {
+        let mut text = format!("--seed {seed}");
+        if let Some(size) = self.size {
+            let calm = if size.has_faults { "" } else { " --calm" };
+            let minutes = size.duration.as_secs().div_ceil(60);
+            text += &format!(" --nodes {} --tasks {} --minutes {minutes}{calm}", size.nodes, size.tasks);
+        }
+        if let Some(plant) = self.plant {
+            text += &format!(" --plant {}", plant.as_str());
+        }
+        text
+    }
+
+    /// A world of a chosen size, with every kind of fault or none, and calls as often as its tasks need.
+    pub fn sized(size: Size) -> Self {
+        // Each task is replaced once in an hour.
+        let call_interval = Duration::from_secs(3600) / u32::try_from(size.tasks.max(1)).unwrap_or(u32::MAX);
+        Self {
+            nodes: size.nodes.max(1),
+            clusters: 1,
+            duration: size.duration,
+            call_interval: call_interval.clamp(Duration::from_millis(20), Duration::from_secs(2)),
+            tasks: size.tasks,
+            fault_interval: size.has_faults.then_some(Duration::from_secs(20)),
+            faults: FaultWeights::all(),
+            telemetry: true,
+            plant: None,
+            size: Some(size),
+        }
+    }
+
     /// A small world, another one for each seed: some have no telemetry, some lack kinds of faults.
     pub fn swarm(seed: u64) -> Self {
         let dice = Dice::new(seed, "knobs");
@@ -130,6 +198,7 @@ impl Knobs {
             faults,
             telemetry: dice.one_in(3),
             plant: None,
+            size: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What is on the disk of one host.
 pub struct LedgerDisk {
@@ -19,6 +20,8 @@ pub struct LedgerDisk {
     sync_max_ms: AtomicU64,
     /// There is no room.
     is_full: AtomicBool,
+    /// When a write last failed.
+    failed_at: Mutex<Option<Instant>>,
     /// Of so many syncs, one does nothing and says that it did: a bug that is planted. 0 is none.
     skips_one_in: u64,
 }
@@ -45,6 +48,7 @@ impl LedgerDisk {
             files: Mutex::default(),
             sync_max_ms: AtomicU64::new(0),
             is_full: AtomicBool::new(false),
+            failed_at: Mutex::default(),
             skips_one_in,
         })
     }
@@ -59,6 +63,19 @@ impl LedgerDisk {
         self.is_full.store(is_full, Ordering::Relaxed);
     }
 
+    /// Whether a write has failed within this time.
+    pub fn had_trouble_within(&self, time: Duration) -> bool {
+        let failed_at = *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        failed_at.is_some_and(|at| at.elapsed() < time)
+    }
+
+    /// The tasks in the ledger that are not over.
+    pub fn live_tasks(&self) -> Vec<String> {
+        let files = self.files();
+        let live = files.synced.tasks.iter().filter(|(_, record)| record.over_at.is_none());
+        live.map(|(id, _)| id.clone()).collect()
+    }
+
     /// The host loses its power.
     pub fn lose_power(&self) {
         let mut files = self.files();
@@ -69,6 +86,7 @@ impl LedgerDisk {
     async fn write(&self, life: &Life, change: impl Fn(&mut Content) + Send) -> Result<(), LedgerError> {
         life.edge().await;
         if self.is_full.load(Ordering::Relaxed) {
+            *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             let source = io::Error::from(io::ErrorKind::StorageFull);
             return Err(LedgerError { path: "ledger".into(), source });
         }

@@ -13,6 +13,7 @@
 //!
 //! Start at [`run`].
 
+mod acknowledged;
 mod chaos;
 mod check;
 mod client;
@@ -27,11 +28,15 @@ mod liveness;
 mod net;
 mod node;
 mod plane;
+mod report;
 mod run;
 mod tally;
+mod timeline;
 mod trace;
 mod upstream;
 mod world;
 
-pub use knobs::{FaultWeights, Knobs, Plant};
+pub use knobs::{FaultWeights, Knobs, Plant, Size};
+pub use report::Layout;
 pub use run::{Failure, Outcome, run};
+pub use timeline::Sample;

@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How long it may take: as long as TCP may take to notice that a connection is dead, which an agent's call waits for, and
-/// the longest pull.
-pub const BOUND: Duration = Duration::from_secs(30 * 60);
+/// How long it may take: the longest pull, and then some; less than a link lives at most, which mends much.
+pub const BOUND: Duration = Duration::from_secs(15 * 60);
 
 /// Waits until all that is wanted is so; after [`BOUND`], what is not is a violation.
 pub async fn settle(world: &Arc<World>) {

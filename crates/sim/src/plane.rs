@@ -9,6 +9,7 @@ use control::{ACS_ENDPOINT_PATH, Control, ControlConfig, TCS_ENDPOINT_PATH};
 use invariants::Violation;
 use model::AccountId;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use store::redb::RedbJournal;
 use store::{Committer, Journal, JournalError, RowVisitor, Store, StoreError, Write};
 
@@ -85,6 +86,12 @@ impl Plane {
         loop {
             let plane = match Self::start(&world, &ids) {
                 Ok(plane) => plane,
+                // It is tried again, as whoever supervises it does, until there is room.
+                Err(violation) if world.disk.is_full() && violation.id == "INV-STORE-1" => {
+                    world.trace.note(format_args!("control plane does not start: {}", violation.text));
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    continue;
+                }
                 Err(violation) => return world.fail(violation),
             };
             world

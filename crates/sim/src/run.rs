@@ -1,12 +1,14 @@
 //! One run, from seed to verdict.
 
-use crate::chaos;
 use crate::client::Client;
 use crate::knobs::Knobs;
 use crate::liveness;
 use crate::node::Node;
 use crate::plane::Plane;
+use crate::report::Layout;
+use crate::timeline::{Sample, Timeline};
 use crate::world::World;
+use crate::{acknowledged, chaos};
 use agent::fake::HostEvent;
 use invariants::Violation;
 use std::cell::RefCell;
@@ -39,6 +41,18 @@ pub struct Outcome {
     pub started: u64,
     /// Faults that were injected.
     pub faults: u64,
+    /// Hosts.
+    pub nodes: usize,
+    /// Calls that were refused or lost.
+    pub unanswered: u64,
+    /// Tasks that no instance had room for.
+    pub unplaced: u64,
+    /// How the tasks lie at the end.
+    pub layout: Layout,
+    /// How many tasks were where.
+    pub timeline: Vec<Sample>,
+    /// When faults began.
+    pub timeline_faults: Vec<(Duration, &'static str)>,
 }
 
 /// What a run found.
@@ -46,6 +60,8 @@ pub struct Outcome {
 pub struct Failure {
     /// Its seed.
     pub seed: u64,
+    /// The arguments of `wharf sim` that run it again.
+    pub arguments: String,
     /// What is broken.
     pub violation: Violation,
     /// The last lines of the trace.
@@ -57,8 +73,8 @@ impl fmt::Display for Failure {
         for line in &self.last {
             writeln!(f, "{line}")?;
         }
-        writeln!(f, "seed {}: {}", self.seed, self.violation)?;
-        write!(f, "replay: wharf sim --seed {}", self.seed)
+        writeln!(f, "seed {}, {}: {}", self.seed, build(), self.violation)?;
+        write!(f, "replay: wharf sim {}", self.arguments)
     }
 }
 
@@ -115,6 +131,8 @@ async fn story(world: &Arc<World>) {
     }
     tokio::spawn(Plane::supervise(world.clone()));
     tokio::spawn(world.clone().watch_commits());
+    tokio::spawn(Timeline::record(world.clone()));
+    tokio::spawn(acknowledged::watch(world.clone()));
     for node in world.nodes() {
         tokio::spawn(Node::supervise(world.clone(), node.index));
     }
@@ -154,7 +172,8 @@ fn observe(world: &Arc<World>, host: usize, event: &HostEvent) {
 }
 
 fn failure(world: &World, violation: Violation) -> Box<Failure> {
-    Box::new(Failure { seed: world.seed, violation, last: world.trace.last() })
+    let arguments = world.knobs.arguments(world.seed);
+    Box::new(Failure { seed: world.seed, arguments, violation, last: world.trace.last() })
 }
 
 fn outcome(world: &World, virtual_time: Duration, began: Instant) -> Outcome {
@@ -170,6 +189,23 @@ fn outcome(world: &World, virtual_time: Duration, began: Instant) -> Outcome {
         placed: count(&world.tally.placed),
         started: count(&world.tally.started),
         faults: count(&world.tally.faults),
+        nodes: world.knobs.nodes,
+        unanswered: count(&world.tally.unanswered),
+        unplaced: count(&world.tally.unplaced),
+        layout: Layout::of(world),
+        timeline: world.timeline.samples(),
+        timeline_faults: world.timeline.faults(),
+    }
+}
+
+/// The commit that is checked out where this runs, or else the version.
+fn build() -> String {
+    let git = std::process::Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
+    let commit =
+        git.ok().filter(|git| git.status.success()).and_then(|git| String::from_utf8(git.stdout).ok());
+    match commit {
+        Some(commit) => format!("commit {}", commit.trim()),
+        None => format!("version {}", env!("CARGO_PKG_VERSION")),
     }
 }
 

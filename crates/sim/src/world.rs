@@ -10,12 +10,13 @@ use crate::net::{Net, Way};
 use crate::node::Node;
 use crate::plane::Plane;
 use crate::tally::Tally;
+use crate::timeline::Timeline;
 use crate::trace::Trace;
 use api_ecs::Ecs;
 use invariants::Violation;
 use model::Scope;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use store::Write;
 use tokio::sync::{Notify, oneshot};
@@ -39,13 +40,15 @@ pub struct World {
     pub check: Check,
     /// What is counted.
     pub tally: Tally,
+    /// What is drawn.
+    pub timeline: Timeline,
     nodes: OnceLock<Vec<Node>>,
     plane: Mutex<Option<Arc<Plane>>>,
     verdict: Mutex<Option<Violation>>,
     failed: Notify,
     commits: Notify,
-    /// Acknowledgements, and RunTasks, until the planted bug strikes.
-    until_plant: AtomicU64,
+    /// When a planted bug strikes.
+    plant: Dice,
 }
 
 /// Why a call has no output.
@@ -75,7 +78,6 @@ impl World {
     pub fn new(seed: u64, knobs: Knobs, is_loud: bool) -> Arc<Self> {
         let planted = knobs.plant;
         let skips = |plant| if planted == Some(plant) { SKIPS_ONE_IN } else { 0 };
-        let until_plant = Dice::new(seed, "plant").pick(1..20);
         let world = Arc::new(Self {
             seed,
             trace: Trace::new(is_loud),
@@ -84,12 +86,13 @@ impl World {
             control_clock: Arc::default(),
             check: Check::new(knobs.nodes),
             tally: Tally::default(),
+            timeline: Timeline::default(),
             nodes: OnceLock::new(),
             plane: Mutex::default(),
             verdict: Mutex::default(),
             failed: Notify::new(),
             commits: Notify::new(),
-            until_plant: AtomicU64::new(until_plant),
+            plant: Dice::new(seed, "plant"),
             knobs,
         });
         let cluster = |n: usize| format!("cluster-{}", n % world.knobs.clusters);
@@ -187,7 +190,8 @@ impl World {
         }
         self.net.carry(path, Way::Up).await.map_err(|_| CallError::Lost)?;
         let plane = self.plane().filter(|plane| !plane.life.is_dead()).ok_or(CallError::Lost)?;
-        if operation == "RunTask" && self.strikes(Plant::DoubledDelivery) {
+        let is_planted = self.knobs.plant == Some(Plant::DoubledDelivery);
+        if operation == "RunTask" && is_planted && self.plant.one_in(DOUBLES_ONE_IN) {
             let again = request(plane.ecs.clone(), self.cx());
             plane.life.spawn(async move { drop(again.await) });
         }
@@ -218,12 +222,8 @@ impl World {
 
     /// Whether the network swallows a frame without a word: a bug that is planted.
     pub fn swallows(&self, way: Way, text: &str) -> bool {
-        let is_ack = way == Way::Up && text.contains("\"AckRequest\"");
-        is_ack && self.strikes(Plant::DroppedAck)
-    }
-
-    fn strikes(&self, plant: Plant) -> bool {
-        self.knobs.plant == Some(plant) && self.until_plant.fetch_sub(1, Ordering::Relaxed) == 1
+        let is_planted = self.knobs.plant == Some(Plant::DroppedAck);
+        is_planted && way == Way::Up && text.contains("\"AckRequest\"") && self.plant.one_in(SWALLOWS_ONE_IN)
     }
 
     /// Adds a frame to the trace.
@@ -253,6 +253,10 @@ impl World {
 
 /// How often a planted disk skips a sync.
 const SKIPS_ONE_IN: u64 = 4;
+/// How often a planted network swallows an acknowledgement.
+const SWALLOWS_ONE_IN: u64 = 8;
+/// How often a planted network delivers a RunTask twice.
+const DOUBLES_ONE_IN: u64 = 8;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

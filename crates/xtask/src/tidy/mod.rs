@@ -3,6 +3,7 @@
 
 mod docs;
 mod layers;
+mod select;
 mod sizes;
 mod words;
 
@@ -16,6 +17,7 @@ type Finding = String;
 pub fn run(root: &Path) -> Result<()> {
     let mut findings = Vec::new();
     findings.extend(layers::check(root)?);
+    findings.extend(select::check(root)?);
     findings.extend(sizes::check(root)?);
     findings.extend(words::check(root)?);
     findings.extend(docs::check(root)?);
