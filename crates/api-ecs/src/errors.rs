@@ -1,5 +1,6 @@
 //! Refusals, and the one place where they become AWS's errors: code, HTTP status and message as ECS gives them.
 
+use crate::capacity::CapacityRefusal;
 use crate::task_definitions::Invalid;
 use model::InstanceId;
 use store::StoreError;
@@ -75,59 +76,9 @@ pub(crate) enum Refusal {
     #[error("The Cluster cannot be deleted while Tasks are active.")]
     ClusterContainsTasks,
 
-    // Capacity providers. ECS's own sentences where its users quote them.
-    #[error(
-        "The specified capacity provider name is invalid. Up to 255 characters are allowed, including letters (upper and lowercase), numbers, underscores, and hyphens. The name cannot be prefixed with \"aws\", \"ecs\", or \"fargate\"."
-    )]
-    ProviderNameInvalid,
-    #[error(
-        "The specified capacity provider already exists. To change the configuration of an existing capacity provider, update the capacity provider."
-    )]
-    ProviderExists,
-    #[error("The specified capacity provider does not exist. Specify a valid name or ARN and try again.")]
-    ProviderMissing,
-    #[error(
-        "The specified capacity provider '{0}' was not found. Specify a valid capacity provider and try again."
-    )]
-    ProviderUnknown(String),
-    #[error("The FARGATE and FARGATE_SPOT capacity providers are reserved and cannot be changed or deleted.")]
-    ProviderReserved,
-    #[error("The specified capacity provider is in use and cannot be removed.")]
-    ProviderInUse,
-    #[error("The maximum number of capacity providers per cluster has been exceeded.")]
-    TooManyProviders,
-    #[error(
-        "The specified Auto Scaling group ARN is already being used by another capacity provider. Specify a unique Auto Scaling group ARN and try again."
-    )]
-    AutoScalingGroupInUse,
-    #[error(
-        "The specified Auto Scaling group is invalid. Specify its name, or an ARN of this account and Region, and try again."
-    )]
-    AutoScalingGroupInvalid,
-    #[error("The capacity provider '{0}' is specified more than once in the capacity provider strategy.")]
-    StrategyDuplicate(String),
-    #[error("Only one capacity provider in a capacity provider strategy can have a base defined.")]
-    StrategyBases,
-    #[error(
-        "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster and try again."
-    )]
-    StrategyNotAssociated,
-    #[error(
-        "There are no capacity providers with a weight value greater than zero defined in the capacity provider strategy. At least one capacity provider must have a weight value greater than zero specified. Specify a valid capacity provider strategy and try again."
-    )]
-    StrategyWeights,
-    #[error(
-        "There are no capacity providers with a weight value greater than zero defined in the default capacity provider strategy. At least one capacity provider must have a weight value greater than zero specified. Update the cluster's default capacity provider strategy or specify a valid capacity provider strategy and try again."
-    )]
-    DefaultStrategyWeights,
-    #[error(
-        "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again."
-    )]
-    StrategyAndLaunchType,
-    #[error(
-        "A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling groups and Fargate providers. Specify one or the other and try again."
-    )]
-    StrategyMixed,
+    // Capacity providers.
+    #[error(transparent)]
+    Capacity(#[from] CapacityRefusal),
 
     // Task definitions.
     #[error(transparent)]
@@ -234,18 +185,6 @@ impl From<Refusal> for ApiError {
             | Refusal::ClusterNameInvalid
             | Refusal::ClusterSetting(_)
             | Refusal::ClusterExistsOtherwise
-            | Refusal::ProviderNameInvalid
-            | Refusal::ProviderUnknown(_)
-            | Refusal::ProviderReserved
-            | Refusal::TooManyProviders
-            | Refusal::AutoScalingGroupInvalid
-            | Refusal::StrategyDuplicate(_)
-            | Refusal::StrategyBases
-            | Refusal::StrategyNotAssociated
-            | Refusal::StrategyMixed
-            | Refusal::StrategyWeights
-            | Refusal::DefaultStrategyWeights
-            | Refusal::StrategyAndLaunchType
             | Refusal::FargatePlacement(_)
             | Refusal::Parameter(_)
             | Refusal::DefinitionInactive
@@ -254,9 +193,6 @@ impl From<Refusal> for ApiError {
             | Refusal::InstanceNotFound
             | Refusal::InstanceHasTasks => error::invalid_parameter_exception(message),
             Refusal::RevisionMissing
-            | Refusal::ProviderExists
-            | Refusal::ProviderMissing
-            | Refusal::AutoScalingGroupInUse
             | Refusal::Definition(_)
             | Refusal::DefinitionNotDescribed
             | Refusal::DefinitionNotDeregistered
@@ -268,7 +204,7 @@ impl From<Refusal> for ApiError {
             Refusal::ClusterNotFound | Refusal::ClusterInactive => {
                 error::cluster_not_found_exception(message)
             }
-            Refusal::ProviderInUse => error::resource_in_use_exception(message),
+            Refusal::Capacity(cause) => cause.into_api_error(message),
             Refusal::ClusterContainsInstances => {
                 error::cluster_contains_container_instances_exception(message)
             }

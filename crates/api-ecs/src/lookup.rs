@@ -1,6 +1,7 @@
 //! Records by name in a state, or the refusal that ECS gives when they are not there.
 
 use crate::Refusal;
+use crate::capacity::CapacityRefusal;
 use crate::names::DefinitionName;
 use model::capacity_provider::CapacityProvider;
 use model::cluster::{Cluster, ClusterStatus};
@@ -37,7 +38,7 @@ pub(crate) fn capacity_provider<'a>(
     scope: &Scope,
     name: &str,
 ) -> Result<&'a Arc<CapacityProvider>, Refusal> {
-    state.capacity_provider(scope, name).ok_or(Refusal::ProviderMissing)
+    state.capacity_provider(scope, name).ok_or(CapacityRefusal::ProviderMissing.into())
 }
 
 /// The revision that is named, whatever its status; without a revision, the latest ACTIVE one.

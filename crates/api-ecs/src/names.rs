@@ -1,6 +1,7 @@
 //! Short names and ARNs into typed ids. Every ECS call takes either; an ARN must be of the caller's account and region.
 
 use crate::Refusal;
+use crate::capacity::CapacityRefusal;
 use model::arn::Arn;
 use model::{ClusterName, Family, InstanceId, Scope, TaskId};
 use serde::Serialize;
@@ -53,7 +54,7 @@ pub(crate) fn capacity_provider(scope: &Scope, text: &str) -> Result<String, Ref
     };
     match is_name(&name) {
         true => Ok(name),
-        false => Err(Refusal::ProviderUnknown(name)),
+        false => Err(CapacityRefusal::ProviderUnknown(name).into()),
     }
 }
 

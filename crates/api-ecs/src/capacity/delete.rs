@@ -1,5 +1,6 @@
 //! DeleteCapacityProvider.
 
+use super::CapacityRefusal;
 use crate::{Ecs, Refusal, convert, lookup, names};
 use model::capacity_provider::{CapacityProvider, Update, is_built_in};
 use model::cluster::ClusterStatus;
@@ -20,7 +21,7 @@ impl Ecs {
     ) -> Result<DeleteCapacityProviderResponse, Refusal> {
         let name = names::capacity_provider(&cx.scope, &input.capacity_provider)?;
         if is_built_in(&name) {
-            return Err(Refusal::ProviderReserved);
+            return Err(CapacityRefusal::ProviderReserved.into());
         }
         self.store
             .commit(|tx| {

@@ -4,6 +4,8 @@ mod delete;
 mod describe;
 mod providers;
 mod put;
+mod refusal;
 mod strategy;
 
+pub(crate) use refusal::CapacityRefusal;
 pub(crate) use strategy::{check_cluster, cluster_providers, parse as parse_strategy};

@@ -3,6 +3,7 @@
 //! An Auto Scaling group is a name that container instances registered with (`wharf.auto-scaling-group`). Nothing here
 //! starts or ends hosts, so managed scaling, managed termination protection and managed draining can be off only.
 
+use super::CapacityRefusal;
 use crate::{Ecs, Refusal, convert, lookup, names, tags};
 use model::Scope;
 use model::arn::Arn;
@@ -28,7 +29,7 @@ impl Ecs {
     ) -> Result<CreateCapacityProviderResponse, Refusal> {
         let lower = input.name.to_ascii_lowercase();
         if !names::is_name(&input.name) || RESERVED.iter().any(|reserved| lower.starts_with(reserved)) {
-            return Err(Refusal::ProviderNameInvalid);
+            return Err(CapacityRefusal::ProviderNameInvalid.into());
         }
         let group = input.auto_scaling_group_provider.ok_or(Refusal::Empty("autoScalingGroupProvider"))?;
         check_unmanaged(group.managed_termination_protection.as_ref(), group.managed_draining.as_ref())?;
@@ -44,11 +45,11 @@ impl Ecs {
         self.store
             .commit(|tx| {
                 if tx.capacity_provider(&provider.scope, &provider.name).is_some() {
-                    return Err(Refusal::ProviderExists);
+                    return Err(CapacityRefusal::ProviderExists.into());
                 }
                 let group = provider.auto_scaling_group();
                 if tx.capacity_providers(&provider.scope).any(|other| other.auto_scaling_group() == group) {
-                    return Err(Refusal::AutoScalingGroupInUse);
+                    return Err(CapacityRefusal::AutoScalingGroupInUse.into());
                 }
                 tx.put(provider);
                 Ok(CreateCapacityProviderResponse { capacity_provider: Some(shown) })
@@ -64,7 +65,7 @@ impl Ecs {
     ) -> Result<UpdateCapacityProviderResponse, Refusal> {
         let name = names::capacity_provider(&cx.scope, &input.name)?;
         if is_built_in(&name) {
-            return Err(Refusal::ProviderReserved);
+            return Err(CapacityRefusal::ProviderReserved.into());
         }
         let AutoScalingGroupProviderUpdate {
             managed_draining,
@@ -140,6 +141,6 @@ fn auto_scaling_group_arn(scope: &Scope, group: AutoScalingGroupProvider) -> Res
     };
     match name.filter(is_name) {
         Some(_) => Ok(text),
-        None => Err(Refusal::AutoScalingGroupInvalid),
+        None => Err(CapacityRefusal::AutoScalingGroupInvalid.into()),
     }
 }

@@ -1,5 +1,6 @@
 //! PutClusterCapacityProviders.
 
+use super::CapacityRefusal;
 use super::strategy::{check_cluster, cluster_providers, parse};
 use crate::{Ecs, Refusal, clusters, convert, lookup, names};
 use model::cluster::Cluster;
@@ -40,7 +41,7 @@ fn check_unused(state: &State, cluster: &Cluster, providers: &[String]) -> Resul
     let is_lost = |name: &String| cluster.capacity_providers.contains(name) && !providers.contains(name);
     let mut tasks = state.active_tasks(&cluster.scope, &cluster.name);
     match tasks.any(|task| task.capacity_provider.as_ref().is_some_and(is_lost)) {
-        true => Err(Refusal::ProviderInUse),
+        true => Err(CapacityRefusal::ProviderInUse.into()),
         false => Ok(()),
     }
 }

@@ -1,6 +1,7 @@
 //! Capacity provider strategies, and the capacity providers of clusters (ECS API Reference:
 //! CapacityProviderStrategyItem, PutClusterCapacityProviders).
 
+use super::CapacityRefusal;
 use crate::{Refusal, names};
 use core_place::capacity::{BASE_MAX, STRATEGY_ITEMS_MAX, StrategyError, WEIGHT_MAX, validate};
 use model::Scope;
@@ -39,13 +40,13 @@ fn invalid(error: StrategyError) -> Refusal {
         StrategyError::TooManyItems => {
             Refusal::TooMany { what: "capacityProviderStrategy", most: STRATEGY_ITEMS_MAX }
         }
-        StrategyError::Duplicate(name) => Refusal::StrategyDuplicate(name),
+        StrategyError::Duplicate(name) => CapacityRefusal::StrategyDuplicate(name).into(),
         StrategyError::Weight(_) => {
             Refusal::parameter(format!("weight should be between 0 and {WEIGHT_MAX}."))
         }
         StrategyError::Base(_) => Refusal::parameter(format!("base should be between 0 and {BASE_MAX}.")),
-        StrategyError::SeveralBases => Refusal::StrategyBases,
-        StrategyError::AllWeightsZero => Refusal::StrategyWeights,
+        StrategyError::SeveralBases => CapacityRefusal::StrategyBases.into(),
+        StrategyError::AllWeightsZero => CapacityRefusal::StrategyWeights.into(),
     }
 }
 
@@ -55,12 +56,12 @@ pub(crate) fn check_cluster(
     providers: &[String],
 ) -> Result<(), Refusal> {
     if strategy.iter().any(|item| !providers.contains(&item.capacity_provider)) {
-        return Err(Refusal::StrategyNotAssociated);
+        return Err(CapacityRefusal::StrategyNotAssociated.into());
     }
     let fargate = strategy.iter().filter(|item| is_built_in(&item.capacity_provider)).count();
     match fargate == 0 || fargate == strategy.len() {
         true => Ok(()),
-        false => Err(Refusal::StrategyMixed),
+        false => Err(CapacityRefusal::StrategyMixed.into()),
     }
 }
 
@@ -74,14 +75,14 @@ pub(crate) fn cluster_providers(
     for text in asked {
         let name = names::capacity_provider(scope, text)?;
         if !is_built_in(&name) && state.capacity_provider(scope, &name).is_none() {
-            return Err(Refusal::ProviderUnknown(name));
+            return Err(CapacityRefusal::ProviderUnknown(name).into());
         }
         if !providers.contains(&name) {
             providers.push(name);
         }
     }
     match providers.len() > PROVIDERS_MAX {
-        true => Err(Refusal::TooManyProviders),
+        true => Err(CapacityRefusal::TooManyProviders.into()),
         false => Ok(providers),
     }
 }

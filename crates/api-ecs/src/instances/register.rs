@@ -4,7 +4,7 @@ use super::attributes::is_built_in;
 use crate::tasks::client_token;
 use crate::{Ecs, Refusal, convert, lookup, names, tags};
 use model::demand::held;
-use model::instance::{ContainerInstance, InstanceStatus, Resources};
+use model::instance::{ATTRIBUTE_AUTO_SCALING_GROUP, ContainerInstance, InstanceStatus, Resources};
 use model::task::Task;
 use model::{ClusterName, InstanceId, Scope, Tags, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,10 +143,11 @@ impl Registration {
     }
 
     /// Agents send custom attributes at their first registration only, so known ones stay. Built-in ones they send each
-    /// time: one that is absent is a capability that is gone, and would bring tasks that the agent cannot run.
+    /// time: one that is absent is a capability that is gone, and would bring tasks that the agent cannot run. To an
+    /// official agent the Auto Scaling group is a custom one.
     fn renew(self, known: &ContainerInstance) -> ContainerInstance {
         let mut attributes = known.attributes.clone();
-        attributes.retain(|name, _| !is_built_in(name));
+        attributes.retain(|name, _| !is_built_in(name) || name == ATTRIBUTE_AUTO_SCALING_GROUP);
         attributes.extend(self.attributes);
         ContainerInstance {
             registered: self.resources,

@@ -1,7 +1,7 @@
 //! What the tasks of an order run on: a launch type, or the capacity providers of a strategy, a part on each.
 
 use super::order::Order;
-use crate::capacity::check_cluster;
+use crate::capacity::{CapacityRefusal, check_cluster};
 use crate::{Refusal, lookup};
 use core_place::capacity::{StrategyError, distribute, validate};
 use model::capacity_provider::is_built_in;
@@ -38,9 +38,11 @@ impl Capacity {
             Some(launch_type) => Ok(Self::of(launch_type, order.count)),
             None if !order.strategy.is_empty() => {
                 check_cluster(&order.strategy, &cluster.capacity_providers)?;
-                Self::by(state, order, &order.strategy, Refusal::StrategyWeights)
+                Self::by(state, order, &order.strategy, CapacityRefusal::StrategyWeights)
             }
-            None if !default.is_empty() => Self::by(state, order, default, Refusal::DefaultStrategyWeights),
+            None if !default.is_empty() => {
+                Self::by(state, order, default, CapacityRefusal::DefaultStrategyWeights)
+            }
             None => Ok(Self::of(LaunchType::Ec2, order.count)),
         }
     }
@@ -55,10 +57,10 @@ impl Capacity {
         state: &State,
         order: &Order,
         strategy: &[CapacityProviderStrategyItem],
-        without_weights: Refusal,
+        without_weights: CapacityRefusal,
     ) -> Result<Capacity, Refusal> {
         if validate(strategy) == Err(StrategyError::AllWeightsZero) {
-            return Err(without_weights);
+            return Err(without_weights.into());
         }
         let share = |(name, count): (&str, u32)| {
             let auto_scaling_group = match is_built_in(name) {

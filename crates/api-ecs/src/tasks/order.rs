@@ -4,7 +4,7 @@ use super::network::{self, Network};
 use super::overrides;
 use super::placement::Placement;
 use crate::account_settings;
-use crate::capacity::parse_strategy;
+use crate::capacity::{CapacityRefusal, parse_strategy};
 use crate::names::{self, DefinitionName};
 use crate::{Refusal, lookup, tags};
 use model::account_setting::{BLOCKING, DEFAULT_LOG_DRIVER_MODE};
@@ -67,7 +67,7 @@ impl Order {
         let launch_type = input.launch_type.map(launch_type).transpose()?;
         let strategy = parse_strategy(scope, input.capacity_provider_strategy)?;
         if launch_type.is_some() && !strategy.is_empty() {
-            return Err(Refusal::StrategyAndLaunchType);
+            return Err(CapacityRefusal::StrategyAndLaunchType.into());
         }
         let count = input.count.unwrap_or(1);
         if !COUNT.contains(&count) {

@@ -293,4 +293,7 @@ fn an_instance_shows_the_capacity_provider_of_its_group() {
     });
     w.ok("PutClusterCapacityProviders", put);
     assert_eq!((shown(&inside), shown(&outside)), (json!("bare"), Value::Null));
+    let size = json!([{ "name": "CPU", "integerValue": 1024 }, { "name": "MEMORY", "integerValue": 1024 }]);
+    w.ok("RegisterContainerInstance", json!({ "containerInstanceArn": inside, "totalResources": size }));
+    assert_eq!(shown(&inside), json!("bare"), "official agents send such attributes the first time only");
 }

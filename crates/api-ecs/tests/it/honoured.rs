@@ -462,11 +462,11 @@ fn second_page(w: &World, operation: &str, mut query: Value) -> Value {
     query
 }
 
-/// What a new world answers, and what it is afterwards.
+/// What a new world answers, and what of it is on disk afterwards: what follows from that has no order of its own.
 fn outcome(operation: &str, request: Value) -> (Result<Value, String>, String) {
     let w = world();
     let answer = w.call(operation, request).map_err(|error| error.to_string());
-    (answer, format!("{:?}", *w.store.snapshot()))
+    (answer, format!("{:?}", w.journal))
 }
 
 /// An honoured member without members of its own.

@@ -322,6 +322,28 @@ fn overrides_are_merged_and_echoed() {
     );
 }
 
+/// Tasks keep the digest of their order, so orders of an older release have to have the same one still.
+#[test]
+fn an_order_without_placement_has_the_digest_that_it_always_had() {
+    let w = World::with_agent();
+    w.ok("RegisterTaskDefinition", host("web", json!({})));
+    let scope = r#"{"account":"000000000000","region":"us-east-1"}"#;
+    let overrides = serde_json::to_string(&model::task::Overrides::default()).expect("plain values");
+    let order = format!(
+        r#"{{"scope":{scope},"cluster":"default","definition":{{"family":"web","revision":null}},"count":1,"launch_type":"Ec2","group":"family:web","started_by":null,"overrides":{overrides},"network":null,"tags":{{}},"propagate_tags":false}}"#
+    );
+    let digest = |request: Value| {
+        let id = task_id(&w.ok("RunTask", request)["tasks"][0]);
+        w.task(&id).client_request.expect("a token").fingerprint
+    };
+    let expected = wire::sigv4::sha256_hex(order.as_bytes());
+    assert_eq!(digest(json!({ "taskDefinition": "web", "clientToken": "t" })), expected);
+    assert_eq!(digest(json!({ "taskDefinition": "web", "clientToken": "u", "launchType": "EC2" })), expected);
+    let packed = json!([{ "type": "binpack", "field": "cpu" }]);
+    let placed = json!({ "taskDefinition": "web", "clientToken": "v", "placementStrategy": packed });
+    assert_ne!(digest(placed), expected);
+}
+
 #[test]
 fn tags_are_propagated_when_asked() {
     let w = World::with_agent();

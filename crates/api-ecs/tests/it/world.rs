@@ -17,6 +17,8 @@ use wire::{ApiError, Cx};
 
 pub struct World {
     pub store: Store,
+    /// What of it is on disk.
+    pub journal: MemoryJournal,
     pub scope: Scope,
     ecs: Ecs,
     clock: Arc<TestClock>,
@@ -54,15 +56,16 @@ macro_rules! dispatch {
 
 impl World {
     pub fn new() -> World {
+        let journal = MemoryJournal::new();
         let store =
-            Store::open(Box::new(MemoryJournal::new()), Committer::Inline).expect("an empty journal opens");
+            Store::open(Box::new(journal.clone()), Committer::Inline).expect("an empty journal opens");
         let clock = Arc::new(TestClock(AtomicI64::new(1_700_000_000_000)));
         let ids = Arc::new(CountingIds(AtomicU64::new(1)));
         let endpoints = EndpointPaths { acs: "/acs", tcs: "/tcs" };
         let host = HostPlatform { architecture: "X86_64".to_owned() };
         let ecs = Ecs::new(store.clone(), clock.clone(), ids, endpoints, host);
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        World { store, scope: Scope::new("000000000000", "us-east-1"), ecs, clock, runtime }
+        World { store, journal, scope: Scope::new("000000000000", "us-east-1"), ecs, clock, runtime }
     }
 
     /// A cluster `default` with a connected agent that serves FARGATE as well: 2 vCPUs and 4 GiB.
