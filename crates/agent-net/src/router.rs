@@ -31,7 +31,7 @@ pub fn ensure(config: &HostNetworkConfig, host: &mut Rtnl) -> Result<(), OpenErr
         host.ensure_address(router.index, address, 32, scope)
             .step(|| format!("give {name} the address {address}"))?;
     }
-    let marked = LinkUnspec::new_with_index(router.index).alias(&owner_mark(config)).up();
+    let marked = LinkUnspec::new_with_index(router.index).alias(owner_mark(config)).up();
     host.set_link(marked.build()).step(|| format!("set {name} up"))?;
     for block in config.blocks() {
         // Addresses that nobody has are not looked for elsewhere.

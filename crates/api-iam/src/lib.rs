@@ -84,7 +84,10 @@ impl Api for Iam {
                 return Err(Failure::Refused(no_user(user.as_deref().unwrap_or("root"))));
             }
             match tx.access_key(&id).filter(|key| is_of(key, cx, user.as_deref())) {
-                Some(_) => Ok(tx.remove::<AccessKey>(&id)),
+                Some(_) => {
+                    tx.remove::<AccessKey>(&id);
+                    Ok(())
+                }
                 None => Err(Failure::Refused(ApiError::new(
                     "NoSuchEntity",
                     404,
@@ -93,7 +96,7 @@ impl Api for Iam {
             }
         });
         match deleted.await {
-            Ok(_) => Ok(DeleteAccessKeyResponse {}),
+            Ok(()) => Ok(DeleteAccessKeyResponse {}),
             Err(Failure::Refused(error)) => Err(error),
             Err(Failure::Store(error)) => Err(wire::error::internal_failure(error)),
         }
@@ -143,8 +146,11 @@ mod tests {
     async fn iam(keys: &[(&str, &str, Option<&str>)]) -> Iam {
         let store = Store::open(Box::new(MemoryJournal::new()), Committer::Inline).unwrap();
         let keys: Vec<_> = keys.iter().map(|(id, account, agent)| key(id, account, *agent)).collect();
-        let put = |keys: &[AccessKey], tx: &mut store::Tx| keys.iter().for_each(|key| tx.put(key.clone()));
-        store.commit(|tx| Ok::<_, StoreError>(put(&keys, tx))).await.unwrap();
+        let put = store.commit(|tx| {
+            keys.iter().for_each(|key| tx.put(key.clone()));
+            Ok::<_, StoreError>(())
+        });
+        put.await.unwrap();
         Iam::new(store)
     }
 

@@ -259,7 +259,7 @@ mod tests {
             joined_with: None,
         };
         data.publish_endpoint(&endpoint).unwrap();
-        assert_eq!(data.endpoint().unwrap(), endpoint);
+        assert!(data.endpoint().unwrap() == endpoint);
         let mode = std::fs::metadata(data.root().join("endpoint.json")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

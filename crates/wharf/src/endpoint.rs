@@ -9,7 +9,7 @@ use wire::client::{Client, Connector, Credentials, Trust};
 
 /// What clients need to find and sign for a Wharf. `endpoint.json` in the data directory of one that was started there, or
 /// that was joined from there; readable by its owner alone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Endpoint {
     /// `http://HOST:PORT` or `https://HOST:PORT`
     pub url: String,

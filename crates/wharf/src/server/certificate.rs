@@ -299,7 +299,7 @@ mod tests {
         let clock = || Arc::new(SetClock(NOW.into()));
         for name in ["a b", "", "é.example", "https://x", "10.0.0.1:4566"] {
             let refused =
-                ServerCertificate::new(open(), vec![name.into()], clock()).err().expect(name).to_string();
+                ServerCertificate::new(open(), vec![name.into()], clock()).expect_err(name).to_string();
             assert!(refused.contains("--tls-san"), "{refused}");
         }
         for name in ["10.0.0.1", "fd00::1", "wharf.example", "*.wharf.example", "my_host"] {
