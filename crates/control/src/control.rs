@@ -113,7 +113,7 @@ impl Control {
     fn controllers(&self) -> Vec<Box<dyn Controller>> {
         vec![
             Box::new(Presence { links: self.0.links.clone() }),
-            Box::new(Stopper),
+            Box::new(Stopper::default()),
             Box::new(Provision { ids: self.0.ids.clone() }),
             Box::new(Release),
         ]

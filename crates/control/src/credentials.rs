@@ -16,10 +16,10 @@ const PREFIX: &str = "ASIA";
 /// The keys do not expire; agents want a date.
 const NO_EXPIRATION: &str = "9999-12-31T23:59:59Z";
 
-/// The key that acts for an account's tasks.
+/// The key that acts for an account's tasks. There is one for each account, and one of another kind for each agent.
 pub(crate) fn key_of<'a>(state: &'a State, account: &AccountId) -> Option<&'a AccessKey> {
-    let keys = state.access_keys().map(|key| key.as_ref());
-    keys.into_iter().find(|key| key.account == *account && key.id.as_str().starts_with(PREFIX))
+    let mut keys = state.access_keys_with(PREFIX).map(|key| key.as_ref());
+    keys.find(|key| key.account == *account)
 }
 
 /// Makes sure that each of these accounts has its key.

@@ -14,6 +14,7 @@
 //! - INV-ACS-1: an instance has at most one session; the newest wins.
 //! - INV-ACS-2: `agentConnected` is true only while a session is open; this crate is its one writer.
 //! - INV-ACS-3: a session's manifest has a higher timeline than that of any session before it.
+//! - INV-ACS-4: a session ends soon after its agent's last frame.
 //!
 //! Start at [`Control`]; then `provision.rs` for a controller and `session/acs.rs` for a session.
 

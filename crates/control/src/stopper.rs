@@ -3,14 +3,25 @@
 use crate::controller::Controller;
 use crate::plan::{Change, Plan};
 use core_task::report::{apply_host_gone, apply_stop};
-use model::Timestamp;
 use model::instance::{ContainerInstance, InstanceStatus};
 use model::reason::stopped::INSTANCE_DEREGISTERED as DEREGISTERED;
 use model::task::{DesiredStatus, StopCode, Task, TaskStatus};
-use store::State;
+use model::{InstanceId, Timestamp};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use store::{Instances, State};
 
 /// Acts on INACTIVE instances.
-pub(crate) struct Stopper;
+#[derive(Default)]
+pub(crate) struct Stopper(Mutex<Seen>);
+
+/// What was seen when this last looked: most commits change no instance.
+#[derive(Default)]
+struct Seen {
+    instances: Instances,
+    /// Those of them that are INACTIVE and may have tasks. None of them will get any.
+    inactive: BTreeSet<InstanceId>,
+}
 
 impl Controller for Stopper {
     fn name(&self) -> &'static str {
@@ -18,7 +29,14 @@ impl Controller for Stopper {
     }
 
     fn is_due(&self, state: &State, _: Timestamp) -> bool {
-        inactive(state).any(|instance| held_by(state, instance).next().is_some())
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Seen { instances, inactive } = &mut *seen;
+        let changed = state.instances_changed_since(instances);
+        inactive.extend(changed.filter(|i| i.status == InstanceStatus::Inactive).map(|i| i.id.clone()));
+        *instances = state.instances_now();
+        inactive.retain(|id| state.active_tasks_on(id).next().is_some());
+        let mut instances = inactive.iter().filter_map(|id| state.instance_by_id(id));
+        instances.any(|instance| held_by(state, instance).next().is_some())
     }
 
     fn plan(&self, state: &State, now: Timestamp) -> Plan {

@@ -1,4 +1,4 @@
-//! Whether an agent lives: when to ask, and when to give it up. Pure.
+//! Whether an agent lives: when to ask, and when to give it up (INV-ACS-4). Pure.
 //!
 //! Silence counts from a question, not from the last answer: a session that was busy itself for a while, and has asked
 //! nothing meanwhile, blames no agent for it.

@@ -299,7 +299,7 @@ pub fn task_of(id: &str, definition: TaskDefinition) -> Task {
         instance: Some("i1".into()),
         desired_status: DesiredStatus::Running,
         last_status: TaskStatus::Provisioning,
-        eni,
+        eni: eni.map(Box::new),
         group: format!("family:{}", definition.family),
         started_by: None,
         tags: BTreeMap::new(),
