@@ -1,11 +1,12 @@
 //! One container instance as placement sees it.
 
 use crate::intern::Interner;
-use crate::needs::network_interfaces;
+use crate::needs::{Needs, network_interfaces};
 use crate::pool::{PoolKey, Rank};
 use crate::query::Subject;
 use model::instance::{ContainerInstance, InstanceStatus, Resources};
 use model::task::{Task, TaskStatus};
+use model::task_definition::LaunchType;
 use model::{ClusterName, InstanceId, Scope, Timestamp};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -20,12 +21,14 @@ pub(crate) type Groups = Interner<GroupKey>;
 /// A task group's number.
 pub(crate) type GroupId = u32;
 
-/// A task group: its name means something in its cluster only.
+/// A task group: its name means something in its cluster only. Tasks of FARGATE are apart: the instance that runs them is
+/// nobody's to see, so no expression and no strategy of its own cluster may count them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct GroupKey {
     pub(crate) scope: Scope,
     pub(crate) cluster: ClusterName,
     pub(crate) name: String,
+    pub(crate) is_fargate: bool,
 }
 
 /// An instance and what its tasks have left of it.
@@ -78,7 +81,7 @@ pub(crate) struct Used {
     gpus: BTreeMap<String, u32>,
     /// Tasks that hold anything.
     pub(crate) tasks: u32,
-    /// Tasks in status RUNNING.
+    /// Tasks in status RUNNING that DescribeContainerInstances counts: those of FARGATE are not.
     running: u32,
     /// How many tasks of each group, by the group's number.
     groups: Vec<(GroupId, u32)>,
@@ -96,16 +99,24 @@ impl Claim {
     /// What a task takes and from whom; `None` when it takes nothing.
     pub(crate) fn of(task: &Task) -> Option<(&InstanceId, Self)> {
         let instance = task.instance.as_ref().filter(|_| task.holds_resources())?;
-        let running = task.last_status == TaskStatus::Running;
+        let running = task.last_status == TaskStatus::Running && task.launch_type != LaunchType::Fargate;
         let interfaces = network_interfaces(&task.definition);
         Some((instance, Self { demand: task.demand(), interfaces, running }))
     }
 }
 
 impl GroupKey {
+    /// The group that a task with these needs joins.
+    pub(crate) fn joined(needs: &Needs) -> Self {
+        let (scope, cluster) = (needs.scope.clone(), needs.cluster.clone());
+        let is_fargate = needs.launch_type == LaunchType::Fargate;
+        Self { scope, cluster, name: needs.group.clone(), is_fargate }
+    }
+
     pub(crate) fn of(task: &Task) -> Self {
         let (scope, cluster) = (task.scope.clone(), task.cluster.clone());
-        Self { scope, cluster, name: task.group.clone() }
+        let is_fargate = task.launch_type == LaunchType::Fargate;
+        Self { scope, cluster, name: task.group.clone(), is_fargate }
     }
 }
 
@@ -326,12 +337,14 @@ impl Subject for Asked<'_> {
         self.host.used.running
     }
 
-    /// Tasks of other clusters, which it runs when it serves FARGATE, are not asked.
+    /// Tasks of FARGATE, of other clusters too, are not asked.
     fn any_task_group(&self, wanted: &mut dyn FnMut(&str) -> bool) -> bool {
         self.is_own.set(true);
         let facts = &self.host.facts;
         let keys = self.host.used.groups.iter().filter_map(|&(group, _)| self.groups.name(group));
-        let mut own = keys.filter(|key| key.scope == facts.scope && key.cluster == facts.cluster);
+        let is_own =
+            |key: &&GroupKey| !key.is_fargate && key.scope == facts.scope && key.cluster == facts.cluster;
+        let mut own = keys.filter(is_own);
         own.any(|key| wanted(&key.name))
     }
 }

@@ -52,8 +52,7 @@ impl Hosts {
 
     /// The number of the needs' group, for as long as a plan is made.
     fn group(&mut self, needs: &Needs) -> GroupId {
-        let (scope, cluster) = (needs.scope.clone(), needs.cluster.clone());
-        self.groups.acquire(GroupKey { scope, cluster, name: needs.group.clone() })
+        self.groups.acquire(GroupKey::joined(needs))
     }
 
     fn fill(&mut self, needs: &Needs, count: u32, keep: bool) -> Placement {

@@ -61,7 +61,7 @@ struct Filtered<'a> {
 impl Filtered<'_> {
     fn tasks(&self) -> impl Iterator<Item = &Task> {
         let tasks = self.state.active_tasks_on(&self.instance.id).map(|task| &**task);
-        tasks.filter(|task| task.launch_type == LaunchType::Ec2)
+        tasks.filter(|task| task.launch_type != LaunchType::Fargate)
     }
 }
 

@@ -11,8 +11,7 @@ use std::collections::BTreeMap;
 /// Places as many tasks as there is room for, up to `count`.
 pub(super) fn place(hosts: &mut Hosts, needs: &Needs, count: u32) {
     let Some(pool) = hosts.pool(needs) else { return };
-    let (scope, cluster) = (needs.scope.clone(), needs.cluster.clone());
-    let group = hosts.groups.acquire(GroupKey { scope, cluster, name: needs.group.clone() });
+    let group = hosts.groups.acquire(GroupKey::joined(needs));
     let required = Required::new(needs, &hosts.kinds.texts);
     let order = Order::new(&needs.strategy);
     let claim = Claim { demand: needs.demand.clone(), interfaces: needs.network_interfaces, running: false };

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! i1 zone=a cpu=4096 mem=8192 running=web:2       an instance; each running task takes 100 CPU units and 100 MiB
+//! i3 fargate=web                                  … and tasks of FARGATE on it
 //! i2 draining | away | deregistered               …
 //! run 5 cpu=256 mem=512 strategy=spread(zone),binpack(memory) where attribute:rack == r1
 //! stop 3 group=web strategy=spread(zone)           of the tasks that the instances run
@@ -102,20 +103,21 @@ impl Cluster {
                 "deregistered" => new.status = InstanceStatus::Inactive,
                 "away" => new.agent_connected = false,
                 "version" => new.agent_version = value.to_owned(),
-                "running" => value.split(',').for_each(|group| self.running(id, group)),
+                "running" => value.split(',').for_each(|group| self.running(id, group, LaunchType::Ec2)),
+                "fargate" => value.split(',').for_each(|group| self.running(id, group, LaunchType::Fargate)),
                 _ => drop(new.attributes.insert(attribute(name).to_owned(), Some(value.to_owned()))),
             }
         }
         self.instances.push(new);
     }
 
-    fn running(&mut self, id: &str, group: &str) {
+    fn running(&mut self, id: &str, group: &str, launch_type: LaunchType) {
         let (group, count) = group.split_once(':').unwrap_or((group, "1"));
         for _ in 0..count.parse().unwrap() {
             let mut task = task(100, 100);
             task.id = format!("t{}", self.tasks.len()).into();
             (task.instance, task.group) = (Some(id.into()), group.to_owned());
-            task.last_status = TaskStatus::Running;
+            (task.last_status, task.launch_type) = (TaskStatus::Running, launch_type);
             self.tasks.push(task);
         }
     }

@@ -237,7 +237,11 @@ fn free_gpus(seen: &Seen<'_>) -> Vec<String> {
 }
 
 fn of_group(seen: &Seen<'_>, needs: &Needs) -> u64 {
-    let same = |t: &&&Task| (&t.scope, &t.cluster, &t.group) == (&needs.scope, &needs.cluster, &needs.group);
+    let fargate = |launch_type| launch_type == LaunchType::Fargate;
+    let same = |t: &&&Task| {
+        (&t.scope, &t.cluster, &t.group) == (&needs.scope, &needs.cluster, &needs.group)
+            && fargate(t.launch_type) == fargate(needs.launch_type)
+    };
     seen.tasks.iter().filter(same).count() as u64
 }
 
@@ -248,6 +252,11 @@ fn draw(seed: &mut u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// On its instance: which one a task of FARGATE runs on is not shown.
+fn is_shown(task: &Task) -> bool {
+    task.launch_type != LaunchType::Fargate
 }
 
 impl Subject for Seen<'_> {
@@ -267,10 +276,12 @@ impl Subject for Seen<'_> {
         self.instance.registered_at
     }
     fn running_tasks_count(&self) -> u32 {
-        self.tasks.iter().filter(|t| t.last_status == TaskStatus::Running).count() as u32
+        self.tasks.iter().filter(|t| is_shown(t) && t.last_status == TaskStatus::Running).count() as u32
     }
     fn any_task_group(&self, wanted: &mut dyn FnMut(&str) -> bool) -> bool {
-        let own = |t: &&&Task| (&t.scope, &t.cluster) == (&self.instance.scope, &self.instance.cluster);
+        let own = |t: &&&Task| {
+            is_shown(t) && (&t.scope, &t.cluster) == (&self.instance.scope, &self.instance.cluster)
+        };
         self.tasks.iter().filter(own).any(|t| wanted(&t.group))
     }
 }

@@ -20,7 +20,7 @@ fn the_default_spreads_over_zones_then_instances() {
         ",
         expect![[r#"
             i1 i3 i2 i4 i3 i1 i4 i3 i2
-            i4 i3 i1
+            i1 i4 i3
         "#]],
     );
 }
@@ -256,6 +256,24 @@ fn an_expression_about_tasks_is_asked_again_for_each_task() {
         ",
         expect![[r#"
             i2 | 2 refused: a memberOf constraint is not met on 2
+            i2 i2
+        "#]],
+    );
+}
+
+#[test]
+fn tasks_of_fargate_are_not_seen_on_the_instance_that_runs_them() {
+    check(
+        "
+            i1 fargate=web:3
+            i2 running=db
+            run 1 where runningTasksCount == 0
+            run 1 where task:group == web
+            run 2 strategy=spread(instanceId)
+        ",
+        expect![[r#"
+            i1
+            i1
             i2 i2
         "#]],
     );
