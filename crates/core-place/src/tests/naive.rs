@@ -58,7 +58,7 @@ pub(super) fn stops(
             (key, seen.instance.id.clone())
         };
         let Some(most) = all.iter().max_by_key(key) else { break };
-        let of_group = most.tasks.iter().filter(|task| task.group == needs.group);
+        let of_group = most.tasks.iter().filter(|task| is_of_group(task, needs));
         let Some(newest) = of_group.map(|task| task.id.clone()).max() else { break };
         tasks.retain(|task| task.id != newest);
         stops.push(newest);
@@ -237,12 +237,14 @@ fn free_gpus(seen: &Seen<'_>) -> Vec<String> {
 }
 
 fn of_group(seen: &Seen<'_>, needs: &Needs) -> u64 {
-    let fargate = |launch_type| launch_type == LaunchType::Fargate;
-    let same = |t: &&&Task| {
-        (&t.scope, &t.cluster, &t.group) == (&needs.scope, &needs.cluster, &needs.group)
-            && fargate(t.launch_type) == fargate(needs.launch_type)
-    };
-    seen.tasks.iter().filter(same).count() as u64
+    seen.tasks.iter().filter(|task| is_of_group(task, needs)).count() as u64
+}
+
+/// Whether a task with these needs would join the task's group.
+pub(super) fn is_of_group(task: &Task, needs: &Needs) -> bool {
+    let is_fargate = |launch_type| launch_type == LaunchType::Fargate;
+    (&task.scope, &task.cluster, &task.group) == (&needs.scope, &needs.cluster, &needs.group)
+        && is_fargate(task.launch_type) == is_fargate(needs.launch_type)
 }
 
 /// SplitMix64, as its author published it.

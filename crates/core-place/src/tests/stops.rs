@@ -111,7 +111,7 @@ proptest! {
         let hosts = Hosts::from_records(&instances, &tasks);
         for (_, _, mut needs) in runs {
             needs.strategy.retain(|rule| *rule != PlacementStrategy::Random);
-            let of_group: Vec<&Task> = tasks.iter().filter(|task| task.group == needs.group).collect();
+            let of_group: Vec<&Task> = tasks.iter().filter(|task| naive::is_of_group(task, &needs)).collect();
             let expected = naive::stops(&instances, &tasks, &needs, count);
             prop_assert_eq!(plan_stops(&hosts, &of_group, &needs.strategy, count, 0), expected);
         }
