@@ -21,6 +21,9 @@ use wire::client::Connector;
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// A frame that the other end does not take.
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+/// Before each read the library fills a buffer of this size with zeros. A payload of a few tasks fits; a longer one grows
+/// it.
+const READ_BUFFER_BYTES: usize = 16 << 10;
 
 /// On a link on which pings have come, so long a silence means that the control plane is gone. AWS's sends none; there
 /// the session's own rule holds.
@@ -61,6 +64,7 @@ impl Socket {
         let mut request = websocket.into_client_request().map_err(|e| failed(&e))?;
         request.headers_mut().extend(headers);
         let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
             .max_message_size(Some(FRAME_BYTES_MAX))
             .max_frame_size(Some(FRAME_BYTES_MAX));
         match client_async_with_config(request, stream, Some(config)).await {

@@ -10,6 +10,10 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+/// Before each read the library fills a buffer of this size with zeros, and every link keeps one: an agent's frames are
+/// a few hundred bytes, and a longer one grows it.
+const READ_BUFFER_BYTES: usize = 4 << 10;
+
 /// The server's end of a websocket.
 pub struct Socket<S>(WebSocketStream<S>);
 
@@ -17,6 +21,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
     /// Over a stream on which the upgrade is done.
     pub async fn server(stream: S) -> Self {
         let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
             .max_message_size(Some(acs::FRAME_BYTES_MAX))
             .max_frame_size(Some(acs::FRAME_BYTES_MAX));
         Self(WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await)
