@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use callers::Callers;
 use fleet::Fleet;
 use server::{Server, Usage};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -118,7 +119,10 @@ struct Outcome {
     after: Usage,
     /// Of this process: agents and callers.
     own_cpu: Duration,
+    /// Tasks that the API showed as they should be.
     checked: usize,
+    /// What was seen besides, before the end: at the end every link ends.
+    oddities: BTreeMap<&'static str, usize>,
 }
 
 impl Million {
@@ -165,7 +169,8 @@ impl Million {
         let took = tally.now();
         let (after, own_after) = (server.usage()?, server::usage("self")?);
         let checked = check::every_task(client, &clusters, &instances, tally).await?;
-        Ok(Outcome { took, before, after, own_cpu: own_after.cpu - own_before.cpu, checked })
+        let oddities = tally.seen().oddities.clone();
+        Ok(Outcome { took, before, after, own_cpu: own_after.cpu - own_before.cpu, checked, oddities })
     }
 
     /// Clusters and the definition.
@@ -243,7 +248,7 @@ impl Million {
         for (measured, series) in [("RunTask", &seen.calls), ("RunTask to acknowledged", &seen.ways_taken)] {
             figures.extend(series.summary().map(|s| Figure::latency(measured, &of, s, None)));
         }
-        let odd: Vec<String> = seen.oddities.iter().map(|(what, n)| format!("{n} {what}")).collect();
+        let odd: Vec<String> = outcome.oddities.iter().map(|(what, n)| format!("{n} {what}")).collect();
         let odd = if odd.is_empty() { "nothing odd".to_owned() } else { odd.join(", ") };
         figures.push(figure("tasks that the API lists", outcome.checked.to_string(), odd));
         figures
