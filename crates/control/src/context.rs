@@ -41,6 +41,16 @@ impl Default for ControlConfig {
     }
 }
 
+/// Pings come at least this often however patient a control plane is: an agent takes a longer pause for its end.
+const PING_INTERVAL_MAX: Duration = Duration::from_secs(4);
+
+impl ControlConfig {
+    /// With an agent given up after this time without a frame of it. Two pings fit into it.
+    pub fn with_silence_max(self, silence_max: Duration) -> Self {
+        Self { silence_max, ping_interval: (silence_max * 2 / 5).min(PING_INTERVAL_MAX), ..self }
+    }
+}
+
 /// The outside, as this crate sees it.
 pub(crate) struct Context {
     pub(crate) store: Store,

@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use model::instance::ATTRIBUTE_AUTO_SCALING_GROUP;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// `wharf up`
 #[derive(Args)]
@@ -70,6 +71,9 @@ struct Serving {
     /// Serve plain HTTP to other machines too, for all on the way to read; without this they have to use HTTPS
     #[arg(long)]
     allow_plain_http: bool,
+    /// Seconds of silence, 0.5 to 600, after which an agent counts as disconnected [default: 2.5]
+    #[arg(long, value_name = "SECONDS", value_parser = silence)]
+    agent_lost_after: Option<Duration>,
 }
 
 /// The agent.
@@ -144,6 +148,7 @@ impl Serving {
             region: self.region,
             tls_names: self.tls_san,
             allow_plain_http: self.allow_plain_http,
+            agent_lost_after: self.agent_lost_after,
         }
     }
 }
@@ -171,6 +176,11 @@ impl Joining {
         };
         Ok(Some(Join { token, server, name }))
     }
+}
+
+fn silence(text: &str) -> Result<Duration, String> {
+    let secs = text.parse::<f64>().ok().filter(|secs| (0.5..=600.0).contains(secs));
+    secs.map(Duration::from_secs_f64).ok_or_else(|| "it is a number from 0.5 to 600".to_owned())
 }
 
 fn name(text: &str) -> Result<String, String> {
@@ -209,6 +219,14 @@ fn attribute(text: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn silence_is_a_number_of_seconds() {
+        assert_eq!(silence("0.5"), Ok(Duration::from_millis(500)));
+        for wrong in ["", "0.4", "601", "NaN", "inf", "-1", "2s"] {
+            assert!(silence(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn an_attribute_is_a_name_and_a_value_of_the_owners_own() {

@@ -21,6 +21,7 @@ use metric_sink::MetricStore;
 use model::time::Clock as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use store::redb::RedbJournal;
 use store::{Committer, Store, StoreError};
 use tokio::sync::watch;
@@ -39,6 +40,8 @@ pub struct ServerConfig {
     pub tls_names: Vec<String>,
     /// Whether other machines may speak plain HTTP.
     pub allow_plain_http: bool,
+    /// How long an agent may be silent before it counts as disconnected; the control plane's default when absent.
+    pub agent_lost_after: Option<Duration>,
 }
 
 impl ServerConfig {
@@ -50,6 +53,7 @@ impl ServerConfig {
             region: None,
             tls_names: Vec::new(),
             allow_plain_http: false,
+            agent_lost_after: None,
         }
     }
 
@@ -108,7 +112,11 @@ impl Server {
         let allow_plain_http = config.allow_plain_http;
         let (joining, tls) = open_to_others(data, &store, region, config.tls_names)?;
         let keys = Arc::new(StoreKeys { store: store.clone(), trust_local_keys: config.trust_local_keys });
-        let config = ControlConfig::default();
+        let times = ControlConfig::default();
+        let config = match config.agent_lost_after {
+            Some(silence) => times.with_silence_max(silence),
+            None => times,
+        };
         let control = Control::new(store.clone(), clock.clone(), ids.clone(), keys.clone(), config);
         let metrics = api_metrics::Metrics::open(&data.metrics(), clock.clone())
             .context("opening the store of metrics")?;
