@@ -1,6 +1,6 @@
 //! What an agent is told when it starts.
 
-use model::instance::{ATTRIBUTE_FARGATE, Resources};
+use model::instance::{ATTRIBUTE_ANY_ZONE, ATTRIBUTE_AVAILABILITY_ZONE, ATTRIBUTE_FARGATE, Resources};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -17,6 +17,8 @@ pub struct AgentConfig {
     pub resources: Resources,
     /// `ecs.availability-zone`, when the host knows its zone.
     pub availability_zone: Option<String>,
+    /// Whether that is nobody's word, so that tasks with subnets in other zones are welcome too (`wharf.any-zone`).
+    pub any_zone: bool,
     /// Whether it takes tasks of the FARGATE launch type too.
     pub serves_fargate: bool,
     /// Attributes of its owner (`ECS_INSTANCE_ATTRIBUTES`).
@@ -64,7 +66,10 @@ impl AgentConfig {
         attributes.insert("ecs.os-family".to_owned(), Some("LINUX".to_owned()));
         attributes.insert("ecs.cpu-architecture".to_owned(), Some(cpu_architecture().to_owned()));
         if let Some(zone) = &self.availability_zone {
-            attributes.insert("ecs.availability-zone".to_owned(), Some(zone.clone()));
+            attributes.insert(ATTRIBUTE_AVAILABILITY_ZONE.to_owned(), Some(zone.clone()));
+        }
+        if self.any_zone {
+            attributes.insert(ATTRIBUTE_ANY_ZONE.to_owned(), None);
         }
         if self.serves_fargate {
             attributes.insert(ATTRIBUTE_FARGATE.to_owned(), None);

@@ -37,12 +37,12 @@ impl Controller for Provision {
 pub fn plan_provision(state: &State, ids: &dyn IdSource, now: Timestamp) -> Plan {
     let waiting = state.queue(Queue::Provisioning).map(|t| t.as_ref());
     let tasks: Vec<&Task> = waiting.filter(|t| t.instance.is_some()).take(TASKS_PER_PLAN_MAX).collect();
-    let requests: Vec<Vec<Subnet>> = tasks.iter().map(|task| subnets_of(task)).collect();
+    let requests: Vec<Vec<Subnet>> = tasks.iter().map(|task| subnets_of(state, task)).collect();
     let last = |network| state.setting(&cursor_name(network)).and_then(|text| text.parse().ok());
     let addresses = plan_addresses(&requests, |address| state.eni(address).is_some(), last);
 
     let mut plan = Plan::default();
-    for (task, grant) in tasks.into_iter().zip(addresses.grants) {
+    for ((task, subnets), grant) in tasks.into_iter().zip(&requests).zip(addresses.grants) {
         let mut after = task.clone();
         match (&task.eni, grant, &task.instance) {
             (Some(attachment), Some(grant), Some(instance)) => {
@@ -54,7 +54,7 @@ pub fn plan_provision(state: &State, ids: &dyn IdSource, now: Timestamp) -> Plan
                 plan.push(Change::PutTask(Box::new(after)), "it has an interface");
             }
             (Some(attachment), None, _) => {
-                let reason = no_address(attachment);
+                let reason = no_address(attachment, subnets);
                 apply_stop(&mut after, StopCode::TaskFailedToStart, Some(&reason), now);
                 plan.push(Change::PutTask(Box::new(after)), "no address is left");
             }
@@ -71,10 +71,13 @@ pub fn plan_provision(state: &State, ids: &dyn IdSource, now: Timestamp) -> Plan
     plan
 }
 
-fn subnets_of(task: &Task) -> Vec<Subnet> {
+/// Where the task's interface may be, on the host that it has.
+fn subnets_of(state: &State, task: &Task) -> Vec<Subnet> {
+    let Some(attachment) = &task.eni else { return Vec::new() };
+    let host = task.instance.as_ref().and_then(|id| state.instance_by_id(id));
     let vpc = DefaultVpc::of(&task.scope);
-    let chosen = task.eni.iter().flat_map(|eni| &eni.subnets);
-    chosen.filter_map(|id| vpc.subnet(id).cloned()).collect()
+    let near = vpc.subnets_near(&attachment.subnets, host.and_then(|host| host.zone()));
+    near.into_iter().cloned().collect()
 }
 
 fn interface_row(
@@ -96,9 +99,10 @@ fn interface_row(
 }
 
 /// ECS's words (Amazon ECS: stopped tasks error messages, resource initialization errors).
-fn no_address(attachment: &EniAttachment) -> String {
+fn no_address(attachment: &EniAttachment, subnets: &[Subnet]) -> String {
     let public = if attachment.assign_public_ip { "enabled" } else { "disabled" };
-    let subnet = attachment.subnets.first().map_or("", SubnetId::as_str);
+    let subnet = subnets.first().map(|subnet| &subnet.id).or(attachment.subnets.first());
+    let subnet = subnet.map_or("", SubnetId::as_str);
     format!(
         "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment {public} in \
          subnet '{subnet}': InsufficientFreeAddressesInSubnet"

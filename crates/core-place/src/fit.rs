@@ -13,6 +13,8 @@ use std::cell::Cell;
 pub(crate) struct Required {
     /// `None` when one is asked for that no host has.
     attributes: Option<Vec<(u32, Option<u32>)>>,
+    /// Those that any host is in.
+    zones_without_subnet: Vec<u32>,
     /// `None` when no host is in the Auto Scaling group.
     auto_scaling_group: Option<(u32, u32)>,
 }
@@ -30,7 +32,12 @@ impl Required {
             .auto_scaling_group
             .as_ref()
             .and_then(|name| Some((texts.get(ATTRIBUTE_AUTO_SCALING_GROUP)?, texts.get(name.as_str())?)));
-        Self { attributes: needs.attributes.iter().map(numbers).collect(), auto_scaling_group: group }
+        let zones = needs.zones_without_subnet.iter().filter_map(|zone| texts.get(zone.as_str()));
+        Self {
+            attributes: needs.attributes.iter().map(numbers).collect(),
+            zones_without_subnet: zones.collect(),
+            auto_scaling_group: group,
+        }
     }
 }
 
@@ -58,6 +65,7 @@ impl Question<'_> {
     pub(crate) fn answer(&self, host: &Host) -> Result<(), Reason> {
         self.of_state(host)?;
         self.of_attributes(host)?;
+        self.of_location(host)?;
         self.of_resources(host)?;
         self.of_expressions(host, |_| true).0?;
         self.of_group(host)
@@ -93,7 +101,7 @@ impl Question<'_> {
 
     /// What is neither the host's state nor its tasks'; and whether hosts of the same kind may differ in it.
     fn suits(&self, host: &Host) -> (bool, bool) {
-        if !self.concerns(host) || self.of_attributes(host).is_err() {
+        if !self.concerns(host) || self.of_attributes(host).and(self.of_location(host)).is_err() {
             return (false, false);
         }
         let (answer, is_own) = self.of_expressions(host, Expression::is_static);
@@ -111,6 +119,11 @@ impl Question<'_> {
         };
         let attributes = self.required.attributes.as_ref();
         ensure(attributes.is_some_and(|asked| asked.iter().all(has)), Reason::Attribute)
+    }
+
+    fn of_location(&self, host: &Host) -> Result<(), Reason> {
+        let closed = &self.required.zones_without_subnet;
+        ensure(!host.facts.zone.is_some_and(|zone| closed.contains(&zone)), Reason::Location)
     }
 
     fn of_resources(&self, host: &Host) -> Result<(), Reason> {

@@ -65,6 +65,8 @@ pub(crate) struct Facts {
     pub(crate) attributes: Attributes,
     /// The number of these attributes among all that instances have.
     pub(crate) kind: u32,
+    /// The number of the zone that its owner named, one of the values of its attributes.
+    pub(crate) zone: Option<u32>,
     pub(crate) registered: Resources,
     /// How many network interfaces its tasks may have; `None` is no limit.
     interfaces_max: Option<u32>,
@@ -184,6 +186,7 @@ impl Facts {
             registered_at: instance.registered_at,
             attributes,
             kind,
+            zone: instance.zone().and_then(|zone| kinds.texts.get(zone)),
             registered: instance.registered.clone(),
             interfaces_max: interfaces_max(instance),
         }

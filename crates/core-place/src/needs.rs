@@ -28,6 +28,9 @@ pub struct Needs {
     pub attributes: Vec<(String, Option<String>)>,
     /// Network interfaces of the host: 1 for a task in awsvpc mode.
     pub network_interfaces: u32,
+    /// Availability Zones whose instances cannot take it: those of its VPC in which it has no subnet. Instances in other
+    /// zones can, and so can those whose zone nobody named.
+    pub zones_without_subnet: Vec<String>,
     /// All of them have to hold.
     pub constraints: Vec<Constraint>,
     /// At most five, in order of weight. None is the default: spread over Availability Zones.
@@ -61,7 +64,7 @@ impl Constraint {
 }
 
 impl Needs {
-    /// What a task of `definition` needs, without constraints and with the default strategy.
+    /// What a task of `definition` needs in whatever zone, without constraints and with the default strategy.
     pub fn new(
         scope: Scope,
         cluster: ClusterName,
@@ -79,6 +82,7 @@ impl Needs {
             gpus: model::demand::gpu_count(definition, overrides),
             attributes: attributes(definition),
             network_interfaces: network_interfaces(definition),
+            zones_without_subnet: Vec::new(),
             constraints: Vec::new(),
             strategy: Vec::new(),
             auto_scaling_group: None,
@@ -105,6 +109,7 @@ impl Needs {
             gpus,
             attributes,
             network_interfaces,
+            zones_without_subnet,
             constraints,
             strategy,
             auto_scaling_group,
@@ -115,6 +120,7 @@ impl Needs {
             && (self.network_interfaces == *network_interfaces && self.strategy == *strategy)
             && (self.attributes == *attributes && self.constraints == *constraints)
             && self.auto_scaling_group == *auto_scaling_group
+            && self.zones_without_subnet == *zones_without_subnet
     }
 }
 

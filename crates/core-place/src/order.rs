@@ -1,10 +1,8 @@
 //! What a strategy looks at, in order.
 
 use crate::host::{GroupId, Host};
+use model::instance::ATTRIBUTE_AVAILABILITY_ZONE;
 use model::placement::{BinpackField, PlacementStrategy};
-
-/// What the default strategy spreads over.
-pub(crate) const ZONE: &str = "ecs.availability-zone";
 
 /// One thing that decides between two hosts; the smaller is the better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +47,7 @@ impl Order {
     /// default: the host with the fewest tasks of the group, then (undocumented) the fewest tasks, then the most memory
     /// left.
     pub(crate) fn new(strategy: &[PlacementStrategy]) -> Self {
-        let default = [PlacementStrategy::Spread(ZONE.to_owned())];
+        let default = [PlacementStrategy::Spread(ATTRIBUTE_AVAILABILITY_ZONE.to_owned())];
         let strategy = if strategy.is_empty() { &default } else { strategy };
         let mut order = Self::default();
         for rule in strategy {

@@ -14,6 +14,8 @@ pub enum Reason {
     Agent,
     /// A required attribute is missing.
     Attribute,
+    /// It is in a zone in which the task has no subnet.
+    Location,
     /// Too little CPU is left.
     Cpu,
     /// Too little memory is left.
@@ -37,6 +39,7 @@ impl Reason {
             Self::Inactive => FailureReason::Inactive,
             Self::Agent => FailureReason::Agent,
             Self::Attribute => FailureReason::Attribute,
+            Self::Location => FailureReason::Location,
             Self::Cpu => FailureReason::Cpu,
             Self::Memory => FailureReason::Memory,
             Self::Gpu => FailureReason::Gpu,
@@ -53,6 +56,7 @@ impl Reason {
             Self::Inactive => "not ACTIVE",
             Self::Agent => "agent not connected",
             Self::Attribute => "a required attribute is missing",
+            Self::Location => "no subnet of the task is in its Availability Zone",
             Self::Cpu => "too little CPU left",
             Self::Memory => "too little memory left",
             Self::Gpu => "too few GPUs left",

@@ -58,7 +58,19 @@ pub const ATTRIBUTE_FARGATE: &str = "wharf.capability.fargate";
 /// Attribute whose value is the name of the Auto Scaling group that the instance counts as one of.
 pub const ATTRIBUTE_AUTO_SCALING_GROUP: &str = "wharf.auto-scaling-group";
 
+/// Attribute whose value is the Availability Zone. Every instance has it.
+pub const ATTRIBUTE_AVAILABILITY_ZONE: &str = "ecs.availability-zone";
+
+/// Attribute of an instance whose zone nobody named: the one that it shows is the region's first, for want of another.
+pub const ATTRIBUTE_ANY_ZONE: &str = "wharf.any-zone";
+
 impl ContainerInstance {
+    /// The Availability Zone that its owner named; `None` when nobody named one.
+    pub fn zone(&self) -> Option<&str> {
+        let is_named = !self.attributes.contains_key(ATTRIBUTE_ANY_ZONE);
+        self.attributes.get(ATTRIBUTE_AVAILABILITY_ZONE).filter(|_| is_named)?.as_deref()
+    }
+
     /// Whether the host also takes tasks of the FARGATE launch type.
     pub fn serves_fargate(&self) -> bool {
         self.attributes.contains_key(ATTRIBUTE_FARGATE)

@@ -64,6 +64,23 @@ impl DefaultVpc {
     pub fn subnet(&self, id: &SubnetId) -> Option<&Subnet> {
         self.subnets.iter().find(|s| s.id == *id)
     }
+
+    /// Its zones that none of these subnets is in: an instance there cannot have an interface in any of them.
+    pub fn zones_without(&self, chosen: &[SubnetId]) -> Vec<String> {
+        let has =
+            |zone: &str| chosen.iter().filter_map(|id| self.subnet(id)).any(|s| s.availability_zone == zone);
+        self.subnets.iter().map(|s| &s.availability_zone).filter(|zone| !has(zone)).cloned().collect()
+    }
+
+    /// Those of the chosen subnets, in their order, in which an instance in `zone` has an interface: the ones of the same
+    /// zone. A zone that this VPC does not have, a name of the owner's own, is as near to one subnet as to the other, and so
+    /// is an instance whose zone nobody named.
+    pub fn subnets_near(&self, chosen: &[SubnetId], zone: Option<&str>) -> Vec<&Subnet> {
+        let all: Vec<_> = chosen.iter().filter_map(|id| self.subnet(id)).collect();
+        let mut near = all.clone();
+        near.retain(|subnet| zone == Some(&*subnet.availability_zone));
+        if near.is_empty() { all } else { near }
+    }
 }
 
 impl Subnet {
@@ -133,5 +150,25 @@ mod tests {
         assert_eq!(one.subnets[1].cidr(), "172.31.16.0/20");
         assert_eq!(one.subnets[0].gateway(), Ipv4Addr::new(172, 31, 0, 1));
         assert_eq!(one.id.as_str().len(), "vpc-".len() + 17);
+    }
+
+    #[test]
+    fn an_instance_has_its_interfaces_in_subnets_of_its_zone() {
+        let vpc = DefaultVpc::of(&Scope::new("000000000000", "us-east-1"));
+        let [a, b] = vpc.subnets.clone().map(|subnet| subnet.id);
+        let both = [b.clone(), a.clone()];
+        assert_eq!(vpc.zones_without(&both), [""; 0]);
+        assert_eq!(vpc.zones_without(std::slice::from_ref(&a)), ["us-east-1b"]);
+        let near = |chosen: &[SubnetId], zone| {
+            let near = vpc.subnets_near(chosen, zone);
+            near.into_iter().map(|subnet| subnet.id.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(near(&both, Some("us-east-1a")), std::slice::from_ref(&a));
+        assert_eq!(near(&both, Some("us-east-1b")), std::slice::from_ref(&b));
+        for zone in [Some("us-east-1c"), Some("rack-7"), None] {
+            assert_eq!(near(&both, zone), both, "{zone:?}");
+        }
+        // It was moved after the task was placed.
+        assert_eq!(near(std::slice::from_ref(&b), Some("us-east-1a")), [b]);
     }
 }

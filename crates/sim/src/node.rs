@@ -54,7 +54,7 @@ impl Node {
             host,
             clock,
             disk: LedgerDisk::new(dice, skips_one_sync_in),
-            ids: Arc::new(FakeIds::new(seed ^ (0x5151 + index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))),
+            ids: Arc::new(FakeIds::new(Dice::new(seed, &format!("ids {index}")).pick(0..u64::MAX))),
             life: Mutex::default(),
             boots: AtomicU64::new(1),
             is_held_down: AtomicBool::new(false),
@@ -121,6 +121,7 @@ impl Node {
             hostname: format!("host-{}", self.index),
             resources: Resources { cpu_units: CPU_UNITS, memory_mib: MEMORY_MIB, ..Resources::default() },
             availability_zone: Some(format!("{}{}", World::REGION, ["a", "b", "c"][self.index % 3])),
+            any_zone: false,
             serves_fargate: self.index.is_multiple_of(2),
             attributes: BTreeMap::new(),
         };

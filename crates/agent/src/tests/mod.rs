@@ -58,6 +58,7 @@ impl World {
             hostname: "host-1".to_owned(),
             resources: Resources { cpu_units: 2048, memory_mib: 4096, ..Resources::default() },
             availability_zone: None,
+            any_zone: false,
             serves_fargate: true,
             attributes: BTreeMap::new(),
         };

@@ -24,7 +24,8 @@ pub(crate) fn instance(
 ) -> ecs::ContainerInstance {
     let said = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     let tasks = || state.active_tasks_on(&instance.id).map(|task| &**task);
-    let count = |of: fn(&Task) -> bool| tasks().filter(|t| t.launch_type != LaunchType::Fargate && of(t)).count();
+    let count =
+        |of: fn(&Task) -> bool| tasks().filter(|t| t.launch_type != LaunchType::Fargate && of(t)).count();
     let has_gpus = !instance.registered.gpus.is_empty();
     ecs::ContainerInstance {
         container_instance_arn: Some(arn::container_instance(

@@ -5,7 +5,8 @@ use core_task::report::task_health;
 use model::Timestamp;
 use model::arn;
 use model::container::Protocol;
-use model::network::{DefaultVpc, private_dns_name};
+use model::instance::ATTRIBUTE_AVAILABILITY_ZONE;
+use model::network::{DefaultVpc, Subnet, private_dns_name};
 use model::task::{Container, ContainerOverride, EniAttachment, StopCode, Task, TaskStatus};
 use model::task_definition::LaunchType;
 use store::State;
@@ -27,7 +28,7 @@ pub(crate) fn task(state: &State, task: &Task, with_tags: bool) -> ecs::Task {
     let instance = task.instance.as_ref().filter(|_| !fargate);
     let (definition, storage_gib) = (&task.definition, storage_gib(task));
     ecs::Task {
-        attachments: Some(task.eni.iter().map(|eni| attachment(task, eni)).collect()),
+        attachments: Some(task.eni.iter().map(|eni| attachment(state, task, eni)).collect()),
         attributes: Some(Vec::new()),
         availability_zone: availability_zone(state, task),
         cluster_arn: Some(arn::cluster(scope, cluster)),
@@ -103,17 +104,23 @@ fn binding(binding: &model::task::NetworkBinding) -> NetworkBinding {
 
 /// The zone of the task's subnet, else of its host.
 fn availability_zone(state: &State, task: &Task) -> Option<String> {
-    let subnet = task.eni.as_ref().and_then(|eni| match &eni.interface {
-        Some(interface) => Some(&interface.subnet),
-        None => eni.subnets.first(),
-    });
-    match subnet {
-        Some(id) => Some(DefaultVpc::of(&task.scope).subnet(id)?.availability_zone.clone()),
+    match &task.eni {
+        Some(eni) => Some(subnet(state, task, eni)?.availability_zone),
         None => {
             let host = state.instance_by_id(task.instance.as_ref()?)?;
-            host.attributes.get("ecs.availability-zone").cloned().flatten()
+            host.attributes.get(ATTRIBUTE_AVAILABILITY_ZONE).cloned().flatten()
         }
     }
+}
+
+/// The subnet of the task's interface, or the one that it is to be in unless that is full.
+fn subnet(state: &State, task: &Task, eni: &EniAttachment) -> Option<Subnet> {
+    let vpc = DefaultVpc::of(&task.scope);
+    if let Some(interface) = &eni.interface {
+        return vpc.subnet(&interface.subnet).cloned();
+    }
+    let host = task.instance.as_ref().and_then(|id| state.instance_by_id(id));
+    vpc.subnets_near(&eni.subnets, host.and_then(|host| host.zone())).first().copied().cloned()
 }
 
 /// Whether the agent that holds the task can be reached; unknown before it has accepted it.
@@ -132,7 +139,7 @@ fn connectivity_at(state: &State, task: &Task) -> Option<Timestamp> {
     host.and_then(|host| host.connection_changed_at).max(Some(known_at))
 }
 
-fn attachment(task: &Task, eni: &EniAttachment) -> ecs::Attachment {
+fn attachment(state: &State, task: &Task, eni: &EniAttachment) -> ecs::Attachment {
     let mut details = Vec::new();
     match &eni.interface {
         Some(interface) => {
@@ -143,7 +150,7 @@ fn attachment(task: &Task, eni: &EniAttachment) -> ecs::Attachment {
             details.push(pair("privateDnsName", private_dns_name(address, task.scope.region.as_str())));
             details.push(pair("privateIPv4Address", address.to_string()));
         }
-        None => details.extend(eni.subnets.first().map(|subnet| pair("subnetId", subnet.as_str()))),
+        None => details.extend(subnet(state, task, eni).map(|subnet| pair("subnetId", subnet.id.as_str()))),
     }
     ecs::Attachment {
         id: Some(eni.id.to_string()),

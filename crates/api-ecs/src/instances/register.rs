@@ -4,10 +4,14 @@ use super::attributes::is_built_in;
 use crate::tasks::client_token;
 use crate::{Ecs, Refusal, convert, lookup, names, tags};
 use model::demand::held;
-use model::instance::{ATTRIBUTE_AUTO_SCALING_GROUP, ContainerInstance, InstanceStatus, Resources};
+use model::instance::{
+    ATTRIBUTE_ANY_ZONE, ATTRIBUTE_AUTO_SCALING_GROUP, ATTRIBUTE_AVAILABILITY_ZONE, ContainerInstance,
+    InstanceStatus, Resources,
+};
 use model::task::Task;
 use model::{ClusterName, InstanceId, Scope, Tags, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::Arc;
 use store::State;
 use wire::Cx;
@@ -15,8 +19,6 @@ use wire::ecs::{
     Attribute, PlatformDevice, RegisterContainerInstanceRequest, RegisterContainerInstanceResponse, Resource,
     VersionInfo,
 };
-
-const AVAILABILITY_ZONE: &str = "ecs.availability-zone";
 
 /// What a registration says of the host.
 struct Registration {
@@ -74,8 +76,13 @@ impl Registration {
     ) -> Result<Registration, Refusal> {
         let document = Document::parse(input.instance_identity_document.as_deref());
         let mut attributes = attributes(input.attributes.unwrap_or_default());
-        let zone = document.availability_zone.unwrap_or_else(|| format!("{}a", scope.region));
-        attributes.entry(AVAILABILITY_ZONE.to_owned()).or_insert(Some(zone));
+        if let Entry::Vacant(zone) = attributes.entry(ATTRIBUTE_AVAILABILITY_ZONE.to_owned()) {
+            let is_named = document.availability_zone.is_some();
+            zone.insert(document.availability_zone.or_else(|| Some(format!("{}a", scope.region))));
+            if !is_named {
+                attributes.insert(ATTRIBUTE_ANY_ZONE.to_owned(), None);
+            }
+        }
         let arn = input.container_instance_arn.filter(|a| !a.is_empty());
         Ok(Registration {
             instance: arn.map(|arn| names::instance(scope, cluster, &arn)).transpose()?,

@@ -74,6 +74,11 @@ pub(super) fn check(
 }
 
 impl Network {
+    /// Zones of the VPC whose instances cannot take the tasks.
+    pub fn zones_without_subnet(&self, scope: &Scope) -> Vec<String> {
+        DefaultVpc::of(scope).zones_without(&self.subnets)
+    }
+
     /// The attachment of a new task, without an interface yet. `turn` spreads the tasks of a cluster over the subnets.
     pub fn attachment(&self, id: AttachmentId, turn: u128) -> EniAttachment {
         let mut subnets = self.subnets.clone();

@@ -22,8 +22,10 @@ pub(super) fn needs(
 ) -> Result<Needs, Refusal> {
     let (scope, cluster) = (order.scope.clone(), order.cluster.clone());
     let (launch_type, group) = (capacity.launch_type, order.group.clone());
+    let zones = order.network.as_ref().map(|network| network.zones_without_subnet(&scope));
     let needs = Needs::new(scope, cluster, definition, &order.overrides, launch_type, group);
     Ok(Needs {
+        zones_without_subnet: zones.unwrap_or_default(),
         constraints: order.placement.constraints(definition)?,
         strategy: order.placement.strategy.clone(),
         auto_scaling_group: share.auto_scaling_group.clone(),

@@ -136,7 +136,10 @@ fn what_an_agent_can_no_longer_do_is_forgotten() {
     let instance = w.ok("RegisterContainerInstance", again)["containerInstance"].clone();
     let attributes = instance["attributes"].as_array().expect("attributes");
     let names: Vec<_> = attributes.iter().map(|a| a["name"].as_str().expect("a name")).collect();
-    assert_eq!(names, ["ecs.availability-zone", "ecs.capability.external", "rack", "stack"]);
+    assert_eq!(
+        names,
+        ["ecs.availability-zone", "ecs.capability.external", "rack", "stack", "wharf.any-zone"]
+    );
 }
 
 #[test]

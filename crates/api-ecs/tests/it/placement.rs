@@ -2,6 +2,7 @@
 //! what is refused. How hosts are chosen is tested in `core-place`.
 
 use crate::world::{World, fargate, host, lay_over};
+use model::network::DefaultVpc;
 use serde_json::{Value, json};
 
 /// A cluster with an instance for each rack, and the family `api` for EC2, which leaves room for many.
@@ -72,6 +73,44 @@ fn a_strategy_says_which_instance_is_the_best() {
     let chained =
         json!([{ "type": "spread", "field": "attribute:rack" }, { "type": "binpack", "field": "memory" }]);
     assert_eq!(of(chained), [0, 2, 2]);
+}
+
+/// Amazon ECS: API failure reasons.
+#[test]
+fn an_awsvpc_task_goes_where_it_has_a_subnet() {
+    let w = World::new();
+    w.ok("CreateCluster", json!({}));
+    let register = |zone| w.register_agent_with("default", 8192, 16384, &[("ecs.availability-zone", zone)]);
+    let instances = ["us-east-1a", "us-east-1b"].map(register);
+    let subnets = DefaultVpc::of(&w.scope).subnets.map(|subnet| subnet.id.to_string());
+    let app = json!({ "name": "app", "image": "i", "cpu": 64, "memory": 64 });
+    let awsvpc = json!({ "networkMode": "awsvpc", "containerDefinitions": [app] });
+    w.ok("RegisterTaskDefinition", host("api", awsvpc));
+    let network = |subnets: &[String]| json!({ "awsvpcConfiguration": { "subnets": subnets } });
+    let answer = run(&w, json!({ "count": 3, "networkConfiguration": network(&subnets[1..]) }));
+    assert_eq!(counts(&answer, &instances), [0, 3]);
+    // Wherever it goes, the subnet is the one there, before its interface is made, too.
+    let answer = run(&w, json!({ "count": 4, "group": "g", "networkConfiguration": network(&subnets) }));
+    assert_eq!(counts(&answer, &instances), [2, 2]);
+    for task in answer["tasks"].as_array().expect("tasks") {
+        let at = usize::from(task["containerInstanceArn"] == json!(instances[1]));
+        assert_eq!(task["availabilityZone"], ["us-east-1a", "us-east-1b"][at]);
+        assert_eq!(task["attachments"][0]["details"][0], json!({ "name": "subnetId", "value": subnets[at] }));
+    }
+    let chosen = json!({
+        "taskDefinition": "api", "containerInstances": instances, "networkConfiguration": network(&subnets[1..]),
+    });
+    let started = w.ok("StartTask", chosen);
+    assert_eq!(counts(&started, &instances), [0, 1]);
+    assert_eq!(started["failures"], json!([{ "arn": instances[0], "reason": "LOCATION" }]));
+    w.ok("DeregisterContainerInstance", json!({ "containerInstance": instances[1], "force": true }));
+    let answer = run(&w, json!({ "networkConfiguration": network(&subnets[1..]) }));
+    assert_eq!(answer["failures"][0]["reason"], "LOCATION");
+    // Nobody named the zone of this one; it shows the first of the region.
+    let anywhere = w.register_agent("default", 8192, 16384);
+    let answer = run(&w, json!({ "networkConfiguration": network(&subnets[1..]) }));
+    assert_eq!(counts(&answer, &[anywhere]), [1]);
+    assert_eq!(answer["tasks"][0]["availabilityZone"], "us-east-1b");
 }
 
 #[test]

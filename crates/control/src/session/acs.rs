@@ -179,7 +179,7 @@ impl<'a> Session<'a> {
     }
 
     async fn receive(&mut self, frames: &mut impl Frames, frame: Frame) -> Result<(), SessionEnd> {
-        self.pulse.heard();
+        self.pulse.heard(Instant::now());
         let Frame::Text(text) = frame else { return Ok(()) };
         let message = match acs::decode_agent(&text) {
             Ok(message) => message,

@@ -43,9 +43,11 @@ impl Pulse {
         }
     }
 
-    /// A frame came, whatever is in it.
-    pub(crate) fn heard(&mut self) {
+    /// A frame came, whatever is in it. It is as good as an answer to a ping, so the next one waits: a busy link costs no
+    /// pings.
+    pub(crate) fn heard(&mut self, now: Instant) {
         self.pong_by = None;
+        self.ping_at = now + self.ping_interval;
     }
 
     /// A message came, which only an agent that is well sends.
@@ -102,7 +104,7 @@ mod tests {
                 return Some(ms);
             }
             if pulse.question(now) == Some(Question::Ping) && answers(ms) {
-                pulse.heard();
+                pulse.heard(now);
             }
         }
         None
@@ -136,8 +138,23 @@ mod tests {
             if pulse.question(now) == Some(Question::Heartbeat) {
                 asked = Some(now.duration_since(start).as_secs());
             }
-            pulse.heard();
+            pulse.heard(now);
         }
         assert_eq!(asked, Some(20));
+    }
+
+    #[test]
+    fn a_link_that_talks_is_not_pinged_and_one_that_falls_silent_is_given_up_in_time() {
+        let (start, config) = (Instant::now(), ControlConfig::default());
+        let mut pulse = Pulse::new(&config, start);
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        for ms in (500..=5000).step_by(500) {
+            assert_eq!((pulse.is_silent(at(ms)), pulse.question(at(ms))), (false, None));
+            pulse.heard(at(ms));
+        }
+        assert_eq!(pulse.next_at(), at(6000));
+        assert_eq!(pulse.question(at(6000)), Some(Question::Ping));
+        let set = config.silence_max.as_millis() as u64;
+        assert_eq!([4999, 5000].map(|ms| pulse.is_silent(at(ms + set))), [false, true]);
     }
 }

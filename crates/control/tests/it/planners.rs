@@ -5,7 +5,7 @@ use control::{Plan, plan_provision, plan_reap, plan_release, plan_stops};
 use core_task::report::{ReportedStatus, apply_placed};
 use expect_test::{Expect, expect};
 use model::Timestamp;
-use model::instance::InstanceStatus;
+use model::instance::{ATTRIBUTE_ANY_ZONE, ATTRIBUTE_AVAILABILITY_ZONE, InstanceStatus};
 use model::task_definition::{NetworkMode, TaskDefinition, TaskDefinitionStatus};
 use std::time::Duration;
 use store::State;
@@ -45,6 +45,35 @@ async fn tasks_get_interfaces_in_the_order_of_their_age() {
     );
     world.activate().await;
     check(&world, provision, expect![[""]]);
+}
+
+/// All tasks name the subnets of us-east-1a and us-east-1b, in this order.
+#[tokio::test]
+async fn an_interface_is_made_in_the_zone_of_the_instance() {
+    let world = World::new();
+    let own = |zone: &str| vec![(ATTRIBUTE_AVAILABILITY_ZONE, Some(zone.to_owned()))];
+    let unnamed = [own("us-east-1b"), vec![(ATTRIBUTE_ANY_ZONE, None)]].concat();
+    let zones = [own("us-east-1a"), own("us-east-1b"), own("rack-7"), unnamed];
+    for (id, attributes) in ["a", "b", "own", "unnamed"].into_iter().zip(zones) {
+        let mut instance = instance(id);
+        instance.attributes.extend(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        world.write(|tx| tx.put(instance.clone())).await;
+        let mut task = task(&format!("on-{id}"), NetworkMode::Awsvpc);
+        task.instance = Some(id.into());
+        world.put_task(task).await;
+    }
+    check(&world, provision, expect![[r#"
+        take 172.31.0.4 for task on-a (the task was placed)
+        task on-a PENDING v2, interface CREATED 172.31.0.4 in subnet-0f442397ea329ab60 (it has an interface)
+        take 172.31.16.4 for task on-b (the task was placed)
+        task on-b PENDING v2, interface CREATED 172.31.16.4 in subnet-0aba4c79b17a08431 (it has an interface)
+        take 172.31.0.5 for task on-own (the task was placed)
+        task on-own PENDING v2, interface CREATED 172.31.0.5 in subnet-0f442397ea329ab60 (it has an interface)
+        take 172.31.0.6 for task on-unnamed (the task was placed)
+        task on-unnamed PENDING v2, interface CREATED 172.31.0.6 in subnet-0f442397ea329ab60 (it has an interface)
+        set network.last-address.172.31.0.0 to 172.31.0.6 (addresses go round)
+        set network.last-address.172.31.16.0 to 172.31.16.4 (addresses go round)
+    "#]]);
 }
 
 #[tokio::test]

@@ -3,8 +3,10 @@
 //! ```text
 //! i1 zone=a cpu=4096 mem=8192 running=web:2       an instance; each running task takes 100 CPU units and 100 MiB
 //! i3 fargate=web                                  … and tasks of FARGATE on it
+//! i4 stopping=web                                 … and tasks that are to stop, and run still
 //! i2 draining | away | deregistered               …
 //! run 5 cpu=256 mem=512 strategy=spread(zone),binpack(memory) where attribute:rack == r1
+//! run 1 awsvpc nosubnet=b,c                         its subnets are in other zones
 //! stop 3 group=web strategy=spread(zone)           of the tasks that the instances run
 //! ```
 
@@ -15,7 +17,7 @@ use model::container::{PortMapping, Protocol};
 use model::fixture;
 use model::instance::{ContainerInstance, InstanceStatus};
 use model::placement::{BinpackField, PlacementStrategy};
-use model::task::{Task, TaskStatus};
+use model::task::{DesiredStatus, Task, TaskStatus};
 use model::task_definition::{LaunchType, NetworkMode};
 use model::view::View;
 use std::fmt::Write;
@@ -105,6 +107,11 @@ impl Cluster {
                 "version" => new.agent_version = value.to_owned(),
                 "running" => value.split(',').for_each(|group| self.running(id, group, LaunchType::Ec2)),
                 "fargate" => value.split(',').for_each(|group| self.running(id, group, LaunchType::Fargate)),
+                "stopping" => {
+                    let before = self.tasks.len();
+                    value.split(',').for_each(|group| self.running(id, group, LaunchType::Ec2));
+                    self.tasks[before..].iter_mut().for_each(|t| t.desired_status = DesiredStatus::Stopped);
+                }
                 _ => drop(new.attributes.insert(attribute(name).to_owned(), Some(value.to_owned()))),
             }
         }
@@ -128,6 +135,7 @@ fn attribute(name: &str) -> &str {
     match name {
         "zone" => "ecs.availability-zone",
         "type" => "ecs.instance-type",
+        "anyzone" => "wharf.any-zone",
         "trunk" => "ecs.awsvpc-trunk-id",
         "asg" => "wharf.auto-scaling-group",
         other => other,
@@ -151,6 +159,7 @@ fn run(line: &str) -> (u32, Task, Needs) {
     let mut task = task(256, 512);
     task.group = "web".to_owned();
     let (mut strategy, mut constraints, mut seed, mut group) = (Vec::new(), Vec::new(), 0, None);
+    let mut zones_without_subnet = Vec::new();
     for word in words {
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
         let definition = Arc::make_mut(&mut task.definition);
@@ -159,6 +168,7 @@ fn run(line: &str) -> (u32, Task, Needs) {
             "mem" => definition.memory_mib = Some(value.parse().unwrap()),
             "group" => task.group = value.to_owned(),
             "gpus" => definition.containers[0].gpus = value.parse().unwrap(),
+            "nosubnet" => zones_without_subnet = value.split(',').map(str::to_owned).collect(),
             "awsvpc" => definition.network_mode = NetworkMode::Awsvpc,
             "fargate" => task.launch_type = LaunchType::Fargate,
             "tcp" => definition.containers[0].port_mappings.push(port(value, Protocol::Tcp)),
@@ -173,6 +183,7 @@ fn run(line: &str) -> (u32, Task, Needs) {
     let expression = expression.map(|text| Expression::parse(text).unwrap());
     constraints.extend(expression.map(|expression| Constraint::MemberOf(Arc::new(expression))));
     let needs = Needs { strategy, constraints, seed, auto_scaling_group: group, ..Needs::of(&task) };
+    let needs = Needs { zones_without_subnet, ..needs };
     (count, task, needs)
 }
 

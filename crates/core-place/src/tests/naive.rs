@@ -191,6 +191,11 @@ fn fits(seen: &Seen<'_>, needs: &Needs) -> Result<(), Reason> {
         None => true,
     };
     no(needs.attributes.iter().any(lacks), Reason::Attribute)?;
+    let zone = match instance.attributes.contains_key("wharf.any-zone") {
+        true => None,
+        false => instance.attributes.get("ecs.availability-zone").cloned().flatten(),
+    };
+    no(zone.is_some_and(|zone| needs.zones_without_subnet.contains(&zone)), Reason::Location)?;
     no(u64::from(needs.demand.cpu_units) > free_cpu(seen), Reason::Cpu)?;
     no(u64::from(needs.demand.memory_mib) > free_memory(seen), Reason::Memory)?;
     no(needs.gpus as usize > free_gpus(seen).len(), Reason::Gpu)?;

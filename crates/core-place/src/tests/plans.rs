@@ -206,6 +206,26 @@ fn each_on_an_instance_of_its_own() {
     );
 }
 
+/// AWS: placement looks at the desired status of tasks.
+#[test]
+fn a_task_that_is_to_stop_counts_for_its_group_no_longer_and_keeps_what_it_has() {
+    check(
+        "
+            i1 cpu=250 stopping=web,db
+            i2 running=web
+            i3 stopping=web:2
+            run 3 distinct cpu=100
+            run 2 cpu=10 where task:group == db
+            run 1 cpu=10 strategy=spread(instanceId)
+        ",
+        expect![[r#"
+            i3 | 2 refused: too little CPU left on 1 (RESOURCE:CPU), a task of the group is already there on 2
+            | 2 refused: a memberOf constraint is not met on 3
+            i1
+        "#]],
+    );
+}
+
 #[test]
 fn members_of_what_an_expression_says() {
     check(
@@ -296,6 +316,39 @@ fn network_interfaces_end_where_the_type_says() {
             i2 i2 i2 i2 i2 i2 i2 i2 i2 i2 | 2 refused: no network interface left on 2 (RESOURCE:ENI), a memberOf constraint is not met on 1
             i3 i3 i3 i3 i3 i3 i3 i3 i3 i3 i3 i3 i3 i3 i3
             i2
+        "#]],
+    );
+}
+
+#[test]
+fn an_instance_takes_tasks_with_a_subnet_in_its_zone() {
+    check(
+        "
+            i1 zone=a
+            i2 zone=b
+            run 3 awsvpc nosubnet=a
+            run 2 awsvpc nosubnet=a,b group=other
+            run 1 awsvpc nosubnet=a mem=9000
+            run 2 fargate nosubnet=b
+        ",
+        expect![[r#"
+            i2 i2 i2
+            | 2 refused: no subnet of the task is in its Availability Zone on 2 (LOCATION)
+            | 1 refused: no subnet of the task is in its Availability Zone on 1 (LOCATION), too little memory left on 1 (RESOURCE:MEMORY)
+            i1 i1
+        "#]],
+    );
+    // A zone of the owner's own, and none.
+    check(
+        "
+            i1 zone=rack-7
+            i2
+            i3 zone=a anyzone
+            i4 zone=a
+            run 4 awsvpc nosubnet=a,b strategy=spread(instanceId)
+        ",
+        expect![[r#"
+            i1 i2 i3 i1
         "#]],
     );
 }

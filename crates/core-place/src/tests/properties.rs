@@ -16,13 +16,13 @@ fn pick(words: &'static [&'static str]) -> impl Strategy<Value = String> {
 }
 
 fn instance_line() -> impl Strategy<Value = String> {
-    let zone = pick(&["", "zone=a", "zone=b", "zone=c"]);
+    let zone = pick(&["", "zone=a", "zone=b", "zone=c", "zone=a anyzone"]);
     let rack = pick(&["", "rack=1", "rack=2", "rack="]);
     let size = pick(&["cpu=1024 mem=2048", "cpu=2048 mem=2048", "cpu=2048 mem=4096", "cpu=300 mem=8192"]);
     let kind =
         pick(&["", "", "type=c5.large", "type=c5.large trunk=x", "gpus=g1+g2", "reserved=80", "asg=x"]);
     let state = pick(&["", "", "", "", "draining", "away", "deregistered"]);
-    let tasks = pick(&["", "", "running=web:1", "running=web:2,db:1", "running=db:3"]);
+    let tasks = pick(&["", "", "running=web:1", "running=web:2,db:1", "running=db:3", "stopping=web:2 running=db"]);
     (zone, rack, size, kind, state, tasks).prop_map(|(a, b, c, d, e, f)| format!("{a} {b} {c} {d} {e} {f}"))
 }
 
@@ -53,6 +53,8 @@ fn run_line() -> impl Strategy<Value = String> {
         "fargate",
         "asg=x",
         "distinct awsvpc",
+        "awsvpc nosubnet=a",
+        "fargate nosubnet=b,c",
     ]);
     let group = pick(&["", "", "group=db", "group=new"]);
     let expression = pick(&[

@@ -88,7 +88,8 @@ struct Hosting {
     /// The cluster to register this machine into
     #[arg(long, value_name = "NAME", default_value = "default")]
     cluster: String,
-    /// The zone over which tasks are spread [default: the region's first]
+    /// The zone of this machine: tasks are spread over zones, and awsvpc tasks go where they have a subnet [default: the
+    /// region's first, for tasks of every subnet]
     #[arg(long, value_name = "ZONE")]
     availability_zone: Option<String>,
     /// An attribute of this machine, for placement constraints; may be repeated

@@ -37,7 +37,7 @@ pub struct Offer {
     pub runtime: Option<RuntimeChoice>,
     /// The cluster to register into.
     pub cluster: String,
-    /// `ecs.availability-zone`; the region's first when absent.
+    /// `ecs.availability-zone`; when absent it shows the region's first, and tasks of every zone may come.
     pub availability_zone: Option<String>,
     /// Attributes.
     pub attributes: BTreeMap<String, String>,
@@ -79,6 +79,7 @@ fn agent_config(data: &DataDir, region: &str, offer: Offer) -> Result<AgentConfi
         data_dir: data.ledger(),
         hostname,
         resources: Resources { cpu_units: u32::try_from(cores * 1024)?, memory_mib, ..Resources::default() },
+        any_zone: offer.availability_zone.is_none(),
         availability_zone: Some(offer.availability_zone.unwrap_or_else(|| format!("{region}a"))),
         serves_fargate: true,
         attributes: offer.attributes,
