@@ -2,6 +2,7 @@
 //! place`. A core has no clock, so the caller brings one.
 
 mod packing;
+mod records;
 mod scan;
 mod subject;
 

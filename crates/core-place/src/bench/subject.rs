@@ -1,12 +1,11 @@
 //! Clusters and tasks to measure with.
 
+use super::records;
 use crate::query::Expression;
 use crate::{Constraint, Hosts, Needs, Place};
-use model::fixture;
 use model::instance::ContainerInstance;
 use model::placement::{BinpackField, PlacementStrategy};
 use model::task::Task;
-use model::task_definition::{LaunchType, NetworkMode};
 use std::sync::{Arc, LazyLock};
 
 /// How an instance's 16 vCPU and 64 GiB are divided: so many tasks fill one.
@@ -64,15 +63,7 @@ impl Kind {
 }
 
 /// 128 CPU units and 512 MiB.
-static TASK: LazyLock<Task> = LazyLock::new(|| {
-    let mut task = fixture::task(&["app!"]);
-    task.launch_type = LaunchType::Ec2;
-    task.eni = None;
-    let definition = Arc::make_mut(&mut task.definition);
-    definition.network_mode = NetworkMode::Bridge;
-    (definition.cpu_units, definition.memory_mib) = (Some(16_384 / TASKS_MAX), Some(65_536 / TASKS_MAX));
-    task
-});
+static TASK: LazyLock<Task> = LazyLock::new(|| records::task(16_384 / TASKS_MAX, 65_536 / TASKS_MAX));
 
 /// The record of a task that was placed.
 pub(super) fn task(needs: &Needs, place: Place) -> Task {
@@ -91,7 +82,7 @@ pub(super) fn hosts(instances: u32) -> Hosts {
 fn instance(n: u32) -> ContainerInstance {
     // Ids as they are, 32 hexadecimal digits in no order.
     let id = u128::from(n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-    let mut instance = fixture::instance(&format!("{id:032x}"), 16_384, 65_536);
+    let mut instance = records::instance(&format!("{id:032x}"), 16_384, 65_536);
     let zone = ["us-east-1a", "us-east-1b", "us-east-1c"][(n % 3) as usize];
     let kind = if n % 8 == 7 { "c5.4xlarge" } else { "m5.4xlarge" };
     let attributes = [
