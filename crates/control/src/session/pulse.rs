@@ -16,6 +16,9 @@ pub(crate) enum Question {
     Ping,
 }
 
+/// So many intervals a link that talks may go without a ping.
+const PING_INTERVALS_MAX: u32 = 4;
+
 /// The pulse of one ACS link.
 #[derive(Debug)]
 pub(crate) struct Pulse {
@@ -23,6 +26,7 @@ pub(crate) struct Pulse {
     patience: Duration,
     heartbeat_interval: Duration,
     heartbeat_timeout: Duration,
+    pinged_at: Instant,
     ping_at: Instant,
     heartbeat_at: Instant,
     pong_by: Option<Instant>,
@@ -36,6 +40,7 @@ impl Pulse {
             patience: config.silence_max.saturating_sub(config.ping_interval),
             heartbeat_interval: config.heartbeat_interval,
             heartbeat_timeout: config.heartbeat_timeout,
+            pinged_at: now,
             ping_at: now + config.ping_interval,
             heartbeat_at: now + config.heartbeat_interval,
             pong_by: None,
@@ -43,11 +48,12 @@ impl Pulse {
         }
     }
 
-    /// A frame came, whatever is in it. It is as good as an answer to a ping, so the next one waits: a busy link costs no
-    /// pings.
+    /// A frame came, whatever is in it. It is as good as an answer to a ping, so the next one waits: a busy link costs few
+    /// pings. It has some all the same, because the agent too wants to hear something.
     pub(crate) fn heard(&mut self, now: Instant) {
         self.pong_by = None;
-        self.ping_at = now + self.ping_interval;
+        self.ping_at =
+            (now + self.ping_interval).min(self.pinged_at + self.ping_interval * PING_INTERVALS_MAX);
     }
 
     /// A message came, which only an agent that is well sends.
@@ -74,7 +80,7 @@ impl Pulse {
             return Some(Question::Heartbeat);
         }
         if self.ping_at <= now {
-            self.ping_at = now + self.ping_interval;
+            (self.pinged_at, self.ping_at) = (now, now + self.ping_interval);
             self.pong_by.get_or_insert(now + self.patience);
             return Some(Question::Ping);
         }
@@ -144,17 +150,19 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_talks_is_not_pinged_and_one_that_falls_silent_is_given_up_in_time() {
+    fn a_link_that_talks_is_pinged_less_and_one_that_falls_silent_is_given_up_in_time() {
         let (start, config) = (Instant::now(), ControlConfig::default());
         let mut pulse = Pulse::new(&config, start);
         let at = |ms: u64| start + Duration::from_millis(ms);
-        for ms in (500..=5000).step_by(500) {
-            assert_eq!((pulse.is_silent(at(ms)), pulse.question(at(ms))), (false, None));
+        let mut pings = Vec::new();
+        for ms in (500..=9500).step_by(500) {
+            assert!(!pulse.is_silent(at(ms)));
+            pings.extend(pulse.question(at(ms)).map(|question| (ms, question)));
             pulse.heard(at(ms));
         }
-        assert_eq!(pulse.next_at(), at(6000));
-        assert_eq!(pulse.question(at(6000)), Some(Question::Ping));
+        assert_eq!(pings, [(4000, Question::Ping), (8000, Question::Ping)]);
+        assert_eq!(pulse.question(pulse.next_at()), Some(Question::Ping));
         let set = config.silence_max.as_millis() as u64;
-        assert_eq!([4999, 5000].map(|ms| pulse.is_silent(at(ms + set))), [false, true]);
+        assert_eq!([9499, 9500].map(|ms| pulse.is_silent(at(ms + set))), [false, true]);
     }
 }
