@@ -123,8 +123,7 @@ impl Client {
         if !(200..300).contains(&status) {
             return Err(service_error(service, status, &body));
         }
-        let output = decode(service, operation, &body).map_err(ClientError::Unreadable)?;
-        serde_json::from_value(output).map_err(|error| ClientError::Unreadable(error.to_string()))
+        decode(service, operation, &body).map_err(ClientError::Unreadable)
     }
 
     fn sign(&self, method: &Method, uri: &Uri, headers: &mut HeaderMap, body: &[u8], service: &Service) {
@@ -194,12 +193,13 @@ fn json_target(service: &Service) -> Option<(&'static str, &'static str)> {
     })
 }
 
-fn decode(service: &Service, operation: &Operation, body: &[u8]) -> Result<Value, String> {
-    match json_target(service) {
-        _ if body.is_empty() => Ok(Value::Object(serde_json::Map::new())),
-        Some(_) => serde_json::from_slice(body).map_err(|error| error.to_string()),
-        None => xml::parse(operation, body),
-    }
+fn decode<O: DeserializeOwned>(service: &Service, operation: &Operation, body: &[u8]) -> Result<O, String> {
+    let output = match json_target(service) {
+        _ if body.is_empty() => serde_json::from_str("{}"),
+        Some(_) => serde_json::from_slice(body),
+        None => serde_json::from_value(xml::parse(operation, body)?),
+    };
+    output.map_err(|error| error.to_string())
 }
 
 fn service_error(service: &Service, status: u16, body: &[u8]) -> ClientError {
