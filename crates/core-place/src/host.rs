@@ -5,7 +5,7 @@ use crate::needs::{Needs, network_interfaces};
 use crate::pool::{PoolKey, Rank};
 use crate::query::Subject;
 use model::instance::{ContainerInstance, InstanceStatus, Resources};
-use model::task::{Task, TaskStatus};
+use model::task::{DesiredStatus, Task, TaskStatus};
 use model::task_definition::LaunchType;
 use model::{ClusterName, InstanceId, Scope, Timestamp};
 use std::cell::Cell;
@@ -85,7 +85,7 @@ pub(crate) struct Used {
     pub(crate) tasks: u32,
     /// Tasks in status RUNNING that DescribeContainerInstances counts: those of FARGATE are not.
     running: u32,
-    /// How many tasks of each group, by the group's number.
+    /// How many tasks of each group are to go on, by the group's number.
     groups: Vec<(GroupId, u32)>,
 }
 
@@ -95,6 +95,8 @@ pub(crate) struct Claim {
     pub(crate) demand: Resources,
     pub(crate) interfaces: u32,
     pub(crate) running: bool,
+    /// Its desired status is STOPPED: it holds what it has until it is over, and counts for its group no longer.
+    pub(crate) leaves: bool,
 }
 
 impl Claim {
@@ -103,7 +105,8 @@ impl Claim {
         let instance = task.instance.as_ref().filter(|_| task.holds_resources())?;
         let running = task.last_status == TaskStatus::Running && task.launch_type != LaunchType::Fargate;
         let interfaces = network_interfaces(&task.definition);
-        Some((instance, Self { demand: task.demand(), interfaces, running }))
+        let leaves = task.desired_status == DesiredStatus::Stopped;
+        Some((instance, Self { demand: task.demand(), interfaces, running, leaves }))
     }
 }
 
@@ -246,7 +249,7 @@ impl Host {
 
 impl Used {
     pub(crate) fn take(&mut self, claim: &Claim, group: GroupId) {
-        let Claim { demand, interfaces, running } = claim;
+        let Claim { demand, interfaces, running, leaves } = claim;
         self.cpu_units += u64::from(demand.cpu_units);
         self.memory_mib += u64::from(demand.memory_mib);
         self.interfaces += interfaces;
@@ -254,6 +257,9 @@ impl Used {
         demand.gpus.iter().for_each(|id| *self.gpus.entry(id.clone()).or_default() += 1);
         self.tasks += 1;
         self.running += u32::from(*running);
+        if *leaves {
+            return;
+        }
         match self.groups.binary_search_by_key(&group, |&(group, _)| group) {
             Ok(at) => self.groups[at].1 += 1,
             Err(at) => self.groups.insert(at, (group, 1)),
@@ -261,7 +267,7 @@ impl Used {
     }
 
     pub(crate) fn give_back(&mut self, claim: &Claim, group: GroupId) {
-        let Claim { demand, interfaces, running } = claim;
+        let Claim { demand, interfaces, running, leaves } = claim;
         self.cpu_units -= u64::from(demand.cpu_units);
         self.memory_mib -= u64::from(demand.memory_mib);
         self.interfaces -= interfaces;
@@ -269,6 +275,9 @@ impl Used {
         demand.gpus.iter().for_each(|id| count_down(&mut self.gpus, id));
         self.tasks -= 1;
         self.running -= u32::from(*running);
+        if *leaves {
+            return;
+        }
         if let Ok(at) = self.groups.binary_search_by_key(&group, |&(group, _)| group) {
             self.groups[at].1 -= 1;
             if self.groups[at].1 == 0 {
@@ -277,7 +286,7 @@ impl Used {
         }
     }
 
-    /// How many tasks of this group.
+    /// How many tasks of this group are to go on.
     pub(crate) fn of_group(&self, group: GroupId) -> u32 {
         let at = self.groups.binary_search_by_key(&group, |&(group, _)| group);
         at.map_or(0, |at| self.groups[at].1)

@@ -131,7 +131,7 @@ impl Hosts {
 fn claim(needs: &Needs, place: &Place) -> Claim {
     let gpus = place.gpus.iter().cloned().collect();
     let demand = Resources { gpus, ..needs.demand.clone() };
-    Claim { demand, interfaces: needs.network_interfaces, running: false }
+    Claim { demand, interfaces: needs.network_interfaces, running: false, leaves: false }
 }
 
 impl Host {

@@ -4,7 +4,7 @@ use crate::page::Page;
 use crate::{Ecs, Refusal, lookup, names};
 use core_place::query::{Expression, Subject};
 use model::instance::{ContainerInstance, InstanceStatus};
-use model::task::{Task, TaskStatus};
+use model::task::{DesiredStatus, Task, TaskStatus};
 use model::task_definition::LaunchType;
 use model::{Timestamp, arn};
 use store::State;
@@ -92,6 +92,7 @@ impl Subject for Filtered<'_> {
     }
 
     fn any_task_group(&self, wanted: &mut dyn FnMut(&str) -> bool) -> bool {
-        self.tasks().any(|task| wanted(&task.group))
+        let mut stays = self.tasks().filter(|task| task.desired_status == DesiredStatus::Running);
+        stays.any(|task| wanted(&task.group))
     }
 }

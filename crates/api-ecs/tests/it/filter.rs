@@ -78,6 +78,12 @@ fn instances_are_chosen_by_their_tasks() {
     ] {
         assert_eq!(listed(&w, &arns, filter, None), expected, "{filter}");
     }
+    w.ok("StopTask", json!({ "task": twice.as_str() }));
+    assert_eq!(
+        listed(&w, &arns, "task:group == web", None),
+        "a",
+        "as placement, which looks at the desired status"
+    );
     w.report(&twice, "STOPPED", Some(0));
     w.reconcile();
     assert_eq!(listed(&w, &arns, "runningTasksCount > 0", None), "a", "as DescribeContainerInstances counts");

@@ -14,7 +14,8 @@ pub(super) fn place(hosts: &mut Hosts, needs: &Needs, count: u32) {
     let group = hosts.groups.acquire(GroupKey::joined(needs));
     let required = Required::new(needs, &hosts.kinds.texts);
     let order = Order::new(&needs.strategy);
-    let claim = Claim { demand: needs.demand.clone(), interfaces: needs.network_interfaces, running: false };
+    let (demand, interfaces) = (needs.demand.clone(), needs.network_interfaces);
+    let claim = Claim { demand, interfaces, running: false, leaves: false };
     let mut chance = Chance(needs.seed);
     for _ in 0..count {
         let question = hosts.question(needs, &required, group);

@@ -22,7 +22,7 @@ pub trait Subject {
     /// `runningTasksCount`: as DescribeContainerInstances counts them, so those in status RUNNING alone.
     fn running_tasks_count(&self) -> u32;
 
-    /// `task:group`: whether `wanted` says so of the group of any task on the instance that is not over. Each group once
+    /// `task:group`: whether `wanted` says so of the group of any task on the instance whose desired status is RUNNING. Each group once
     /// is enough.
     fn any_task_group(&self, wanted: &mut dyn FnMut(&str) -> bool) -> bool;
 }

@@ -4,7 +4,7 @@ use crate::query::Subject;
 use crate::{Constraint, Needs, Place, Placement, Reason, Refusal};
 use model::instance::{ATTRIBUTE_AUTO_SCALING_GROUP, ContainerInstance, InstanceStatus, Resources};
 use model::placement::{BinpackField, PlacementStrategy};
-use model::task::{Task, TaskStatus};
+use model::task::{DesiredStatus, Task, TaskStatus};
 use model::task_definition::{LaunchType, NetworkMode};
 use model::{InstanceId, TaskId, Timestamp, demand};
 use std::collections::BTreeSet;
@@ -249,6 +249,7 @@ fn of_group(seen: &Seen<'_>, needs: &Needs) -> u64 {
 pub(super) fn is_of_group(task: &Task, needs: &Needs) -> bool {
     let is_fargate = |launch_type| launch_type == LaunchType::Fargate;
     (&task.scope, &task.cluster, &task.group) == (&needs.scope, &needs.cluster, &needs.group)
+        && task.desired_status == DesiredStatus::Running
         && is_fargate(task.launch_type) == is_fargate(needs.launch_type)
 }
 
@@ -287,7 +288,8 @@ impl Subject for Seen<'_> {
     }
     fn any_task_group(&self, wanted: &mut dyn FnMut(&str) -> bool) -> bool {
         let own = |t: &&&Task| {
-            is_shown(t) && (&t.scope, &t.cluster) == (&self.instance.scope, &self.instance.cluster)
+            (is_shown(t) && t.desired_status == DesiredStatus::Running)
+                && (&t.scope, &t.cluster) == (&self.instance.scope, &self.instance.cluster)
         };
         self.tasks.iter().filter(own).any(|t| wanted(&t.group))
     }

@@ -22,7 +22,8 @@ fn instance_line() -> impl Strategy<Value = String> {
     let kind =
         pick(&["", "", "type=c5.large", "type=c5.large trunk=x", "gpus=g1+g2", "reserved=80", "asg=x"]);
     let state = pick(&["", "", "", "", "draining", "away", "deregistered"]);
-    let tasks = pick(&["", "", "running=web:1", "running=web:2,db:1", "running=db:3", "stopping=web:2 running=db"]);
+    let tasks =
+        pick(&["", "", "running=web:1", "running=web:2,db:1", "running=db:3", "stopping=web:2 running=db"]);
     (zone, rack, size, kind, state, tasks).prop_map(|(a, b, c, d, e, f)| format!("{a} {b} {c} {d} {e} {f}"))
 }
 
