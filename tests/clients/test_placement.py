@@ -119,6 +119,22 @@ def test_instances_are_listed_by_the_same_language(aws, zones):
     assert sorted(zones[arn] for arn in listed) == ["us-east-1a", "us-east-1b"]
 
 
+def test_an_awsvpc_task_goes_where_it_has_a_subnet(run, fleet):
+    """The VPC has zones a and b; c is a name of the owner's own, where every subnet is as near."""
+    subnets = dict(zip(["us-east-1a", "us-east-1b"], fleet.network["awsvpcConfiguration"]["subnets"]))
+
+    def run_in(*zones, count=1, where="attribute:rack exists"):
+        chosen = ",".join(subnets[zone] for zone in zones)
+        network = ["--network-configuration", f"awsvpcConfiguration={{subnets=[{chosen}]}}"]
+        constraint = ["--placement-constraints", f"type=memberOf,expression={where}"]
+        return run(count, *network, *constraint, networkMode="awsvpc")
+
+    assert run_in("us-east-1b", count=4) == ({"us-east-1b": 2, "us-east-1c": 2}, [])
+    assert run_in("us-east-1b", "us-east-1a", count=3) == (dict.fromkeys(RACKS, 1), [])
+    counts, failures = run_in("us-east-1b", where="attribute:ecs.availability-zone == us-east-1a")
+    assert counts == {} and "LOCATION" in failures[0]["detail"], failures
+
+
 def test_what_cannot_be_meant_is_refused_in_the_words_of_ecs(aws, tasks):
     definition = tasks.define(container("true"))
     run = ["run-task", "--task-definition", definition]
