@@ -1,8 +1,13 @@
 //! Every predicate holds for plain records and finds the one that breaks it.
 
-use crate::{Check, View, check_all, check_task_change, revisions_are_immutable};
+use crate::{
+    Check, View, check_all, check_task_change, container_was_asked_for, executed_once,
+    host_is_not_overcommitted, intent_is_kept, nothing_is_left, nothing_is_shared, request_counts_once,
+    revisions_are_immutable, running_was_seen,
+};
 use model::Timestamp;
 use model::fixture::{definition, eni, instance, interface, task};
+use model::instance::{ContainerInstance, InstanceStatus};
 use model::task::{DesiredStatus, StopCode, Task, TaskStatus};
 use model::task_definition::TaskDefinitionStatus;
 
@@ -112,4 +117,48 @@ fn revisions() {
     assert_eq!(broken(revisions_are_immutable(&inactive, &revision(1))), "INV-DEF-2");
     inactive.cpu_units = Some(1);
     assert_eq!(broken(revisions_are_immutable(&revision(1), &inactive)), "INV-DEF-2");
+}
+
+#[test]
+fn what_is_on_a_host() {
+    let (mut task, mut host) = (pending(), instance("i1", 4096, 8192));
+    let anywhere = |_: &Task| true;
+    let asked = |task: Option<&Task>, host: &ContainerInstance, here| {
+        broken(container_was_asked_for("c", task, Some(host), |_| here))
+    };
+    assert_eq!(asked(Some(&task), &host, true), "none");
+    assert_eq!(asked(Some(&task), &host, false), "INV-RUN-4", "another host's");
+    assert_eq!(asked(None, &host, true), "INV-RUN-4", "nobody's");
+    assert_eq!(broken(running_was_seen(&task, |_| false)), "none", "it is not RUNNING yet");
+    task.last_status = TaskStatus::Running;
+    assert_eq!(broken(running_was_seen(&task, |_| true)), "none");
+    assert_eq!(broken(running_was_seen(&task, |_| false)), "INV-RUN-5");
+    let has = host.registered.clone();
+    assert_eq!(broken(host_is_not_overcommitted("h", &has, [&task])), "none");
+    let many = std::iter::repeat_n(&task, 1000);
+    assert_eq!(broken(host_is_not_overcommitted("h", &has, many)), "INV-HOST-1");
+    task.last_status = TaskStatus::Stopped;
+    assert_eq!(asked(Some(&task), &host, true), "INV-RUN-4", "it is over");
+    assert_eq!(broken(nothing_is_left(&task, Some(&host), [])), "none");
+    assert_eq!(broken(nothing_is_left(&task, Some(&host), ["c"])), "INV-RUN-2");
+    host.status = InstanceStatus::Inactive;
+    assert_eq!(broken(nothing_is_left(&task, Some(&host), ["c"])), "none", "it was written off");
+    assert_eq!(broken(container_was_asked_for("c", Some(&task), Some(&host), anywhere)), "none");
+}
+
+#[test]
+fn executions_requests_and_intents_count_once() {
+    assert_eq!(broken(executed_once("c", None, &("h", 0))), "none");
+    assert_eq!(broken(executed_once("c", Some(&("h", 0)), &("h", 1))), "none");
+    assert_eq!(broken(executed_once("c", Some(&("h", 0)), &("h", 0))), "INV-RUN-1");
+    assert_eq!(broken(executed_once("c", Some(&("h", 0)), &("other", 1))), "INV-RUN-1");
+    assert_eq!(broken(request_counts_once("r", 2, 2)), "none");
+    assert_eq!(broken(request_counts_once("r", 2, 3)), "INV-API-2");
+    let mut task = pending();
+    assert_eq!(broken(intent_is_kept(&task.id, Some(&task), false)), "none");
+    assert_eq!(broken(intent_is_kept(&task.id, Some(&task), true)), "INV-API-1", "its stop is forgotten");
+    assert_eq!(broken(intent_is_kept(&task.id, None, false)), "INV-API-1");
+    task.desired_status = DesiredStatus::Stopped;
+    assert_eq!(broken(intent_is_kept(&task.id, Some(&task), true)), "none");
+    assert_eq!(nothing_is_shared("t1", "t2", "port 80").id, "INV-HOST-2");
 }

@@ -15,6 +15,7 @@ const BOUND: Duration = Duration::from_secs(60);
 
 /// Looks for ever.
 pub async fn watch(world: Arc<World>) {
+    let scope = world.scope();
     // By task and session.
     let mut since: BTreeMap<(String, i64), Instant> = BTreeMap::new();
     loop {
@@ -28,7 +29,7 @@ pub async fn watch(world: Arc<World>) {
                 continue;
             }
             for id in node.disk.live_tasks() {
-                let Some(task) = state.task(&world.scope(), &id.as_str().into()) else { continue };
+                let Some(task) = state.task(&scope, &id.as_str().into()) else { continue };
                 let is_unknown =
                     task.last_status == TaskStatus::Pending && task.times.connectivity_at.is_none();
                 let instance = task.instance.as_ref().and_then(|instance| state.instance_by_id(instance));

@@ -10,13 +10,14 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 /// In the order of [`FaultWeights::list`](crate::FaultWeights::list).
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "agent crash",
     "host crash",
     "control plane crash",
     "partition",
     "slow path",
     "lossy path",
+    "broken link",
     "bad pull",
     "container exit",
     "clock jump",
@@ -84,15 +85,19 @@ fn inject(world: &Arc<World>, dice: &Arc<Dice>, fault: usize, node: usize) {
             }
         }
         3..=5 => spoil_path(world, dice, fault),
-        6 => slow_pulls(world, dice, node),
-        7 => {
+        6 => {
+            world.trace.note(format_args!("fault: links over {node} break"));
+            world.links.break_all(node);
+        }
+        7 => slow_pulls(world, dice, node),
+        8 => {
             let running = host.host.running();
             if let Some((container, _)) = dice.choose(&running) {
                 world.trace.note(format_args!("fault: container {container} ends"));
                 host.host.exit(container, dice.pick(0..3) as i32, dice.one_in(4));
             }
         }
-        8 => clock_jump(world, dice, node),
+        9 => clock_jump(world, dice, node),
         _ => spoil_disk(world, dice, node),
     }
 }

@@ -237,10 +237,23 @@ impl Client {
                 async move { ecs.deregister_container_instance(&cx, request).await }
             });
         let _ = self.tally(call.await);
+        // A request whose answer was lost may take effect late.
+        while !self.is_inactive(&instance) {
+            if self.is_done.load(Ordering::Relaxed) {
+                return;
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
         sleep(self.dice.millis(100..60_000)).await;
         if let Some(host) = self.world.check.host_of(&instance) {
             self.world.nodes()[host].life().kill();
         }
+    }
+
+    fn is_inactive(&self, instance: &str) -> bool {
+        let state = self.world.check.last();
+        let found = state.as_ref().and_then(|state| state.instance(&self.world.scope(), &instance.into()));
+        found.is_some_and(|instance| instance.status == model::instance::InstanceStatus::Inactive)
     }
 
     fn some_instance(&self, cluster: &str) -> Option<String> {

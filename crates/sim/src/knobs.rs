@@ -56,6 +56,8 @@ pub struct FaultWeights {
     pub slow_path: u64,
     /// A path loses calls.
     pub lossy_path: u64,
+    /// The links over a path break.
+    pub broken_link: u64,
     /// An image is pulled slowly, or not at all, on one host.
     pub slow_pull: u64,
     /// A container ends by itself.
@@ -76,6 +78,7 @@ impl FaultWeights {
             partition: 8,
             slow_path: 6,
             lossy_path: 6,
+            broken_link: 5,
             slow_pull: 6,
             exit: 8,
             clock_jump: 3,
@@ -84,7 +87,7 @@ impl FaultWeights {
     }
 
     /// In the order of the fields.
-    pub fn list(&self) -> [u64; 10] {
+    pub fn list(&self) -> [u64; 11] {
         [
             self.agent_crash,
             self.host_crash,
@@ -92,6 +95,7 @@ impl FaultWeights {
             self.partition,
             self.slow_path,
             self.lossy_path,
+            self.broken_link,
             self.slow_pull,
             self.exit,
             self.clock_jump,
@@ -161,7 +165,8 @@ impl Knobs {
             tasks: size.tasks,
             fault_interval: size.has_faults.then_some(Duration::from_secs(20)),
             faults: FaultWeights::all(),
-            telemetry: true,
+            // Signatures of telemetry cost as much as all else together; the small worlds have it.
+            telemetry: false,
             plant: None,
             size: Some(size),
         }
@@ -179,6 +184,7 @@ impl Knobs {
             &mut faults.partition,
             &mut faults.slow_path,
             &mut faults.lossy_path,
+            &mut faults.broken_link,
             &mut faults.slow_pull,
             &mut faults.exit,
             &mut faults.clock_jump,

@@ -7,13 +7,13 @@ use agent::{Link, LinkEnd};
 use async_trait::async_trait;
 use control::{Frame, Frames, SessionEnd};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 /// One direction of a link.
 #[derive(Default)]
-struct Pipe {
+pub struct Pipe {
     queue: Mutex<Queue>,
     arrived: Notify,
 }
@@ -63,9 +63,32 @@ pub struct End {
     life: Life,
 }
 
+/// Every link that was opened and may still be there, with its path.
+#[derive(Default)]
+pub struct Links(Mutex<Vec<(usize, Weak<Pipe>)>>);
+
+impl Links {
+    /// Breaks the links over a path: both ends hear of it at once.
+    pub fn break_all(&self, path: usize) {
+        let links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for pipe in links.iter().filter(|(of, _)| *of == path).filter_map(|(_, pipe)| pipe.upgrade()) {
+            pipe.queue().is_deaf = true;
+            pipe.end(Instant::now());
+        }
+    }
+
+    fn add(&self, path: usize, pipe: &Arc<Pipe>) {
+        let mut links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        links.retain(|(_, pipe)| pipe.strong_count() > 0);
+        links.push((path, Arc::downgrade(pipe)));
+    }
+}
+
 /// Opens a link: the agent's end and the control plane's.
 pub fn open(world: &Arc<World>, path: usize, agent: &Life, control: &Life) -> (End, End) {
     let (up, down) = (Arc::<Pipe>::default(), Arc::<Pipe>::default());
+    world.links.add(path, &up);
+    world.links.add(path, &down);
     let end = |way, incoming: &Arc<Pipe>, outgoing: &Arc<Pipe>, life: &Life| End {
         world: world.clone(),
         path,

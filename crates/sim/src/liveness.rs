@@ -33,14 +33,16 @@ pub async fn settle(world: &Arc<World>) {
 fn missing(world: &World) -> Option<String> {
     let Some(plane) = world.plane() else { return Some("no control plane".to_owned()) };
     let state = plane.store.snapshot();
-    for node in world.nodes() {
-        let host = |id: &str| world.check.host_of(id) == Some(node.index);
-        let here = |i: &&std::sync::Arc<model::instance::ContainerInstance>| {
-            i.status != InstanceStatus::Inactive && i.agent_connected && host(i.id.as_str())
-        };
-        if state.all_instances().filter(here).count() != 1 {
-            return Some(format!("host {} is no connected instance", node.index));
+    let mut connected = vec![0; world.nodes().len()];
+    for instance in
+        state.all_instances().filter(|i| i.status != InstanceStatus::Inactive && i.agent_connected)
+    {
+        if let Some(host) = world.check.host_of(instance.id.as_str()) {
+            connected[host] += 1;
         }
+    }
+    if let Some(host) = connected.iter().position(|count| *count != 1) {
+        return Some(format!("host {host} is {} connected instances", connected[host]));
     }
     if let Some(text) = state.all_tasks().find_map(|task| unfinished(task)) {
         return Some(text);

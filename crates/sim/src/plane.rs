@@ -82,7 +82,7 @@ impl Plane {
     /// Starts the control plane again whenever it ends, for ever.
     pub async fn supervise(world: Arc<World>) {
         let dice = Dice::new(world.seed, "plane");
-        let ids = Arc::new(FakeIds::new(world.seed ^ 0xc0_ffee));
+        let ids = Arc::new(FakeIds::new(Dice::new(world.seed, "ids").pick(0..u64::MAX)));
         loop {
             let plane = match Self::start(&world, &ids) {
                 Ok(plane) => plane,

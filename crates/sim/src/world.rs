@@ -6,6 +6,7 @@ use crate::dice::Dice;
 use crate::disk::Disk;
 use crate::knobs::{Knobs, Plant};
 use crate::life::Life;
+use crate::link::Links;
 use crate::net::{Net, Way};
 use crate::node::Node;
 use crate::plane::Plane;
@@ -32,6 +33,8 @@ pub struct World {
     pub trace: Trace,
     /// The network; the client's path is the last one.
     pub net: Net,
+    /// The links that are open.
+    pub links: Links,
     /// The control plane's disk.
     pub disk: Arc<Disk>,
     /// The control plane's clock.
@@ -82,6 +85,7 @@ impl World {
             seed,
             trace: Trace::new(is_loud),
             net: Net::new(seed, knobs.nodes + 1),
+            links: Links::default(),
             disk: Disk::new(Dice::new(seed, "disk"), skips(Plant::SkippedSync)),
             control_clock: Arc::default(),
             check: Check::new(knobs.nodes),
