@@ -88,6 +88,12 @@ pub(crate) fn is_name(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
+/// Whether an attribute can be called so (ECS API Reference: Attribute).
+pub(crate) fn is_attribute_name(text: &str) -> bool {
+    let valid = |c: char| c.is_ascii_alphanumeric() || "-_./\\".contains(c);
+    (1..=128).contains(&text.len()) && text.chars().all(valid)
+}
+
 fn revision(text: &str) -> Result<u32, Refusal> {
     let parsed = text.parse::<u32>().ok().filter(|&r| r > 0);
     parsed.ok_or_else(|| Refusal::RevisionInvalid(text.to_owned()))

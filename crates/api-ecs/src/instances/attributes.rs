@@ -13,7 +13,7 @@ use wire::ecs::{
 
 /// The most attributes of one call, and custom ones of one instance (ECS API Reference: PutAttributes).
 const ATTRIBUTES_MAX: usize = 10;
-const LENGTH_MAX: usize = 128;
+const VALUE_LENGTH_MAX: usize = 128;
 /// Names that only an agent may use.
 const BUILT_IN: [&str; 3] = ["ecs.", "com.amazonaws.ecs.", "wharf."];
 
@@ -143,8 +143,7 @@ fn target(scope: &Scope, cluster: &ClusterName, attribute: &Attribute) -> Result
         return Err(Refusal::parameter(rule));
     }
     let name = &attribute.name;
-    let valid = |c: char| c.is_ascii_alphanumeric() || "-_./\\".contains(c);
-    if name.is_empty() || name.len() > LENGTH_MAX || !name.chars().all(valid) {
+    if !names::is_attribute_name(name) {
         return Err(Refusal::parameter(format!("The attribute name '{name}' is invalid.")));
     }
     if is_built_in(name) {
@@ -155,7 +154,7 @@ fn target(scope: &Scope, cluster: &ClusterName, attribute: &Attribute) -> Result
     if let Some(value) = attribute.value.as_deref() {
         let valid = |c: char| c.is_ascii_alphanumeric() || "-_.@:/\\ ".contains(c);
         let spaced = value.starts_with(' ') || value.ends_with(' ');
-        if value.is_empty() || value.len() > LENGTH_MAX || spaced || !value.chars().all(valid) {
+        if value.is_empty() || value.len() > VALUE_LENGTH_MAX || spaced || !value.chars().all(valid) {
             return Err(Refusal::parameter(format!("The value of the attribute '{name}' is invalid.")));
         }
     }

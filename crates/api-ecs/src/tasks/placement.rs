@@ -1,6 +1,6 @@
 //! `placementConstraints` and `placementStrategy` of RunTask (ECS API Reference: PlacementConstraint, PlacementStrategy).
 
-use crate::Refusal;
+use crate::{Refusal, names};
 use core_place::Constraint;
 use model::placement::{BinpackField, PlacementConstraint, PlacementStrategy};
 use model::task_definition::{LaunchType, TaskDefinition};
@@ -100,7 +100,7 @@ fn rule(rule: ecs::PlacementStrategy) -> Result<PlacementStrategy, Refusal> {
             let field = field()?;
             match field.as_str() {
                 "instanceId" | "host" => Ok(PlacementStrategy::Spread("instanceId".to_owned())),
-                _ => match field.strip_prefix(ATTRIBUTE).filter(|name| !name.is_empty()) {
+                _ => match field.strip_prefix(ATTRIBUTE).filter(|name| names::is_attribute_name(name)) {
                     Some(name) => Ok(PlacementStrategy::Spread(name.to_owned())),
                     None => Err(invalid_field("spread", &field)),
                 },

@@ -226,6 +226,12 @@ fn what_is_no_placement_is_refused() {
              attribute's name.",
         ),
         (
+            // No attribute is called so.
+            strategy(json!([{ "type": "spread", "field": "attribute:a\0b" }])),
+            "Invalid field 'attribute:a\0b' for the placement strategy 'spread': it should be instanceId, host, or attribute: \
+             and an attribute's name.",
+        ),
+        (
             on_fargate(constraints(json!([distinct]))),
             "Placement constraints are not supported with FARGATE launch type.",
         ),
