@@ -143,23 +143,29 @@ fn target(scope: &Scope, cluster: &ClusterName, attribute: &Attribute) -> Result
         return Err(Refusal::parameter(rule));
     }
     let name = &attribute.name;
-    if !names::is_attribute_name(name) {
-        return Err(Refusal::parameter(format!("The attribute name '{name}' is invalid.")));
-    }
+    check(name, attribute.value.as_deref())?;
     if is_built_in(name) {
         return Err(Refusal::parameter(format!(
             "The attribute '{name}' is built in: only the container agent sets it."
         )));
     }
-    if let Some(value) = attribute.value.as_deref() {
+    let instance = (scope.clone(), names::instance(scope, cluster, id)?);
+    Ok(Target { instance, name: name.clone(), value: attribute.value.clone() })
+}
+
+/// Whether it is an attribute (ECS API Reference: Attribute).
+pub(super) fn check(name: &str, value: Option<&str>) -> Result<(), Refusal> {
+    if !names::is_attribute_name(name) {
+        return Err(Refusal::parameter(format!("The attribute name '{name}' is invalid.")));
+    }
+    if let Some(value) = value {
         let valid = |c: char| c.is_ascii_alphanumeric() || "-_.@:/\\ ".contains(c);
         let spaced = value.starts_with(' ') || value.ends_with(' ');
         if value.is_empty() || value.len() > VALUE_LENGTH_MAX || spaced || !value.chars().all(valid) {
             return Err(Refusal::parameter(format!("The value of the attribute '{name}' is invalid.")));
         }
     }
-    let instance = (scope.clone(), names::instance(scope, cluster, id)?);
-    Ok(Target { instance, name: name.clone(), value: attribute.value.clone() })
+    Ok(())
 }
 
 pub(super) fn is_built_in(name: &str) -> bool {

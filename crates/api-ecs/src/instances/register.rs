@@ -1,6 +1,6 @@
 //! RegisterContainerInstance: what an agent calls when it starts.
 
-use super::attributes::is_built_in;
+use super::attributes::{check, is_built_in};
 use crate::tasks::client_token;
 use crate::{Ecs, Refusal, convert, lookup, names, tags};
 use model::demand::held;
@@ -75,7 +75,7 @@ impl Registration {
         input: RegisterContainerInstanceRequest,
     ) -> Result<Registration, Refusal> {
         let document = Document::parse(input.instance_identity_document.as_deref());
-        let mut attributes = attributes(input.attributes.unwrap_or_default());
+        let mut attributes = attributes(input.attributes.unwrap_or_default())?;
         if let Entry::Vacant(zone) = attributes.entry(ATTRIBUTE_AVAILABILITY_ZONE.to_owned()) {
             let is_named = document.availability_zone.is_some();
             zone.insert(document.availability_zone.or_else(|| Some(format!("{}a", scope.region))));
@@ -151,10 +151,15 @@ impl Registration {
 
     /// Agents send custom attributes at their first registration only, so known ones stay. Built-in ones they send each
     /// time: one that is absent is a capability that is gone, and would bring tasks that the agent cannot run. To an
-    /// official agent the Auto Scaling group is a custom one.
-    fn renew(self, known: &ContainerInstance) -> ContainerInstance {
+    /// official agent the Auto Scaling group is a custom one. A zone that its owner named once stays until another is named.
+    fn renew(mut self, known: &ContainerInstance) -> ContainerInstance {
+        let was_named = known.zone().is_some();
+        if was_named && self.attributes.remove(ATTRIBUTE_ANY_ZONE).is_some() {
+            self.attributes.remove(ATTRIBUTE_AVAILABILITY_ZONE);
+        }
+        let kept = [ATTRIBUTE_AUTO_SCALING_GROUP, ATTRIBUTE_AVAILABILITY_ZONE];
         let mut attributes = known.attributes.clone();
-        attributes.retain(|name, _| !is_built_in(name) || name == ATTRIBUTE_AUTO_SCALING_GROUP);
+        attributes.retain(|name, _| !is_built_in(name) || kept.contains(&name.as_str()));
         attributes.extend(self.attributes);
         ContainerInstance {
             registered: self.resources,
@@ -199,8 +204,16 @@ impl Document {
     }
 }
 
-fn attributes(attributes: Vec<Attribute>) -> BTreeMap<String, Option<String>> {
-    attributes.into_iter().map(|a| (a.name, a.value.filter(|v| !v.is_empty()))).collect()
+/// Custom ones are held to the same rules as those of PutAttributes; what is built in, the agent's maker answers for.
+fn attributes(attributes: Vec<Attribute>) -> Result<BTreeMap<String, Option<String>>, Refusal> {
+    let checked = attributes.into_iter().map(|Attribute { name, value, .. }| {
+        let value = value.filter(|value| !value.is_empty());
+        if !is_built_in(&name) {
+            check(&name, value.as_deref())?;
+        }
+        Ok((name, value))
+    });
+    checked.collect()
 }
 
 /// CPU, memory and the reserved ports; of the values of each, `type` says which counts.

@@ -142,6 +142,46 @@ fn what_an_agent_can_no_longer_do_is_forgotten() {
     );
 }
 
+/// As `wharf agent` does when it is started again without `--availability-zone`.
+#[test]
+fn a_zone_that_was_named_once_stays_until_another_is_named() {
+    let w = World::with_agent();
+    let arn = w.register_agent_with("default", 1024, 1024, &[("ecs.availability-zone", "us-east-1c")]);
+    let again = |attributes: Value| {
+        let request = json!({
+            "containerInstanceArn": arn, "attributes": attributes,
+            "totalResources": [{ "name": "CPU", "integerValue": 1024 }, { "name": "MEMORY", "integerValue": 1024 }],
+        });
+        let instance = w.ok("RegisterContainerInstance", request)["containerInstance"].clone();
+        let attributes = instance["attributes"].as_array().expect("attributes").clone();
+        let of_zone = |a: &Value| a["name"].as_str().is_some_and(|name| name.ends_with("-zone"));
+        Value::from_iter(attributes.into_iter().filter(of_zone))
+    };
+    let zone = |name: &str| json!({ "name": "ecs.availability-zone", "value": name });
+    let nobodys = json!([zone("us-east-1a"), { "name": "wharf.any-zone" }]);
+    assert_eq!(again(nobodys.clone()), json!([zone("us-east-1c")]));
+    assert_eq!(again(json!([])), json!([zone("us-east-1c")]));
+    assert_eq!(again(json!([zone("us-east-1b")])), json!([zone("us-east-1b")]));
+    assert_eq!(again(nobodys), json!([zone("us-east-1b")]));
+}
+
+#[test]
+fn an_agent_registers_no_attribute_that_none_could_ask_for() {
+    let w = World::with_agent();
+    let register = |name: &str, value: &str| {
+        w.err(
+            "RegisterContainerInstance",
+            json!({ "totalResources": [], "attributes": [{ "name": name, "value": value }] }),
+        )
+    };
+    let invalid = "InvalidParameterException: The attribute name 'a b' is invalid.";
+    assert_eq!(register("a b", "x"), invalid);
+    for value in ["a\0", &"x".repeat(129), " x"] {
+        let invalid = "InvalidParameterException: The value of the attribute 'rack' is invalid.";
+        assert_eq!(register("rack", value), invalid, "{value:?}");
+    }
+}
+
 #[test]
 fn a_registration_fails_with_what_makes_the_agent_end_or_try_again() {
     let (w, arn) = world();
