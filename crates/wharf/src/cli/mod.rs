@@ -11,6 +11,7 @@ mod output;
 mod parts;
 mod ps;
 mod run;
+mod sim;
 mod stop;
 mod up;
 
@@ -74,6 +75,8 @@ enum Command {
     Image(image::Image),
     /// Measure Wharf beside docker, crun and runc, whichever are installed
     Bench(bench::Bench),
+    /// Simulate a cluster, with faults, faster than real time: look for bugs, or see how it would do
+    Sim(sim::Sim),
 }
 
 /// Parses the command line, runs the command, and says what went wrong.
@@ -116,6 +119,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Logs(logs) => runtime()?.block_on(logs.run(&common)),
         Command::Stop(stop) => runtime()?.block_on(stop.run(&common)),
         Command::Bench(bench) => runtime()?.block_on(bench.run(&common)),
+        Command::Sim(sim) => sim.run(),
         Command::Image(image) => runtime()?.block_on(image.run(&common)),
     }
 }
