@@ -62,7 +62,10 @@ async fn an_interface_is_made_in_the_zone_of_the_instance() {
         task.instance = Some(id.into());
         world.put_task(task).await;
     }
-    check(&world, provision, expect![[r#"
+    check(
+        &world,
+        provision,
+        expect![[r#"
         take 172.31.0.4 for task on-a (the task was placed)
         task on-a PENDING v2, interface CREATED 172.31.0.4 in subnet-0f442397ea329ab60 (it has an interface)
         take 172.31.16.4 for task on-b (the task was placed)
@@ -73,7 +76,8 @@ async fn an_interface_is_made_in_the_zone_of_the_instance() {
         task on-unnamed PENDING v2, interface CREATED 172.31.0.6 in subnet-0f442397ea329ab60 (it has an interface)
         set network.last-address.172.31.0.0 to 172.31.0.6 (addresses go round)
         set network.last-address.172.31.16.0 to 172.31.16.4 (addresses go round)
-    "#]]);
+    "#]],
+    );
 }
 
 #[tokio::test]
