@@ -98,13 +98,13 @@ impl Needs {
 }
 
 impl Needs {
-    /// Whether the same hosts are as good for both: all but the random number counts.
+    /// Whether the same hosts are as good for both, if their groups are: all but these and the random number counts.
     pub(crate) fn asks_the_same(&self, other: &Self) -> bool {
         let Self {
             scope,
             cluster,
             launch_type,
-            group,
+            group: _,
             demand,
             gpus,
             attributes,
@@ -115,7 +115,7 @@ impl Needs {
             auto_scaling_group,
             seed: _,
         } = other;
-        (self.group == *group && self.cluster == *cluster && self.scope == *scope)
+        (self.cluster == *cluster && self.scope == *scope)
             && (self.launch_type == *launch_type && self.demand == *demand && self.gpus == *gpus)
             && (self.network_interfaces == *network_interfaces && self.strategy == *strategy)
             && (self.attributes == *attributes && self.constraints == *constraints)

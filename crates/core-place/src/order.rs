@@ -84,6 +84,12 @@ impl Order {
         }
     }
 
+    /// Whether any term counts the tasks of the group.
+    pub(crate) fn counts_group(&self) -> bool {
+        let counts = |term: &Term| matches!(term, Term::TasksOfValues(_) | Term::Own(Own::TasksOfGroup));
+        self.terms.iter().any(counts)
+    }
+
     /// How many terms are a host's own.
     pub(crate) fn owns(&self) -> usize {
         self.own().count()

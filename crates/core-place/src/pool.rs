@@ -66,15 +66,16 @@ impl Pool {
         self.log_start = 0;
     }
 
-    /// The member with this rank has changed. No more changes are kept than there are members: to go through more would be
-    /// more work than to look at every member.
+    /// The member with this rank has changed. As many of the last changes are known as there are members, twice as many at
+    /// most: to go through more would be more work than to look at every member.
     pub(crate) fn note(&mut self, rank: Rank) {
         if self.generation == 0 {
             return;
         }
-        if self.log.len() > self.ranked.len() {
-            self.log_start = self.log_end();
-            self.log.clear();
+        let members = self.ranked.len();
+        if self.log.len() >= 2 * members {
+            self.log.drain(..members);
+            self.log_start += members as u64;
         }
         self.log.push(rank);
     }

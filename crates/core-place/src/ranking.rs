@@ -3,7 +3,7 @@
 use crate::fit::{Question, Required};
 use crate::host::{GroupId, Host};
 use crate::hosts::Hosts;
-use crate::needs::Needs;
+use crate::needs::{Constraint, Needs};
 use crate::order::{Order, State};
 use crate::pool::Rank;
 use crate::standings::{Entry, Standings};
@@ -15,6 +15,8 @@ pub(crate) struct Ranking {
     needs: Needs,
     pub(crate) group: GroupId,
     order: Order,
+    /// Whether it matters which group it is: when it does not, tasks of all groups share this.
+    counts_group: bool,
     /// The pool's, when this was made.
     generation: u64,
     /// The first of the pool's changes that is not seen yet.
@@ -32,29 +34,50 @@ impl Ranking {
     /// Without any host: [`Ranking::catch_up`] comes first.
     pub(crate) fn new(pool: u32, needs: &Needs, group: GroupId) -> Self {
         let order = Order::new(&needs.strategy);
+        let counts_group = order.counts_group() || needs.constraints.contains(&Constraint::DistinctInstance);
         let standings = Standings::new(&order, 0, &[], false);
         let (generation, unseen, used_at) = (0, 0, 0);
         let (needs, doubted, hosts) = (needs.clone(), Vec::new(), Vec::new());
-        Self { pool, needs, group, order, generation, unseen, doubted, hosts, standings, used_at }
+        Self {
+            pool,
+            needs,
+            group,
+            order,
+            counts_group,
+            generation,
+            unseen,
+            doubted,
+            hosts,
+            standings,
+            used_at,
+        }
     }
 
     pub(crate) fn is_for(&self, pool: u32, needs: &Needs) -> bool {
-        self.pool == pool && self.needs.asks_the_same(needs)
+        let group = self.counts_group.then_some((&self.needs.group, &needs.group));
+        self.pool == pool && self.needs.asks_the_same(needs) && group.is_none_or(|(own, other)| own == other)
     }
 
     pub(crate) fn hosts(&self) -> usize {
         self.hosts.len()
     }
 
-    /// Looks at every host that has changed since the last time, or at all of them when that is less work: one by one a
-    /// host takes some four times as long.
+    /// Looks at every host that has changed since the last time, or at all of them when that is less work. Many are entered
+    /// first, and then all matches are made anew, which is less work than the matches of each.
     pub(crate) fn catch_up(&mut self, hosts: &Hosts, required: &Required) {
         let pool = &hosts.pools[self.pool as usize];
         let changes = pool.changes_since(self.unseen).filter(|_| self.generation == pool.generation);
         let doubted = std::mem::take(&mut self.doubted);
         match changes {
-            Some(ranks) if ranks.len() + doubted.len() <= pool.ranked.len() / 4 + 16 => {
+            Some(ranks) if ranks.len() + doubted.len() <= pool.ranked.len() / 8 => {
                 doubted.iter().chain(ranks).for_each(|&rank| self.update(rank, hosts, required));
+            }
+            Some(ranks) if ranks.len() <= pool.ranked.len() => {
+                for &rank in doubted.iter().chain(ranks) {
+                    let entry = self.look(rank, hosts, required);
+                    self.standings.enter(rank, &entry);
+                }
+                self.standings.settle();
             }
             _ => self.rank_all(hosts, required),
         }
@@ -99,6 +122,12 @@ impl Ranking {
 
     /// One host may have changed.
     pub(crate) fn update(&mut self, rank: Rank, hosts: &Hosts, required: &Required) {
+        let entry = self.look(rank, hosts, required);
+        self.standings.set(rank, &entry);
+    }
+
+    /// What a host is judged by now.
+    fn look(&mut self, rank: Rank, hosts: &Hosts, required: &Required) -> Entry {
         let host = &hosts.hosts[hosts.pools[self.pool as usize].ranked[rank as usize] as usize];
         let question = hosts.question(&self.needs, required, self.group);
         let may_ever = match self.hosts[rank as usize] {
@@ -106,7 +135,7 @@ impl Ranking {
             _ => question.may_ever(host),
         };
         self.hosts[rank as usize] = Some((host.revision, may_ever));
-        self.standings.set(rank, &entry(&self.order, &question, host, may_ever));
+        entry(&self.order, &question, host, may_ever)
     }
 
     /// All changes so far have been seen.

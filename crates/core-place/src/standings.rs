@@ -105,18 +105,19 @@ impl Standings {
         self.regions[region as usize].parts = Parts::Leaves(leaves);
     }
 
-    /// Enters a contestant, before [`Standings::settle`].
+    /// A contestant is now as `entry` says, and [`Standings::settle`] comes before anybody asks who is the best.
     pub(crate) fn enter(&mut self, leaf: u32, entry: &Entry) {
         self.judge.set_own(leaf, &entry.own);
         let own = &mut self.leaves[leaf as usize];
-        (own.weight, own.tasks) = (entry.weight, entry.tasks);
+        let before = std::mem::replace(&mut own.tasks, entry.tasks);
+        own.weight = entry.weight;
         for i in 0..self.judge.depth {
-            let region = self.judge.path(leaf)[i];
-            self.judge.tasks[region as usize] += entry.tasks;
+            let region = self.judge.path(leaf)[i] as usize;
+            self.judge.tasks[region] = self.judge.tasks[region] - before + entry.tasks;
         }
     }
 
-    /// Finds the best of every region, once all have entered.
+    /// Finds the best of every region, once all that have changed have entered.
     pub(crate) fn settle(&mut self) {
         for region in (0..self.regions.len()).rev() {
             let seats: Vec<Best> = match &self.regions[region].parts {
@@ -125,7 +126,8 @@ impl Standings {
                     parts.iter().map(|&part| self.regions[part as usize].winners.best()).collect()
                 }
             };
-            self.regions[region].winners = Winners::new(&seats, |a, b| self.judge.better(a, b));
+            let (judge, region) = (&self.judge, &mut self.regions[region]);
+            region.winners.seat(&seats, |a, b| judge.better(a, b));
         }
     }
 
@@ -136,12 +138,7 @@ impl Standings {
         if same_tasks && weight == entry.weight && self.judge.has_own(leaf, &entry.own) {
             return;
         }
-        self.judge.set_own(leaf, &entry.own);
-        self.leaves[leaf as usize] = Leaf { seat, weight: entry.weight, tasks: entry.tasks };
-        for i in 0..self.judge.depth {
-            let region = self.judge.path(leaf)[i] as usize;
-            self.judge.tasks[region] = self.judge.tasks[region] - tasks + entry.tasks;
-        }
+        self.enter(leaf, entry);
         let (mut region, mut seat) = seat;
         let mut best = self.best_of_leaf(leaf);
         loop {

@@ -29,14 +29,14 @@ pub(crate) struct Winners {
 }
 
 impl Winners {
-    pub(crate) fn new(seats: &[Best], better: impl Fn(Best, Best) -> Best) -> Self {
+    /// These contestants, instead of those before: all matches are made anew.
+    pub(crate) fn seat(&mut self, seats: &[Best], better: impl Fn(Best, Best) -> Best) {
         let size = seats.len().next_power_of_two();
-        let mut nodes = vec![Best::NONE; size * 2];
-        nodes[size..size + seats.len()].copy_from_slice(seats);
+        self.nodes.resize(size * 2, Best::NONE);
+        self.nodes[size..size + seats.len()].copy_from_slice(seats);
         for i in (1..size).rev() {
-            nodes[i] = better(nodes[2 * i], nodes[2 * i + 1]);
+            self.nodes[i] = better(self.nodes[2 * i], self.nodes[2 * i + 1]);
         }
-        Self { nodes }
     }
 
     /// The best of all.
