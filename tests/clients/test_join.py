@@ -197,7 +197,7 @@ def test_an_expired_token_lets_nobody_in(fleet, tmp_path):
 
 
 def test_a_machine_that_has_joined_needs_no_token_any_more(fleet, tasks):
-    """Its tasks run on while it is away, and it comes back as the same instance."""
+    """Its tasks run on while it is away, and it comes back as the same instance, in the zone that it had."""
     zone = fleet.zones[1]
     agent, instance = fleet.agents[zone], fleet.instances()[zone]["containerInstanceArn"]
     task = start_on(tasks, fleet, zone, container("echo one; sleep 3; echo two; trap 'exit 0' TERM; while :; do sleep 0.1; done"))
@@ -205,7 +205,7 @@ def test_a_machine_that_has_joined_needs_no_token_any_more(fleet, tasks):
     assert agent.end("agent") == 0
     for token in fleet.server.cli("join-token", "revoke", "--all").stdout.splitlines():
         assert "revoked" in token
-    agent.start(["agent", "--availability-zone", zone])
+    agent.start(["agent"])
     task.line("two")
     assert task.running()["containerInstanceArn"] == instance == fleet.instances()[zone]["containerInstanceArn"]
     task.stop()
