@@ -15,7 +15,6 @@ const BOUND: Duration = Duration::from_secs(60);
 
 /// Looks for ever.
 pub async fn watch(world: Arc<World>) {
-    let scope = world.scope();
     // By task and session.
     let mut since: BTreeMap<(String, i64), Instant> = BTreeMap::new();
     loop {
@@ -23,19 +22,18 @@ pub async fn watch(world: Arc<World>) {
         let Some(plane) = world.plane() else { continue };
         let state = plane.store.snapshot();
         let mut unknown = BTreeMap::new();
-        for node in world.nodes() {
+        for session in state.all_instances().filter(|instance| instance.agent_connected) {
+            let Some(host) = world.check.host_of(session.id.as_str()) else { continue };
+            let disk = &world.nodes()[host].disk;
             // A payload of which one task cannot be written down is not acknowledged.
-            if node.disk.had_trouble_within(BOUND * 2) {
+            if disk.had_trouble_within(BOUND * 2) {
                 continue;
             }
-            for id in node.disk.live_tasks() {
-                let Some(task) = state.task(&scope, &id.as_str().into()) else { continue };
+            for task in state.tasks_to_tell(&session.id) {
                 let is_unknown =
                     task.last_status == TaskStatus::Pending && task.times.connectivity_at.is_none();
-                let instance = task.instance.as_ref().and_then(|instance| state.instance_by_id(instance));
-                let session = instance.filter(|instance| instance.agent_connected);
-                if let Some(session) = session.filter(|_| is_unknown) {
-                    let key = (id, session.timeline);
+                if is_unknown && disk.holds(task.id.as_str()) {
+                    let key = (task.id.to_string(), session.timeline);
                     let at = since.get(&key).copied().unwrap_or_else(Instant::now);
                     unknown.insert(key, at);
                 }

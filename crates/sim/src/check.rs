@@ -19,7 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use store::{Record, Snapshot, TaskKey, Write};
 
 /// A look at everything costs as much as there is: it is for every so many commits.
-const COMMITS_PER_FULL_CHECK: u32 = 256;
+const COMMITS_PER_FULL_CHECK: u32 = 1024;
 
 /// The checker.
 pub struct Check(Mutex<State>);

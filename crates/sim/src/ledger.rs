@@ -69,11 +69,9 @@ impl LedgerDisk {
         failed_at.is_some_and(|at| at.elapsed() < time)
     }
 
-    /// The tasks in the ledger that are not over.
-    pub fn live_tasks(&self) -> Vec<String> {
-        let files = self.files();
-        let live = files.synced.tasks.iter().filter(|(_, record)| record.over_at.is_none());
-        live.map(|(id, _)| id.clone()).collect()
+    /// Whether a task is in the ledger, and not over.
+    pub fn holds(&self, task: &str) -> bool {
+        self.files().synced.tasks.get(task).is_some_and(|record| record.over_at.is_none())
     }
 
     /// The host loses its power.
