@@ -124,7 +124,7 @@ def test_what_is_not_honoured_is_refused_by_name(ecs):
 
 @pytest.mark.parametrize(
     ("service", "call"),
-    [("ec2", "describe_subnets"), ("ecr", "describe_repositories"), ("s3", "list_buckets"), ("iam", "list_users")],
+    [("ec2", "describe_subnets"), ("ecr", "describe_repositories"), ("s3", "list_buckets")],
 )
 def test_services_that_are_not_there_say_so(client, service, call):
     with pytest.raises(ClientError) as refusal:
