@@ -6,8 +6,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-macro_rules! text_id {
-    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+/// Text with a name, in no order.
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
@@ -17,17 +18,6 @@ macro_rules! text_id {
             /// The text as AWS shows it.
             pub fn as_str(&self) -> &str {
                 &self.0
-            }
-        }
-        impl Ord for $name {
-            /// By the text. Ids that share it are equal without a look at it: most of the parts of keys do.
-            fn cmp(&self, other: &Self) -> Ordering {
-                if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
-            }
-        }
-        impl PartialOrd for $name {
-            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-                Some(self.cmp(other))
             }
         }
         impl fmt::Display for $name {
@@ -45,6 +35,25 @@ macro_rules! text_id {
                 Self(text.into())
             }
         }
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+    };
+}
+pub(crate) use text;
+
+macro_rules! text_id {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        text! { $(#[$doc])* $name }
+
+        impl Ord for $name {
+            /// By the text. Ids that share it are equal without a look at it: most of the parts of keys do.
+            fn cmp(&self, other: &Self) -> Ordering {
+                if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+            }
+        }
     )+};
 }
 
@@ -57,8 +66,6 @@ text_id! {
     ClusterName,
     /// A task definition's family.
     Family,
-    /// A task's id: 32 hexadecimal digits, the last part of its ARN.
-    TaskId,
     /// A container instance's id: 32 hexadecimal digits.
     InstanceId,
     /// A container's id in its ARN: a UUID with hyphens.

@@ -40,14 +40,7 @@ pub trait IdSource: Send + Sync {
     /// 128 bits that nobody has seen.
     fn next_u128(&self) -> u128;
 
-    /// The number of a new task's id: one that nobody has seen, and where it can be, one that follows those given before.
-    /// Tasks are kept in the order of their ids, and where the new ones are side by side, and the old ones are left alone,
-    /// a million of them cost what a thousand do.
-    fn task_id(&self) -> u128 {
-        self.next_u128()
-    }
-
-    /// 32 hexadecimal digits: the form of task ids.
+    /// 32 hexadecimal digits: the form of instances' ids.
     fn hex32(&self) -> String {
         format!("{:032x}", self.next_u128())
     }

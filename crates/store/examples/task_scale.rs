@@ -22,7 +22,7 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let parent = args.next().unwrap_or_else(|| ".".to_owned());
     let tasks: usize = args.next().map_or(100_000, |text| text.parse().expect("a number of tasks"));
-    let ids = if args.next().is_some() { TaskIds::Random } else { TaskIds::Sorted };
+    let ids = if args.next().is_some() { TaskIds::Random } else { TaskIds::ByAge };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let dir = tempfile::tempdir_in(&parent).expect("a directory");
     let path = dir.path().join("store.redb");
@@ -148,15 +148,15 @@ fn instance(n: usize) -> String {
 
 #[derive(Clone, Copy)]
 enum TaskIds {
-    /// By the time they were made, as those of Wharf.
-    Sorted,
+    /// As those of Wharf.
+    ByAge,
     Random,
 }
 
 impl TaskIds {
     fn id(self, n: usize) -> TaskId {
         match self {
-            Self::Sorted => format!("{:012x}{:020x}", now().0, mixed(n) >> 48).into(),
+            Self::ByAge => TaskId::new(now(), mixed(n)),
             Self::Random => format!("{:032x}", mixed(n)).into(),
         }
     }

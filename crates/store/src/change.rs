@@ -1,6 +1,7 @@
 //! A row before and after: how it is written to a state, taken back, and shown to views.
 
-use crate::record::Record;
+use crate::Write;
+use crate::record::{self, Record};
 use crate::state::State;
 use model::InstanceId;
 use model::instance::ContainerInstance;
@@ -38,6 +39,14 @@ impl<R: Record> Change<R> {
 
     pub(crate) fn row(&self) -> Option<&R> {
         self.new.as_deref()
+    }
+
+    /// What it does to the disk: a row that moves leaves nothing at the place where it was.
+    pub(crate) fn writes(&self) -> impl Iterator<Item = Write> {
+        let put = self.new.as_deref().map(record::put);
+        let stays = |old: &&R| put.as_ref().is_some_and(|put| put.key == old.disk_key());
+        let remove = self.old.as_deref().filter(|old| !stays(old)).map(record::remove);
+        remove.into_iter().chain(put)
     }
 
     /// Puts or removes the row, with its indexes.

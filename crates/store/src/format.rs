@@ -3,6 +3,7 @@
 use crate::change::Change;
 use crate::record::{self, FamilyCounter, Record, Setting};
 use crate::state::State;
+use crate::task_record::StoredTask;
 use crate::{Journal, StoreError, Write};
 use model::account_setting::AccountSetting;
 use model::capacity_provider::CapacityProvider;
@@ -30,9 +31,9 @@ const MIGRATIONS: &[Migration] = &[
     Migration { to: 2, plan: |_| Ok(Vec::new()) },
     // Metric filters, a new table.
     Migration { to: 3, plan: |_| Ok(Vec::new()) },
-    // Capacity providers, a new table; placement in rows that have serde defaults for it; tasks without the members that
-    // are absent or empty.
-    Migration { to: 4, plan: |_| Ok(Vec::new()) },
+    // Capacity providers, a new table; placement in rows that have serde defaults for it; tasks by age, and without the
+    // members that are absent or empty.
+    Migration { to: 4, plan: sort_tasks_by_age },
 ];
 
 const META: &str = "meta";
@@ -59,6 +60,19 @@ pub(crate) fn open(journal: &mut dyn Journal) -> Result<State, StoreError> {
     load::<AccountSetting>(journal, &mut state)?;
     load::<Setting>(journal, &mut state)?;
     Ok(state)
+}
+
+/// Until version 3 their keys were those that they have in memory.
+fn sort_tasks_by_age(journal: &dyn Journal) -> Result<Vec<Write>, StoreError> {
+    let mut writes = Vec::new();
+    journal.scan(Task::TABLE, &mut |old_key, value| {
+        let corrupt = |reason| StoreError::Corrupt { table: Task::TABLE, reason };
+        let key = record::decode::<StoredTask<'_>>(value).map_err(corrupt)?.disk_key();
+        writes.push(Write { table: Task::TABLE, key: old_key.to_vec(), value: None });
+        writes.push(Write { table: Task::TABLE, key, value: Some(value.to_vec()) });
+        Ok(())
+    })?;
+    Ok(writes)
 }
 
 /// The row that goes with every append: the revision that the store has after it.
@@ -106,9 +120,8 @@ fn load<R: Record>(journal: &dyn Journal, state: &mut State) -> Result<(), Store
     let corrupt = |reason| StoreError::Corrupt { table: R::TABLE, reason };
     journal.scan(R::TABLE, &mut |key, value| {
         let row = R::decode(value, state).map_err(corrupt)?;
-        let row_key = row.key();
-        if record::encode(&row_key) != key {
-            return Err(corrupt(format!("the row of {row_key:?} is stored under another key")));
+        if row.disk_key() != key {
+            return Err(corrupt(format!("the row of {:?} is stored under another key", row.key())));
         }
         Change::put(state, row).apply(state);
         Ok(())
@@ -178,13 +191,29 @@ mod tests {
             tags: model::Tags::new(),
             retention_days: None,
         };
-        let row = record::write(&group.key(), Some(&group));
+        let row = record::put(&group);
         let mut journal = MemoryJournal::new();
         journal.append(&[meta_write(VERSION, 2), row]).expect("appends");
         let state = open(&mut journal).expect("opens");
         assert_eq!(state.log_group(&group.scope, &group.name).map(|found| &**found), Some(&group));
         assert_eq!(state.all_metric_filters(&group.scope).count(), 0);
         assert_eq!(versions(&journal), Some(FORMAT_VERSION.into()));
+    }
+
+    #[test]
+    fn tasks_of_an_older_release_are_sorted_by_age_and_kept() {
+        let tasks = ["7", "3"].map(|id| Task { id: id.into(), ..model::fixture::task(&["app!"]) });
+        let old_row =
+            |task: &Task| Write { key: record::encode(&(&task.scope, &task.id)), ..record::put(task) };
+        let definition = record::put(&*tasks[0].definition);
+        let mut journal = MemoryJournal::new();
+        journal.append(&[meta_write(VERSION, 3), definition]).expect("appends");
+        journal.append(&tasks.each_ref().map(old_row)).expect("appends");
+        // The second time nothing is left of the older keys.
+        for _ in 0..2 {
+            let state = open(&mut journal).expect("opens");
+            assert!(state.all_tasks().map(|task| &**task).eq([&tasks[1], &tasks[0]]));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::change::Seen;
 use crate::index::Table;
 use crate::state::{InstanceKey, MetricFilterKey, State};
 use crate::task_index::TaskKey;
-use crate::task_record::StoredTask;
+use crate::task_record::{self, StoredTask};
 use crate::{StoreError, Write};
 use model::account_setting::AccountSetting;
 use model::capacity_provider::CapacityProvider;
@@ -36,6 +36,13 @@ pub trait Record: Clone + Send + Sync + 'static {
 
     /// The row's key.
     fn key(&self) -> Self::Key;
+
+    /// The row's key on disk, which decides what lies beside it there: rows that are written together had better be
+    /// neighbours, or each costs pages of its own.
+    #[doc(hidden)]
+    fn disk_key(&self) -> Vec<u8> {
+        encode(&self.key())
+    }
 
     #[doc(hidden)]
     fn table(state: &State) -> &Table<Self::Key, Self>;
@@ -72,9 +79,14 @@ pub trait Record: Clone + Send + Sync + 'static {
     }
 }
 
-/// A put or remove as bytes.
-pub(crate) fn write<R: Record>(key: &R::Key, row: Option<&R>) -> Write {
-    Write { table: R::TABLE, key: encode(key), value: row.map(R::encode) }
+/// A put as bytes.
+pub(crate) fn put<R: Record>(row: &R) -> Write {
+    Write { table: R::TABLE, key: row.disk_key(), value: Some(row.encode()) }
+}
+
+/// A remove.
+pub(crate) fn remove<R: Record>(row: &R) -> Write {
+    Write { table: R::TABLE, key: row.disk_key(), value: None }
 }
 
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
@@ -177,6 +189,11 @@ impl Record for Task {
 
     fn key(&self) -> Self::Key {
         (self.scope.clone(), self.id.clone())
+    }
+
+    /// By age: the ids are random, and new tasks change together.
+    fn disk_key(&self) -> Vec<u8> {
+        task_record::disk_key(self.times.created_at, &self.scope, &self.id)
     }
 
     fn encode(&self) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! A task on disk: as in memory, but with its definition's key in place of the definition, which is stored once.
 
-use crate::record::Record;
+use crate::record::{Record, encode};
 use crate::state::State;
 use model::task::{
     ClientRequest, Container, DesiredStatus, EniAttachment, Overrides, StopCode, Task, TaskStatus, Times,
@@ -102,7 +102,16 @@ impl<'a> From<&'a Task> for StoredTask<'a> {
     }
 }
 
+/// By age, the oldest first.
+pub(crate) fn disk_key(created_at: Timestamp, scope: &Scope, id: &TaskId) -> Vec<u8> {
+    encode(&(created_at, scope, id))
+}
+
 impl StoredTask<'_> {
+    pub(crate) fn disk_key(&self) -> Vec<u8> {
+        disk_key(self.times.created_at, &self.scope, &self.id)
+    }
+
     /// The task, with the definition that all tasks of its revision share.
     pub(crate) fn into_task(self, state: &State) -> Result<Task, String> {
         let (scope, family, revision) = &self.definition;
@@ -149,7 +158,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 mod tests {
     use super::*;
     use crate::change::Change;
-    use crate::record::{decode, encode};
+    use crate::record::decode;
     use model::task_definition::TaskDefinition;
     use serde_json::{Value, json};
 
@@ -162,6 +171,14 @@ mod tests {
 
     fn row(task: &Task) -> Value {
         serde_json::to_value(StoredTask::from(task)).expect("a task serialises")
+    }
+
+    #[test]
+    fn on_disk_the_older_comes_first_whatever_the_ids() {
+        let key =
+            |at, id: &str| disk_key(Timestamp(at), &Scope::new("000000000000", "us-east-1"), &id.into());
+        let days = [0, 1, 40, 366, 20_000].map(|day| key(day * 86_400_000, &format!("{}", 9 - day % 7)));
+        assert!(days.is_sorted());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A transaction: a private copy of the state that reads its own writes.
 
 use crate::change::{AnyChange, Change, Seen};
-use crate::record::{self, FamilyCounter, Record, Setting};
+use crate::record::{FamilyCounter, Record, Setting};
 use crate::state::State;
 use crate::views::Views;
 use crate::{StoreError, Write};
@@ -128,7 +128,7 @@ impl Tx {
             self.fault.get_or_insert(fault);
             return;
         }
-        self.writes.push(record::write(change.key(), change.row()));
+        self.writes.extend(change.writes());
         // Noted before it is done, so that whatever panics is taken back.
         let change = self.changes.push_mut(Box::new(change));
         change.apply(&mut self.state);

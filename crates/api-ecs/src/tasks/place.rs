@@ -4,12 +4,12 @@ use super::capacity::{Capacity, Share};
 use super::order::Order;
 use crate::Refusal;
 use core_place::{Needs, Place};
-use model::Timestamp;
 use model::container::ContainerDefinition;
 use model::demand::container_gpus;
 use model::task::{Container, ContainerStatus, DesiredStatus, Task, TaskStatus, Times};
 use model::task_definition::{NetworkMode, TaskDefinition};
 use model::time::IdSource;
+use model::{TaskId, Timestamp};
 use std::sync::Arc;
 
 /// What each task of a share needs.
@@ -44,11 +44,11 @@ pub(super) fn task(
     ids: &dyn IdSource,
     now: Timestamp,
 ) -> Result<Task, Refusal> {
-    let id = ids.task_id();
+    let random = ids.next_u128();
     let awsvpc = definition.network_mode == NetworkMode::Awsvpc;
     Ok(Task {
         scope: order.scope.clone(),
-        id: format!("{id:032x}").into(),
+        id: TaskId::new(now, random),
         cluster: order.cluster.clone(),
         definition: definition.clone(),
         overrides: order.overrides.clone(),
@@ -58,7 +58,7 @@ pub(super) fn task(
         desired_status: DesiredStatus::Running,
         last_status: if awsvpc { TaskStatus::Provisioning } else { TaskStatus::Pending },
         containers: containers(order, definition, place.gpus, ids),
-        eni: order.network.as_ref().map(|network| Box::new(network.attachment(ids.uuid().into(), id))),
+        eni: order.network.as_ref().map(|network| Box::new(network.attachment(ids.uuid().into(), random))),
         group: order.group.clone(),
         started_by: order.started_by.clone(),
         tags: order.tags(definition)?,
