@@ -74,12 +74,22 @@ impl Filter {
     ) -> impl Iterator<Item = &'a Arc<Task>> {
         let (scope, cluster) = (&self.scope, &self.cluster);
         let tasks: Box<dyn Iterator<Item = &'a Arc<Task>>> =
-            match (&self.started_by, &self.family, self.desired_status) {
-                (Some(started_by), _, _) => Box::new(state.tasks_by_started_by(scope, cluster, started_by)),
-                (None, Some(family), DesiredStatus::Stopped) => {
+            match (&self.instance, &self.started_by, &self.family, self.desired_status) {
+                // What is wanted RUNNING is not over (INV-STOP-2).
+                (Some(instance), _, _, DesiredStatus::Running) => Box::new(
+                    state
+                        .active_tasks_on(instance)
+                        .filter(|task| task.scope == self.scope && task.cluster == self.cluster),
+                ),
+                (_, Some(started_by), _, _) => {
+                    Box::new(state.tasks_by_started_by(scope, cluster, started_by))
+                }
+                (_, None, Some(family), DesiredStatus::Stopped) => {
                     Box::new(state.tasks_by_family(scope, cluster, family))
                 }
-                (None, _, desired) => Box::new(state.tasks_by_desired_status(scope, cluster, desired, after)),
+                (_, None, _, desired) => {
+                    Box::new(state.tasks_by_desired_status(scope, cluster, desired, after))
+                }
             };
         tasks.filter(move |task| after.is_none_or(|after| task.id > *after) && self.matches(task))
     }
