@@ -156,6 +156,7 @@ impl Million {
             cpu_units: share * i32::try_from(CPU_UNITS)?,
             memory_mib: share * i32::try_from(MEMORY_MIB)?,
         };
+        eprintln!("{} agents join", self.agents);
         let instances = fleet.join(client, tally).await.context("the agents' registration")?;
         let (before, own_before) = (server.usage()?, server::usage("self")?);
         tally.begin();
@@ -164,10 +165,14 @@ impl Million {
             let complete = tally.all_complete(PATIENCE).await;
             complete.map_err(|n| anyhow::anyhow!("nothing moves any more; {n} tasks are complete"))
         };
-        tokio::try_join!(callers, complete)?;
+        tokio::select! {
+            ended = async { tokio::try_join!(callers, complete) } => drop(ended?),
+            never = tally.tell_progress() => match never {},
+        }
         check::wait_until_recorded(client, &clusters, tally.last_tasks()).await?;
         let took = tally.now();
         let (after, own_after) = (server.usage()?, server::usage("self")?);
+        eprintln!("done; looking at every task through the API");
         let checked = check::every_task(client, &clusters, &instances, tally).await?;
         let oddities = tally.seen().oddities.clone();
         Ok(Outcome { took, before, after, own_cpu: own_after.cpu - own_before.cpu, checked, oddities })

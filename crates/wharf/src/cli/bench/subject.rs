@@ -119,7 +119,7 @@ pub fn default_network() -> NetworkConfiguration {
     let vpc = DefaultVpc::of(&Scope::new(crate::server::ACCOUNT, "us-east-1"));
     NetworkConfiguration {
         awsvpc_configuration: Some(AwsVpcConfiguration {
-            subnets: vec![vpc.subnets[0].id.to_string()],
+            subnets: vpc.subnets.iter().map(|subnet| subnet.id.to_string()).collect(),
             ..Default::default()
         }),
     }

@@ -54,11 +54,9 @@ impl Callers {
     /// Asks for all tasks, `connections` calls at a time.
     pub(super) async fn run(self, connections: usize) -> Result<()> {
         let callers = Arc::new(self);
-        let spawn = |n| {
-            tokio::spawn({
-                let callers = callers.clone();
-                async move { callers.call_until_none_is_left(n).await }
-            })
+        let spawn = |_| {
+            let callers = callers.clone();
+            tokio::spawn(async move { callers.call_until_none_is_left().await })
         };
         let running: Vec<_> = (0..connections).map(spawn).collect();
         for caller in running {
@@ -67,13 +65,12 @@ impl Callers {
         Ok(())
     }
 
-    async fn call_until_none_is_left(&self, first: usize) -> Result<()> {
-        let mut n = first;
-        while let Some(count) = self.take() {
-            let cluster = self.clusters[n % self.clusters.len()].clone();
-            n += 1;
+    async fn call_until_none_is_left(&self) -> Result<()> {
+        while let Some((batch, count)) = self.take() {
+            // Each cluster is asked for its share, which is what its agents have room for.
+            let cluster = &self.clusters[batch % self.clusters.len()];
             let request = RunTaskRequest {
-                cluster: Some(cluster),
+                cluster: Some(cluster.clone()),
                 count: Some(i32::try_from(count)?),
                 ..self.request.clone()
             };
@@ -93,11 +90,12 @@ impl Callers {
         Ok(())
     }
 
-    fn take(&self) -> Option<i64> {
+    /// A number, and how many tasks.
+    fn take(&self) -> Option<(usize, i64)> {
         let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             (left > 0).then(|| left - BATCH.min(left))
         });
-        taken.ok().map(|left| BATCH.min(left))
+        taken.ok().map(|left| (usize::try_from(left / BATCH).unwrap_or_default(), BATCH.min(left)))
     }
 
     /// Tasks that found no place are asked for again.

@@ -93,7 +93,7 @@ impl Fleet {
             integer_value: Some(value),
             ..Resource::default()
         };
-        let zone = char::from(b"abc"[number % 3]);
+        let zone = ["a", "b", "c"][number % 3];
         let capability = |name: &str| Attribute { name: name.to_owned(), ..Attribute::default() };
         RegisterContainerInstanceRequest {
             cluster: Some(cluster.to_owned()),

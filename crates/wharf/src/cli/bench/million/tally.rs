@@ -2,9 +2,12 @@
 
 use super::super::stats::Series;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Shared by callers and agents.
 pub(super) struct Tally {
@@ -109,6 +112,15 @@ impl Tally {
             if tokio::time::timeout(patience, complete.changed()).await.is_err() {
                 return Err(count);
             }
+        }
+    }
+
+    /// Says how far it is, for ever.
+    pub(super) async fn tell_progress(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(PROGRESS_INTERVAL).await;
+            let count = *self.complete.borrow();
+            eprintln!("{count} of {} tasks after {:.0} s", self.target, self.now().as_secs_f64());
         }
     }
 
