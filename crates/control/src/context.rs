@@ -22,8 +22,8 @@ pub struct ControlConfig {
     /// How long after an agent's last frame its session is dropped, when it answers no ping. More than `ping_interval`:
     /// what is left is the time that an agent has to answer a ping, or to take a message.
     pub silence_max: Duration,
-    /// How long a STOPPED task is kept; Amazon ECS shows it for about an hour.
-    pub stopped_task_retention: Duration,
+    /// How long a STOPPED task is kept, and an INACTIVE container instance; Amazon ECS shows the former for about an hour.
+    pub retention: Duration,
     /// How often records are looked through for those to forget.
     pub reap_interval: Duration,
 }
@@ -35,7 +35,7 @@ impl Default for ControlConfig {
             heartbeat_timeout: Duration::from_secs(3),
             ping_interval: Duration::from_secs(1),
             silence_max: Duration::from_millis(2500),
-            stopped_task_retention: Duration::from_secs(3600),
+            retention: Duration::from_secs(3600),
             reap_interval: Duration::from_secs(60),
         }
     }
@@ -88,6 +88,17 @@ impl Closing {
 impl Context {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Returns once this access key counts no more.
+    pub(crate) async fn revoked(&self, access_key: &str) {
+        let mut keys = self.store.watch_access_keys();
+        loop {
+            keys.changed().await;
+            if self.keys.find(access_key).is_none() {
+                return;
+            }
+        }
     }
 
     /// Returns once the sessions are to end.

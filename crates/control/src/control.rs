@@ -2,21 +2,20 @@
 
 use crate::context::{Closing, Context, ControlConfig};
 use crate::controller::{self, Controller};
+use crate::orphans::Orphans;
 use crate::presence::Presence;
 use crate::provision::Provision;
 use crate::reaper::Reaper;
 use crate::release::Release;
-use crate::session::{Frames, Links, SessionEnd, acs, tcs, upgrade};
-use crate::stopper::Stopper;
+use crate::session::{Frames, Links, Peer, SessionEnd, acs, tcs, upgrade};
 use ::acs::Refusal;
 use ::acs::link::AcsQuery;
 use http::{Request, Response};
-use model::Scope;
 use model::time::{Clock, IdSource};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{InstanceKey, Store, StoreError};
+use store::{Store, StoreError};
 use tokio::task::JoinSet;
 use wire::{Cx, Keys};
 
@@ -81,20 +80,20 @@ impl Control {
     ///
     /// # Errors
     /// With the kinds that agents know.
-    pub fn admit(&self, caller: &Scope, instance_arn: &str, cluster: &str) -> Result<InstanceKey, Refusal> {
-        let instance = upgrade::find(&self.0, caller, instance_arn, cluster)?;
-        Ok((instance.scope.clone(), instance.id.clone()))
+    pub fn admit(&self, caller: &Cx, instance_arn: &str, cluster: &str) -> Result<Peer, Refusal> {
+        let instance = upgrade::find(&self.0, &caller.scope, instance_arn, cluster)?;
+        Ok(upgrade::peer(&instance, caller))
     }
 
     /// Serves an instance's ACS link to its end. `origin` is the URL by which the agent reached this control plane.
     pub async fn serve_acs(
         &self,
         frames: impl Frames,
-        instance: InstanceKey,
+        peer: Peer,
         query: AcsQuery,
         origin: String,
     ) -> SessionEnd {
-        acs::serve(self.0.clone(), frames, instance, query, origin).await
+        acs::serve(self.0.clone(), frames, peer, query, origin).await
     }
 
     /// Serves an instance's TCS link to its end. `path` and `query` are those of the upgrade, which the signature of
@@ -102,24 +101,24 @@ impl Control {
     pub async fn serve_tcs(
         &self,
         frames: impl Frames,
-        instance: InstanceKey,
+        peer: Peer,
         path: String,
         query: String,
     ) -> SessionEnd {
-        tcs::serve(self.0.clone(), frames, instance, path, query).await
+        tcs::serve(self.0.clone(), frames, peer, path, query).await
     }
 
     /// Those that tasks and agents wait for.
     fn controllers(&self) -> Vec<Box<dyn Controller>> {
         vec![
             Box::new(Presence { links: self.0.links.clone() }),
-            Box::new(Stopper::default()),
+            Box::new(Orphans::default()),
             Box::new(Provision { ids: self.0.ids.clone() }),
             Box::new(Release),
         ]
     }
 
     fn reaper(&self) -> Box<dyn Controller> {
-        Box::new(Reaper { retention: self.0.config.stopped_task_retention })
+        Box::new(Reaper { retention: self.0.config.retention })
     }
 }

@@ -23,6 +23,7 @@ mod context;
 mod control;
 mod controller;
 mod credentials;
+mod orphans;
 mod payload;
 mod plan;
 mod presence;
@@ -30,14 +31,15 @@ mod provision;
 mod reaper;
 mod release;
 mod session;
-mod stopper;
 
 pub use context::ControlConfig;
 pub use control::Control;
+pub use orphans::plan_orphans;
 pub use payload::{Extras, compile, manifest};
 pub use plan::{Change, Plan, Step};
 pub use provision::plan_provision;
 pub use reaper::plan_reap;
 pub use release::plan_release;
-pub use session::{ACS_ENDPOINT_PATH, Frame, Frames, SessionEnd, Socket, TCS_ENDPOINT_PATH, is_agent_path};
-pub use stopper::plan_stops;
+pub use session::{
+    ACS_ENDPOINT_PATH, Frame, Frames, Peer, SessionEnd, Socket, TCS_ENDPOINT_PATH, is_agent_path,
+};

@@ -42,6 +42,8 @@ pub enum Change {
     RemoveEni(Ipv4Addr),
     /// The instance's new record.
     PutInstance(Box<ContainerInstance>),
+    /// An instance is forgotten.
+    RemoveInstance(InstanceKey),
     /// A revision is forgotten.
     RemoveDefinition(Scope, Family, u32),
     /// A cursor of ours is moved.
@@ -62,6 +64,7 @@ impl Plan {
                 Change::PutEni(eni) => tx.put(eni),
                 Change::RemoveEni(address) => tx.remove::<Eni>(&address),
                 Change::PutInstance(instance) => put_instance(tx, *instance, &reason),
+                Change::RemoveInstance(key) => tx.remove::<ContainerInstance>(&key),
                 Change::RemoveDefinition(scope, family, revision) => {
                     tx.remove::<TaskDefinition>(&(scope, family, revision));
                 }
@@ -120,6 +123,7 @@ impl fmt::Display for Change {
             Self::PutInstance(i) => {
                 write!(f, "instance {} v{}, connected: {}", i.id, i.version, i.agent_connected)
             }
+            Self::RemoveInstance((_, id)) => write!(f, "forget instance {id}"),
             Self::RemoveDefinition(_, family, revision) => write!(f, "forget definition {family}:{revision}"),
             Self::SetSetting(name, value) => write!(f, "set {name} to {value}"),
         }

@@ -132,6 +132,7 @@ pub fn instance(id: &str, cpu_units: u32, memory_mib: u32) -> ContainerInstance 
         tags: Default::default(),
         client_token: None,
         registered_at: Timestamp(1),
+        deregistered_at: None,
         runtime_health: None,
         timeline: 0,
         version: 1,

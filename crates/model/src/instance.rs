@@ -41,6 +41,9 @@ pub struct ContainerInstance {
     pub client_token: Option<String>,
     /// When it registered.
     pub registered_at: Timestamp,
+    /// When it became INACTIVE.
+    #[serde(default)]
+    pub deregistered_at: Option<Timestamp>,
     /// What the agent's check of its container runtime says (`healthStatus`, type CONTAINER_RUNTIME); `None` until it
     /// has said anything.
     #[serde(default)]

@@ -6,7 +6,9 @@ use crate::net::Way;
 use crate::world::{CallError, World};
 use acs::link::{AcsQuery, PATH, TcsQuery};
 use acs::tcs::SignedFrame;
-use agent::{Endpoints, Link, LinkEnd, ProtectionChange, Registration, Upstream, UpstreamError, requests};
+use agent::{
+    Endpoints, Link, LinkEnd, ProtectionChange, Registration, Upstream, UpstreamError, requests,
+};
 use agent_metadata::ProtectionAnswer;
 use async_trait::async_trait;
 use core_task::report::Report;
@@ -54,16 +56,15 @@ impl Uplink {
         if !plane.life.step() {
             return Err(refused());
         }
-        let scope = self.world.scope();
-        let key = plane.control.admit(&scope, instance_arn, cluster);
-        let key =
-            key.map_err(|refusal| UpstreamError::Refused { kind: refusal.kind, message: refusal.message })?;
+        let peer = plane.control.admit(&self.world.cx(), instance_arn, cluster);
+        let peer =
+            peer.map_err(|refusal| UpstreamError::Refused { kind: refusal.kind, message: refusal.message })?;
         let (mine, theirs) = link::open(&self.world, self.node, &self.life, &plane.life);
         let control = plane.control.clone();
         plane.life.spawn(async move {
             match serve {
-                Serve::Acs(query) => control.serve_acs(theirs, key, query, World::ORIGIN.to_owned()).await,
-                Serve::Tcs(path, query) => control.serve_tcs(theirs, key, path, query).await,
+                Serve::Acs(query) => control.serve_acs(theirs, peer, query, World::ORIGIN.to_owned()).await,
+                Serve::Tcs(path, query) => control.serve_tcs(theirs, peer, path, query).await,
             };
         });
         self.world.net.carry(self.node, Way::Down).await.map_err(broke)?;

@@ -243,7 +243,8 @@ impl World {
         self.trace.note(format_args!("commit of {} rows, {bytes} bytes", writes.len()));
     }
 
-    fn cx(&self) -> Cx {
+    /// Everybody signs with the same key.
+    pub fn cx(&self) -> Cx {
         Cx {
             scope: self.scope(),
             caller_arn: format!("arn:aws:iam::{}:root", Self::ACCOUNT),

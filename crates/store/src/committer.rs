@@ -2,9 +2,11 @@
 //! makes the result visible, and only then answers.
 
 use crate::head::Queue;
+use crate::record::Record;
 use crate::watch::Watchers;
 use crate::{Journal, Snapshot, StoreError, Write, format};
 use model::InstanceId;
+use model::identity::AccessKey;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -39,6 +41,8 @@ pub(crate) struct Published {
     pub(crate) durable: watch::Sender<Snapshot>,
     pub(crate) failure: watch::Sender<Option<StoreError>>,
     pub(crate) watchers: Arc<Watchers>,
+    /// The revision of the last commit that touched access keys.
+    pub(crate) access_keys: watch::Sender<u64>,
 }
 
 /// Appends, then publishes, then answers.
@@ -76,6 +80,7 @@ impl Writer {
             return Ok(());
         }
         let revision = state.revision();
+        let has_keys = writes.iter().any(|write| write.table == AccessKey::TABLE);
         writes.push(format::revision_write(revision));
         if let Err(error) = self.journal.append(&writes) {
             tracing::error!(%error, "the journal of the store failed; no more writes are taken");
@@ -85,6 +90,9 @@ impl Writer {
         }
         self.published.durable.send_replace(state);
         self.published.watchers.wake(touched, revision);
+        if has_keys {
+            self.published.access_keys.send_replace(revision);
+        }
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use model::account_setting::AccountSetting;
 use model::capacity_provider::CapacityProvider;
 use model::cluster::Cluster;
 use model::identity::AccessKey;
-use model::instance::ContainerInstance;
+use model::instance::{ContainerInstance, InstanceStatus};
 use model::logs::{LogGroup, LogStream, MetricFilter};
 use model::network::Eni;
 use model::task::Task;
@@ -254,6 +254,16 @@ impl Record for ContainerInstance {
             Some(_) => state.instance_scopes.insert(id.clone(), scope.clone()),
             None => state.instance_scopes.remove(id),
         };
+        // A record of an older release does not say when.
+        let inactive_at = |row: &Self| {
+            let at = row.deregistered_at.unwrap_or_default();
+            (row.status == InstanceStatus::Inactive).then_some((at, key.clone()))
+        };
+        let (was, is) = (old.and_then(inactive_at), new.and_then(inactive_at));
+        if was != is {
+            was.map(|was| state.inactive_instances.remove(&was));
+            is.map(|is| state.inactive_instances.insert(is));
+        }
     }
 
     fn seen<'a>(old: Option<&'a Self>, new: Option<&'a Self>) -> Option<Seen<'a>> {

@@ -3,7 +3,7 @@
 use crate::index::{Index, Table};
 use crate::record::{FamilyCounter, Record, Setting};
 use crate::task_index::{Queue, TaskIndexes, TaskKey};
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use model::account_setting::AccountSetting;
 use model::capacity_provider::CapacityProvider;
 use model::cluster::Cluster;
@@ -15,7 +15,7 @@ use model::task::{DesiredStatus, Task, TaskStatus};
 use model::task_definition::TaskDefinition;
 use model::{
     AccessKeyId, ClusterName, Family, InstanceId, LogGroupName, LogStreamName, MetricFilterName, Scope,
-    TaskId,
+    TaskId, Timestamp,
 };
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -50,6 +50,8 @@ pub struct State {
     pub(crate) task_indexes: TaskIndexes,
     pub(crate) instances_by_cluster: Index<(Scope, ClusterName), InstanceKey>,
     pub(crate) instance_scopes: OrdMap<InstanceId, Scope>,
+    /// Those that are INACTIVE, by when they became so.
+    pub(crate) inactive_instances: OrdSet<(Timestamp, Arc<InstanceKey>)>,
 }
 
 impl State {
@@ -342,6 +344,11 @@ impl State {
         self.instances.rows()
     }
 
+    /// The INACTIVE instances of every scope, the first that was deregistered first; nothing is spent on the others.
+    pub fn inactive_instances(&self) -> impl Iterator<Item = &Arc<ContainerInstance>> {
+        self.inactive_instances.iter().filter_map(|(_, key)| self.instances.get(key))
+    }
+
     /// The instances of every scope as they are now. Keeping them keeps nothing else of this state.
     pub fn instances_now(&self) -> Instances {
         Instances(self.instances.clone())
@@ -498,6 +505,7 @@ impl State {
             ("tasks", fresh.task_indexes == self.task_indexes),
             ("instances by cluster", fresh.instances_by_cluster == self.instances_by_cluster),
             ("instances by id", fresh.instance_scopes == self.instance_scopes),
+            ("inactive instances", fresh.inactive_instances == self.inactive_instances),
             ("clusters", keyed(&self.clusters)),
             ("tasks by key", keyed(&self.tasks)),
         ];

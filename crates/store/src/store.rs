@@ -3,7 +3,7 @@
 use crate::committer::{Published, Thread, Writer};
 use crate::head::{Durable, Head, Queue};
 use crate::state::State;
-use crate::watch::{InstanceWatch, Watch, Watchers};
+use crate::watch::{AccessKeysWatch, InstanceWatch, Watch, Watchers};
 use crate::{Committer, Journal, StoreError, Tx, format};
 use model::InstanceId;
 use std::ops::Deref;
@@ -50,6 +50,7 @@ impl Store {
             durable: watch::Sender::new(Snapshot::of(state.clone())),
             failure: watch::Sender::new(None),
             watchers: Arc::new(Watchers::default()),
+            access_keys: watch::Sender::new(0),
         });
         let writer = Writer { journal, published: published.clone() };
         let (queue, thread) = match committer {
@@ -75,6 +76,11 @@ impl Store {
     /// Follows what concerns one container instance, which need not exist.
     pub fn watch_instance(&self, instance: &InstanceId) -> InstanceWatch {
         self.0.published.watchers.watch(instance, self.0.published.durable.subscribe())
+    }
+
+    /// Follows the access keys.
+    pub fn watch_access_keys(&self) -> AccessKeysWatch {
+        AccessKeysWatch::new(self.0.published.access_keys.subscribe())
     }
 
     /// Resolves once the journal has failed: from then on the store can be read, and refuses every commit.

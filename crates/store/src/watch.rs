@@ -73,6 +73,25 @@ impl Drop for InstanceWatch {
     }
 }
 
+/// A follower of the access keys. Level-triggered as [`Watch`] is; while other things change, it costs nothing.
+#[derive(Debug)]
+pub struct AccessKeysWatch(Receiver<u64>);
+
+impl AccessKeysWatch {
+    pub(crate) fn new(mut touched: Receiver<u64>) -> Self {
+        touched.mark_changed();
+        Self(touched)
+    }
+
+    /// Returns as soon as a key was made or deleted, durably, since this method returned before. The first call returns at
+    /// once. When the store is gone, it never returns. Dropping the future loses nothing.
+    pub async fn changed(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 /// Who waits for which instance.
 #[derive(Debug, Default)]
 pub(crate) struct Watchers(Mutex<BTreeMap<InstanceId, Sender<u64>>>);

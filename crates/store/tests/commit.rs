@@ -5,6 +5,7 @@ mod common;
 use common::{cluster, cluster_key, definition, family, scope, task, task_key};
 use model::cluster::Cluster;
 use model::fixture;
+use model::identity::AccessKey;
 use model::instance::ContainerInstance;
 use model::task::{DesiredStatus, Task, TaskStatus};
 use model::task_definition::{TaskDefinition, TaskDefinitionStatus};
@@ -456,6 +457,37 @@ async fn watches_of_one_instance_go_on_when_another_is_dropped_and_waits_that_ar
     assert_eq!(again.changed().await.active_tasks_on(&"h1".into()).count(), 2);
     place(&store, "t3", Some("h1")).await;
     assert!(is_ready(pin!(again.changed())));
+}
+
+#[tokio::test]
+async fn a_watch_of_access_keys_wakes_for_keys_alone() {
+    let store = open(&MemoryJournal::new(), Committer::Inline);
+    let mut watch = store.watch_access_keys();
+    assert!(is_ready(pin!(watch.changed())), "the first time at once");
+    create(&store, "elsewhere").await.expect("commits");
+    assert!(!is_ready(pin!(watch.changed())), "no key has changed");
+    let key = || AccessKey {
+        id: "AKIA".into(),
+        secret: "secret".to_owned(),
+        account: scope().account,
+        created_at: model::Timestamp(0),
+        agent: None,
+    };
+    let put = |tx: &mut Tx| {
+        tx.put(key());
+        Ok::<_, StoreError>(())
+    };
+    store.commit(put).await.expect("commits");
+    assert!(is_ready(pin!(watch.changed())), "one was made");
+    let mut waiting = Box::pin(watch.changed());
+    assert!(!is_ready(waiting.as_mut()));
+    let remove = |tx: &mut Tx| {
+        tx.remove::<AccessKey>(&"AKIA".into());
+        Ok::<_, StoreError>(())
+    };
+    store.commit(remove).await.expect("commits");
+    waiting.await;
+    assert!(store.snapshot().access_key(&"AKIA".into()).is_none(), "it is gone by then");
 }
 
 /// Eight writers at once, each on a host of its own; each watcher ends when it has seen all of its host.

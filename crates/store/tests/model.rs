@@ -61,6 +61,8 @@ enum Op {
     },
     Register {
         host: u8,
+        /// INACTIVE since then.
+        inactive_at: Option<u8>,
     },
     Deregister {
         host: u8,
@@ -85,7 +87,8 @@ fn op() -> impl Strategy<Value = Op> {
                 Op::Put { task, status, stop, known, host, cluster, token }
             }),
         2 => (0..12u8).prop_map(|task| Op::Remove { task }),
-        1 => (0..3u8).prop_map(|host| Op::Register { host }),
+        1 => (0..3u8, prop::option::of(0..3u8))
+            .prop_map(|(host, inactive_at)| Op::Register { host, inactive_at }),
         1 => (0..3u8).prop_map(|host| Op::Deregister { host }),
         1 => Just(Op::View),
         1 => Just(Op::Refuse),
@@ -113,6 +116,7 @@ fn instance(host: u8) -> ContainerInstance {
         tags: BTreeMap::new(),
         client_token: None,
         registered_at: model::Timestamp(1),
+        deregistered_at: None,
         runtime_health: None,
         timeline: 0,
         version: 1,
@@ -144,8 +148,12 @@ fn apply(tx: &mut Tx, op: &Op, (tasks, hosts): &mut Expected) {
             tasks.remove(&TaskId::from(id.clone()));
             tx.remove::<Task>(&task_key(&id));
         }
-        Op::Register { host } => {
-            let row = instance(*host);
+        Op::Register { host, inactive_at } => {
+            let mut row = instance(*host);
+            if let Some(at) = inactive_at {
+                row.status = InstanceStatus::Inactive;
+                row.deregistered_at = Some(model::Timestamp((*at).into()));
+            }
             hosts.insert(row.id.clone(), row.clone());
             tx.put(row);
         }
@@ -170,6 +178,9 @@ fn check(state: &State, (tasks, hosts): &Expected) {
     let all: Vec<&Task> = state.all_tasks().map(|task| &**task).collect();
     assert_eq!(all, tasks.values().collect::<Vec<_>>());
     assert!(state.all_instances().map(|row| &**row).eq(hosts.values()));
+    let mut inactive: Vec<_> = hosts.values().filter_map(|row| Some((row.deregistered_at?, row))).collect();
+    inactive.sort_by_key(|(at, _)| *at);
+    assert!(state.inactive_instances().map(|row| &**row).eq(inactive.into_iter().map(|(_, row)| row)));
 
     let expect = |holds: &dyn Fn(&Task) -> bool| -> Vec<String> {
         tasks.values().filter(|task| holds(task)).map(|task| task.id.to_string()).collect()

@@ -6,7 +6,8 @@ use wire::Cx;
 use wire::ecs::{DeregisterContainerInstanceRequest, DeregisterContainerInstanceResponse};
 
 impl Ecs {
-    /// DeregisterContainerInstance: INACTIVE from now on. With tasks on it only when forced; a controller ends those.
+    /// DeregisterContainerInstance: INACTIVE from now on. With tasks on it only when forced; a controller writes those
+    /// off, and their containers run on.
     pub(crate) async fn deregister_container_instance(
         &self,
         cx: &Cx,
@@ -15,6 +16,7 @@ impl Ecs {
         let cluster = names::cluster(&cx.scope, input.cluster.as_deref())?;
         let key = (cx.scope.clone(), names::instance(&cx.scope, &cluster, &input.container_instance)?);
         let force = input.force.unwrap_or(false);
+        let now = self.clock.now();
         self.store
             .commit(|tx| {
                 lookup::cluster(tx, &cx.scope, &cluster)?;
@@ -26,6 +28,7 @@ impl Ecs {
                     }
                     tx.update(&key, |instance: &mut ContainerInstance| {
                         instance.status = InstanceStatus::Inactive;
+                        instance.deregistered_at = Some(now);
                         instance.version += 1;
                     });
                 }

@@ -143,6 +143,7 @@ impl Registration {
             tags: self.tags.unwrap_or_default(),
             client_token: self.client_token,
             registered_at: now,
+            deregistered_at: None,
             runtime_health: None,
             timeline: 0,
             version: 1,

@@ -9,7 +9,7 @@ use crate::session::frames::{Either, alternate, by};
 use crate::session::pulse::{Pulse, Question};
 use crate::session::telemetry::parse_task;
 use crate::session::told::{Due, Told, is_held};
-use crate::session::{Frame, Frames, Link, SessionEnd, close};
+use crate::session::{Frame, Frames, Link, Peer, SessionEnd, close};
 use acs::link::{AcsQuery, DOCKER_VERSION_NONE};
 use acs::{
     AgentMessage, HeartbeatMessage, IamRoleCredentialsMessage, PayloadMessage, RoleType, ServerMessage,
@@ -23,7 +23,7 @@ use model::task::{DesiredStatus, Task};
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
-use store::{InstanceKey, State, TaskKey, Tx};
+use store::{State, TaskKey, Tx};
 use tokio::time::{Instant, sleep_until};
 
 /// So many tasks fit into a frame whatever their definitions' size.
@@ -33,12 +33,12 @@ const TASKS_PER_PAYLOAD_MAX: usize = 32;
 pub(crate) async fn serve(
     context: Arc<Context>,
     mut frames: impl Frames,
-    key: InstanceKey,
+    peer: Peer,
     query: AcsQuery,
     origin: String,
 ) -> SessionEnd {
-    let mut link = context.links.open(&key.1);
-    let mut session = match Session::begin(&context, &link, key, &query, origin).await {
+    let mut link = context.links.open(&peer.instance.1);
+    let mut session = match Session::begin(&context, &link, peer, &query, origin).await {
         Ok(session) => session,
         Err(end) => {
             drop(link);
@@ -61,6 +61,7 @@ pub(crate) async fn serve(
 struct Session<'a> {
     context: &'a Context,
     instance: Arc<ContainerInstance>,
+    access_key: String,
     instance_arn: String,
     cluster_arn: String,
     timeline: i64,
@@ -75,10 +76,11 @@ impl<'a> Session<'a> {
     async fn begin(
         context: &'a Context,
         link: &Link,
-        key: InstanceKey,
+        peer: Peer,
         query: &AcsQuery,
         origin: String,
     ) -> Result<Self, SessionEnd> {
+        let Peer { instance: key, access_key } = peer;
         let timeline = presence::connect(context, link, &key, query).await?;
         let snapshot = context.store.snapshot();
         let instance = snapshot.get::<ContainerInstance>(&key).ok_or(SessionEnd::Deregistered)?.clone();
@@ -87,6 +89,7 @@ impl<'a> Session<'a> {
             instance_arn: arn::container_instance(&instance.scope, &instance.cluster, &instance.id),
             cluster_arn: arn::cluster(&instance.scope, &instance.cluster),
             instance,
+            access_key,
             timeline,
             logs_endpoint: has_docker(query).then_some(origin),
             told: Told::default(),
@@ -106,6 +109,8 @@ impl<'a> Session<'a> {
         }
         let mut watch = self.context.store.watch_instance(&self.instance.id);
         let mut closed = pin!(self.context.closed());
+        let access_key = self.access_key.clone();
+        let mut revoked = pin!(self.context.revoked(&access_key));
         let mut timer = pin!(sleep_until(self.pulse.next_at()));
         let mut state_first = false;
         loop {
@@ -114,6 +119,7 @@ impl<'a> Session<'a> {
                 biased;
                 () = link.superseded() => return Err(SessionEnd::Superseded),
                 () = &mut closed => return Err(SessionEnd::Shutdown),
+                () = &mut revoked => return Err(SessionEnd::Revoked),
                 event = alternate(&mut state_first, frames.next(), watch.changed()) => Some(event),
                 () = &mut timer => None,
             };
@@ -170,12 +176,11 @@ impl<'a> Session<'a> {
         self.record(&stops, "its agent was told to stop it", apply_stop_sent).await
     }
 
-    /// A deregistered instance's link stays until its last task has stopped.
+    /// A deregistered instance's agent is told nothing more.
     fn check_registration(&self, snapshot: &State) -> Result<(), SessionEnd> {
         let instance = snapshot.instance(&self.instance.scope, &self.instance.id);
-        let is_active = instance.is_some_and(|i| i.status != InstanceStatus::Inactive);
-        let mut tasks = snapshot.active_tasks_on(&self.instance.id);
-        if is_active || tasks.any(|task| is_held(task)) { Ok(()) } else { Err(SessionEnd::Deregistered) }
+        let is_registered = instance.is_some_and(|i| i.status != InstanceStatus::Inactive);
+        if is_registered { Ok(()) } else { Err(SessionEnd::Deregistered) }
     }
 
     async fn receive(&mut self, frames: &mut impl Frames, frame: Frame) -> Result<(), SessionEnd> {

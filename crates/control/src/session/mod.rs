@@ -16,7 +16,16 @@ pub use socket::Socket;
 pub use upgrade::{ACS_ENDPOINT_PATH, TCS_ENDPOINT_PATH, is_agent_path};
 
 use std::time::Duration;
-use store::StoreError;
+use store::{InstanceKey, StoreError};
+
+/// Whom a link is with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The container instance.
+    pub instance: InstanceKey,
+    /// What its agent signs with: the link ends when the key is deleted.
+    pub access_key: String,
+}
 
 /// How long a session that is over tries to say so.
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
@@ -38,9 +47,12 @@ pub enum SessionEnd {
     /// A ping or a heartbeat was not answered, or a message was not taken, in time.
     #[error("the agent is silent")]
     Silent,
-    /// The instance is INACTIVE and has no tasks left, or is gone.
+    /// The instance is INACTIVE, or is gone.
     #[error("the instance was deregistered")]
     Deregistered,
+    /// The access key with which it was opened was deleted.
+    #[error("the access key of the agent was deleted")]
+    Revoked,
     /// The control plane shuts down.
     #[error("the control plane shuts down")]
     Shutdown,

@@ -64,13 +64,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Frames for Socket<S> {
         self.say(Message::Ping(Vec::new().into())).await
     }
 
-    /// The codes let agents reconnect at once, but for one whose place another agent has taken: it waits longer each
-    /// time, or the two would throw each other out for ever.
+    /// The codes let agents reconnect at once, but for one that nobody will let in, and for one whose place another agent
+    /// has taken: it waits longer each time, or the two would throw each other out for ever.
     async fn close(mut self, end: &SessionEnd) {
         let code = match end {
             SessionEnd::Closed | SessionEnd::Link(_) => return,
             SessionEnd::Shutdown => CloseCode::Away,
-            SessionEnd::Superseded => CloseCode::Policy,
+            SessionEnd::Superseded | SessionEnd::Revoked => CloseCode::Policy,
             SessionEnd::Deregistered => CloseCode::Normal,
             SessionEnd::Silent | SessionEnd::Store(_) => CloseCode::Error,
         };

@@ -5,13 +5,14 @@
 use crate::context::Context;
 use crate::plan::{Change, Plan, put_task};
 use crate::session::telemetry::{instance_after, task_after};
-use crate::session::{Frame, Frames, SessionEnd, close, frames::by};
+use crate::session::{Frame, Frames, Peer, SessionEnd, close, frames::by};
 use acs::HeartbeatMessage;
 use acs::tcs::{
     AckPublishHealth, AckPublishInstanceStatus, AckPublishMetric, InstanceStatus, SignedFrame, TaskHealth,
     TelemetryAnswer, TelemetryMessage,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{InstanceKey, StoreError};
@@ -26,12 +27,13 @@ const SILENCE_MAX: Duration = Duration::from_secs(180);
 pub(crate) async fn serve(
     context: Arc<Context>,
     mut frames: impl Frames,
-    instance: InstanceKey,
+    peer: Peer,
     path: String,
     query: String,
 ) -> SessionEnd {
+    let Peer { instance, access_key } = peer;
     let session = Session { context: &context, instance, path, query };
-    let end = match session.serve(&mut frames).await {
+    let end = match session.serve(&mut frames, &access_key).await {
         Ok(never) => match never {},
         Err(end) => end,
     };
@@ -48,13 +50,19 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    async fn serve(&self, frames: &mut impl Frames) -> Result<std::convert::Infallible, SessionEnd> {
+    async fn serve(
+        &self,
+        frames: &mut impl Frames,
+        access_key: &str,
+    ) -> Result<std::convert::Infallible, SessionEnd> {
+        let mut revoked = pin!(self.context.revoked(access_key));
         let mut heartbeat_at = Instant::now() + self.context.config.heartbeat_interval;
         let mut silent_at = Instant::now() + SILENCE_MAX;
         loop {
             tokio::select! {
                 biased;
                 () = self.context.closed() => return Err(SessionEnd::Shutdown),
+                () = &mut revoked => return Err(SessionEnd::Revoked),
                 // Before the frames: an agent that never pauses must not keep it from being sent.
                 () = sleep_until(heartbeat_at) => {
                     heartbeat_at = Instant::now() + self.context.config.heartbeat_interval;

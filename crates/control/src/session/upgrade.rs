@@ -1,7 +1,8 @@
 //! The HTTP side of a session: who may open one, and the switch to a websocket.
 
 use crate::context::Context;
-use crate::session::{Socket, acs as acs_session, tcs as tcs_session};
+use crate::plan::instance_key;
+use crate::session::{Peer, Socket, acs as acs_session, tcs as tcs_session};
 use acs::link::{AcsQuery, PATH, TcsQuery};
 use acs::{Refusal, RefusalKind};
 use http::{HeaderMap, Request, Response, StatusCode, header};
@@ -66,25 +67,30 @@ fn accept<B>(
         Endpoint::Acs => {
             let query = AcsQuery::decode(&query);
             let instance = find(&context, &caller.scope, &query.container_instance_arn, &query.cluster)?;
-            let key = (instance.scope.clone(), instance.id.clone());
+            let peer = peer(&instance, caller);
             let origin = caller.origin.clone();
             tokio::spawn(async move {
                 let Some(frames) = switched(upgraded).await else { return };
-                acs_session::serve(context, frames, key, query, origin).await;
+                acs_session::serve(context, frames, peer, query, origin).await;
             });
         }
         Endpoint::Tcs => {
             let asked = TcsQuery::decode(&query);
             let instance = find(&context, &caller.scope, &asked.container_instance, &asked.cluster)?;
-            let key = (instance.scope.clone(), instance.id.clone());
+            let peer = peer(&instance, caller);
             let path = request.uri().path().to_owned();
             tokio::spawn(async move {
                 let Some(frames) = switched(upgraded).await else { return };
-                tcs_session::serve(context, frames, key, path, query).await;
+                tcs_session::serve(context, frames, peer, path, query).await;
             });
         }
     }
     Ok(switching(&accept_key))
+}
+
+pub(crate) fn peer(instance: &ContainerInstance, caller: &Cx) -> Peer {
+    let (instance, access_key) = (instance_key(instance), caller.access_key.clone());
+    Peer { instance, access_key }
 }
 
 /// The websocket, once the answer is out.

@@ -1,9 +1,9 @@
 //! An agent's links to the sessions of a [`World`], over pipes in memory.
 
-use crate::world::{KEY_ID, SECRET, World, arn, scope};
+use crate::world::{KEY_ID, SECRET, World, arn, peer};
 use acs::link::{AcsQuery, TcsQuery};
 use acs::{PayloadMessage, ServerMessage, TaskManifestMessage};
-use control::{SessionEnd, Socket};
+use control::{Peer, SessionEnd, Socket};
 use std::ops::{Deref, DerefMut};
 use testkit::Link;
 use testkit::telemetry::Signer;
@@ -40,11 +40,15 @@ impl DerefMut for Agent {
 impl Agent {
     /// Opens an ACS link, without a look at what comes first.
     pub async fn open(world: &World, instance: &str, query: AcsQuery) -> Self {
+        Self::open_with(world, peer(instance), query).await
+    }
+
+    /// The same with another key.
+    pub async fn open_with(world: &World, peer: Peer, query: AcsQuery) -> Self {
         let (here, there) = tokio::io::duplex(PIPE_BYTES);
         let control = world.control.clone();
-        let key = (scope(), instance.into());
         let session = tokio::spawn(async move {
-            control.serve_acs(Socket::server(there).await, key, query, ORIGIN.into()).await
+            control.serve_acs(Socket::server(there).await, peer, query, ORIGIN.into()).await
         });
         Self { link: Link::upgraded(here).await, session }
     }
@@ -61,10 +65,15 @@ impl Agent {
 
     /// Opens a TCS link, and answers what signs its frames.
     pub async fn telemetry(world: &World, instance: &str) -> (Self, Signer) {
+        Self::telemetry_with(world, peer(instance)).await
+    }
+
+    /// The same with another key; its frames count for nothing.
+    pub async fn telemetry_with(world: &World, peer: Peer) -> (Self, Signer) {
         let (here, there) = tokio::io::duplex(PIPE_BYTES);
         let control = world.control.clone();
-        let key = (scope(), instance.into());
-        let (container_instance, docker_version) = (arn(instance), "20.10.24 +dfsg1".to_owned());
+        let (container_instance, docker_version) =
+            (arn(peer.instance.1.as_str()), "20.10.24 +dfsg1".to_owned());
         let query = TcsQuery { container_instance, docker_version, ..TcsQuery::default() };
         let signer = Signer {
             credentials: Credentials {
@@ -80,7 +89,7 @@ impl Agent {
         let (path, query) = (signer.path.clone(), signer.query.clone());
         let session =
             tokio::spawn(
-                async move { control.serve_tcs(Socket::server(there).await, key, path, query).await },
+                async move { control.serve_tcs(Socket::server(there).await, peer, path, query).await },
             );
         (Self { link: Link::upgraded(here).await, session }, signer)
     }

@@ -1,7 +1,7 @@
 //! Agents that go without a word, and come back.
 
 use crate::agent::{Agent, entries};
-use crate::world::{World, scope};
+use crate::world::{World, peer, scope};
 use acs::TaskStopVerificationMessage;
 use acs::link::AcsQuery;
 use acs::{AckRequest, AgentMessage, HeartbeatAckRequest, ServerMessage};
@@ -155,9 +155,9 @@ async fn a_session_runs_over_anything_that_carries_frames() {
     let world = world().await;
     let ((taken, mut said), (give, given)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
     let control = world.control.clone();
-    let key = (scope(), "i1".into());
+    let peer = peer("i1");
     let session = tokio::spawn(async move {
-        control.serve_acs(Queues { taken, given }, key, AcsQuery::default(), String::new()).await
+        control.serve_acs(Queues { taken, given }, peer, AcsQuery::default(), String::new()).await
     });
     world.run_host_task("t1", "i1").await;
     let start = Instant::now();
@@ -208,9 +208,9 @@ async fn an_agent_that_never_pauses_is_told_all_the_same() {
     let world = world().await;
     let (taken, mut said) = mpsc::unbounded_channel();
     let control = world.control.clone();
-    let key = (scope(), "i1".into());
+    let peer = peer("i1");
     tokio::spawn(
-        async move { control.serve_acs(Flood(taken), key, AcsQuery::default(), String::new()).await },
+        async move { control.serve_acs(Flood(taken), peer, AcsQuery::default(), String::new()).await },
     );
     world.run_host_task("t1", "i1").await;
     let (mut pings, mut payloads) = (0, 0);

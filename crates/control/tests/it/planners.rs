@@ -1,11 +1,11 @@
 //! Every planner: records in, the whole plan compared.
 
 use crate::world::{Counter, World, definition, instance, scope, task};
-use control::{Plan, plan_provision, plan_reap, plan_release, plan_stops};
+use control::{Plan, plan_orphans, plan_provision, plan_reap, plan_release};
 use core_task::report::{ReportedStatus, apply_placed};
 use expect_test::{Expect, expect};
 use model::Timestamp;
-use model::instance::{ATTRIBUTE_ANY_ZONE, ATTRIBUTE_AVAILABILITY_ZONE, InstanceStatus};
+use model::instance::{ATTRIBUTE_ANY_ZONE, ATTRIBUTE_AVAILABILITY_ZONE, ContainerInstance, InstanceStatus};
 use model::task_definition::{NetworkMode, TaskDefinition, TaskDefinitionStatus};
 use std::time::Duration;
 use store::State;
@@ -131,7 +131,7 @@ async fn a_task_stopped_before_it_was_handed_out_is_over_at_once() {
 }
 
 #[tokio::test]
-async fn tasks_of_a_deregistered_host_are_stopped_or_written_off() {
+async fn tasks_of_a_deregistered_host_are_written_off_whether_or_not_its_agent_is_there() {
     let world = World::new();
     for (id, connected) in [("i1", true), ("i2", false), ("i3", false)] {
         let mut host = instance(id);
@@ -142,12 +142,51 @@ async fn tasks_of_a_deregistered_host_are_stopped_or_written_off() {
     }
     check(
         &world,
-        |state| plan_stops(state, NOW),
+        |state| plan_orphans(state, NOW),
         expect![[r#"
-        task task-on-i1 PENDING v3, stopped: Container instance deregistration forced by user (its host was deregistered)
-        task task-on-i2 DEPROVISIONING v3, stopped: Container instance deregistration forced by user (its host is gone)
+        task task-on-i1 DEPROVISIONING v3, stopped: Container instance deregistration forced by user (its host was deregistered)
+        task task-on-i2 DEPROVISIONING v3, stopped: Container instance deregistration forced by user (its host was deregistered)
     "#]],
     );
+}
+
+/// Together with its tasks, and not while any of them is about to end.
+#[tokio::test]
+async fn deregistered_instances_are_forgotten_after_an_hour() {
+    let world = World::new();
+    let inactive = |id: &str, at: Option<i64>| ContainerInstance {
+        status: InstanceStatus::Inactive,
+        deregistered_at: at.map(Timestamp),
+        ..instance(id)
+    };
+    for host in [inactive("old", Some(1000)), inactive("new", Some(1001)), inactive("busy", Some(5))] {
+        world.write(|tx| tx.put(host)).await;
+    }
+    world.write(|tx| tx.put(inactive("before-the-upgrade", None))).await;
+    world.put_instance("i1").await;
+    world.run_host_task("t1", "busy").await;
+    let reap = |state: &State| plan_reap(state, HOUR, Timestamp(3_601_000));
+    check(
+        &world,
+        reap,
+        expect![[r#"
+        forget instance before-the-upgrade (it was deregistered long ago)
+        forget instance old (it was deregistered long ago)
+    "#]],
+    );
+    world.activate().await;
+    check(
+        &world,
+        |state| plan_reap(state, HOUR, Timestamp(9_000_000)),
+        expect![[r#"
+        forget task t1 (it stopped long ago)
+        forget instance busy (it was deregistered long ago)
+        forget instance old (it was deregistered long ago)
+        forget instance new (it was deregistered long ago)
+    "#]],
+    );
+    let left: Vec<_> = world.store.snapshot().all_instances().map(|i| i.id.to_string()).collect();
+    assert_eq!(left, ["busy", "i1", "new", "old"], "the oldest is gone already");
 }
 
 #[tokio::test]

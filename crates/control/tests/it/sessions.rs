@@ -1,10 +1,10 @@
 //! Sessions against a scripted agent, on stopped time.
 
 use crate::agent::{Agent, entries};
-use crate::world::{World, definition, instance, scope, task};
+use crate::world::{World, definition, peer, scope, task};
 use acs::link::AcsQuery;
 use acs::{HeartbeatAckRequest, ServerMessage, TaskStopVerificationMessage};
-use control::SessionEnd;
+use control::{Peer, SessionEnd};
 use core_task::report::{ReportedStatus, apply_placed};
 use model::Timestamp;
 use model::identity::AccessKey;
@@ -227,8 +227,9 @@ async fn the_newest_link_wins() {
     world.eventually("disconnected", |w| !w.is_connected("i1")).await;
 }
 
+/// Its tasks are orphans: their records end, and the agent is told nothing, neither to stop them nor to start more.
 #[tokio::test(start_paused = true)]
-async fn a_deregistered_instance_stops_its_tasks_and_leaves() {
+async fn a_deregistered_instance_loses_its_link_and_its_tasks_are_written_off() {
     let world = world().await;
     world.run();
     let (mut agent, _) = Agent::connect(&world, "i1").await;
@@ -236,16 +237,56 @@ async fn a_deregistered_instance_stops_its_tasks_and_leaves() {
     let payload = agent.next_payload().await;
     agent.acknowledge(&payload).await;
     world.report("t1", ReportedStatus::Running).await;
-    let mut inactive = instance("i1");
-    inactive.status = InstanceStatus::Inactive;
-    inactive.agent_connected = true;
-    world.write(|tx| tx.put(inactive)).await;
-    assert_eq!(entries(&agent.next_payload().await), ["t1 Stopped"]);
-    world.report("t1", ReportedStatus::Stopped).await;
+    world
+        .write(|tx| {
+            let key = (scope(), "i1".into());
+            tx.update(&key, |instance: &mut ContainerInstance| instance.status = InstanceStatus::Inactive);
+        })
+        .await;
+    assert!(matches!(agent.arrival().await, Arrival::End(_)), "and not a message before");
     assert_eq!(agent.ended().await, SessionEnd::Deregistered);
     let again = Agent::open(&world, "i1", AcsQuery::default()).await;
     assert_eq!(again.ended().await, SessionEnd::Deregistered);
     world.eventually("stopped", |w| w.status("t1") == "STOPPED").await;
+    let reason = world.task("t1").stopped_reason.clone();
+    assert_eq!(reason.as_deref(), Some("Container instance deregistration forced by user"));
+    // The orphan ends some time, and says so.
+    world.report("t1", ReportedStatus::Stopped).await;
+    assert_eq!(world.task("t1").stopped_reason, reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn links_end_when_the_key_is_deleted_that_opened_them() {
+    let world = world().await;
+    world.put_instance("i2").await;
+    world.run();
+    let key = |id: &str| AccessKey {
+        id: id.into(),
+        secret: "secret".to_owned(),
+        account: scope().account,
+        created_at: Timestamp(0),
+        agent: Some("host-1".to_owned()),
+    };
+    world.write(|tx| tx.put(key("AKIAHOST"))).await;
+    let of_host = Peer { access_key: "AKIAHOST".to_owned(), ..peer("i1") };
+    let mut agent = Agent::open_with(&world, of_host.clone(), AcsQuery::default()).await;
+    assert!(matches!(agent.next().await, ServerMessage::TaskManifest(_)));
+    let telemetry = Agent::telemetry_with(&world, of_host.clone()).await.0;
+    let (mut other, _) = Agent::connect(&world, "i2").await;
+    world.write(|tx| tx.put(key("AKIAOTHER"))).await;
+    world.run_host_task("t1", "i1").await;
+    assert_eq!(entries(&agent.next_payload().await), ["t1 Running"], "another key changes nothing");
+
+    let deleted_at = Instant::now();
+    world.write(|tx| tx.remove::<AccessKey>(&"AKIAHOST".into())).await;
+    assert_eq!(agent.ended().await, SessionEnd::Revoked);
+    assert_eq!(telemetry.ended().await, SessionEnd::Revoked);
+    world.eventually("disconnected", |w| !w.is_connected("i1")).await;
+    assert!(deleted_at.elapsed() < Duration::from_secs(1), "{:?}", deleted_at.elapsed());
+    let again = Agent::open_with(&world, of_host, AcsQuery::default()).await;
+    assert_eq!(again.ended().await, SessionEnd::Revoked);
+    world.run_host_task("t2", "i2").await;
+    assert_eq!(entries(&other.next_payload().await), ["t2 Running"]);
 }
 
 #[tokio::test(start_paused = true)]

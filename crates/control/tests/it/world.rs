@@ -1,6 +1,6 @@
 //! A control plane over a store in memory, and the records that a test starts from.
 
-use control::{Control, ControlConfig};
+use control::{Control, ControlConfig, Peer};
 use core_task::report::{ContainerReport, Report, ReportedStatus, apply_placed, apply_report, apply_stop};
 use model::container::ContainerDefinition;
 use model::instance::{ContainerInstance, InstanceStatus, Resources};
@@ -46,15 +46,15 @@ pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 /// Another account's.
 pub const OTHER_KEY_ID: &str = "AKIDOTHER";
 
-/// The keys of two accounts, which have one secret.
-pub struct TwoKeys;
+/// The keys of two accounts, which have one secret, and those of the store.
+pub struct TestKeys(Store);
 
-impl wire::Keys for TwoKeys {
+impl wire::Keys for TestKeys {
     fn find(&self, id: &str) -> Option<wire::Key> {
         let account = match id {
             KEY_ID => scope().account,
             OTHER_KEY_ID => model::AccountId::from("111111111111"),
-            _ => return None,
+            _ => self.0.snapshot().access_key(&id.into())?.account.clone(),
         };
         Some(wire::Key { secret: SECRET.into(), account })
     }
@@ -87,8 +87,8 @@ impl World {
     fn open(journal: MemoryJournal, clock: Arc<VirtualClock>, committer: Committer) -> Self {
         let store = Store::open(Box::new(journal.clone()), committer).expect("an intact journal");
         let ids = Arc::new(Counter::default());
-        let config = ControlConfig::default();
-        let control = Control::new(store.clone(), clock.clone(), ids, Arc::new(TwoKeys), config);
+        let (keys, config) = (Arc::new(TestKeys(store.clone())), ControlConfig::default());
+        let control = Control::new(store.clone(), clock.clone(), ids, keys, config);
         Self { journal, store, control, clock }
     }
 
@@ -198,6 +198,11 @@ pub fn scope() -> Scope {
     Scope::new("000000000000", "us-east-1")
 }
 
+/// The agent of an instance.
+pub fn peer(instance: &str) -> Peer {
+    Peer { instance: (scope(), instance.into()), access_key: KEY_ID.to_owned() }
+}
+
 /// The ARN of an instance.
 pub fn arn(instance: &str) -> String {
     format!("arn:aws:ecs:us-east-1:000000000000:container-instance/default/{instance}")
@@ -220,6 +225,7 @@ pub fn instance(id: &str) -> ContainerInstance {
         tags: BTreeMap::new(),
         client_token: None,
         registered_at: Timestamp(0),
+        deregistered_at: None,
         runtime_health: None,
         timeline: 0,
         version: 1,

@@ -29,6 +29,7 @@ pub(super) fn instance(id: &str, cpu_units: u32, memory_mib: u32) -> ContainerIn
         tags: Tags::default(),
         client_token: None,
         registered_at: Timestamp(1),
+        deregistered_at: None,
         runtime_health: None,
         timeline: 0,
         version: 1,

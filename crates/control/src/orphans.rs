@@ -1,11 +1,11 @@
-//! Stops for the tasks of hosts that were deregistered.
+//! The tasks of container instances that were deregistered by force: ECS does not follow them any more.
 
 use crate::controller::Controller;
 use crate::plan::{Change, Plan};
-use core_task::report::{apply_host_gone, apply_stop};
+use core_task::report::apply_host_gone;
 use model::instance::{ContainerInstance, InstanceStatus};
-use model::reason::stopped::INSTANCE_DEREGISTERED as DEREGISTERED;
-use model::task::{DesiredStatus, StopCode, Task, TaskStatus};
+use model::reason::stopped::INSTANCE_DEREGISTERED;
+use model::task::{Task, TaskStatus};
 use model::{InstanceId, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +13,7 @@ use store::{Instances, State};
 
 /// Acts on INACTIVE instances.
 #[derive(Default)]
-pub(crate) struct Stopper(Mutex<Seen>);
+pub(crate) struct Orphans(Mutex<Seen>);
 
 /// What was seen when this last looked: most commits change no instance.
 #[derive(Default)]
@@ -23,9 +23,9 @@ struct Seen {
     inactive: BTreeSet<InstanceId>,
 }
 
-impl Controller for Stopper {
+impl Controller for Orphans {
     fn name(&self) -> &'static str {
-        "stopper"
+        "orphans"
     }
 
     fn is_due(&self, state: &State, _: Timestamp) -> bool {
@@ -40,26 +40,20 @@ impl Controller for Stopper {
     }
 
     fn plan(&self, state: &State, now: Timestamp) -> Plan {
-        plan_stops(state, now)
+        plan_orphans(state, now)
     }
 }
 
-/// An agent that is still connected is told to stop the tasks of its INACTIVE instance, and its reports count. One that
-/// is not will never be let in again: its tasks are written off.
-pub fn plan_stops(state: &State, now: Timestamp) -> Plan {
+/// Their records end now, and with them what they hold of the cluster. What runs on the host runs on (Amazon ECS API
+/// Reference: DeregisterContainerInstance, `force`): its agent has lost its session, and is never let in again as this
+/// instance.
+pub fn plan_orphans(state: &State, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     for instance in inactive(state) {
         for task in held_by(state, instance) {
             let mut after = task.clone();
-            if instance.agent_connected {
-                let outcome = apply_stop(&mut after, StopCode::TerminationNotice, Some(DEREGISTERED), now);
-                if outcome.changed {
-                    plan.push(Change::PutTask(Box::new(after)), "its host was deregistered");
-                }
-            } else {
-                apply_host_gone(&mut after, DEREGISTERED, now);
-                plan.push(Change::PutTask(Box::new(after)), "its host is gone");
-            }
+            apply_host_gone(&mut after, INSTANCE_DEREGISTERED, now);
+            plan.push(Change::PutTask(Box::new(after)), "its host was deregistered");
         }
     }
     plan
@@ -71,7 +65,6 @@ fn inactive(state: &State) -> impl Iterator<Item = &ContainerInstance> {
 
 /// The tasks of an instance about which there is something to do.
 fn held_by<'a>(state: &'a State, instance: &'a ContainerInstance) -> impl Iterator<Item = &'a Task> {
-    let told = |task: &Task| instance.agent_connected && task.desired_status == DesiredStatus::Stopped;
     let tasks = state.active_tasks_on(&instance.id).map(|t| t.as_ref());
-    tasks.filter(move |t| t.last_status < TaskStatus::Deprovisioning && !told(t))
+    tasks.filter(|t| t.last_status < TaskStatus::Deprovisioning)
 }
