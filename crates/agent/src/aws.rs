@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::client::{Client, ClientError, Connector, Credentials};
 use wire::ecs::{
+use std::time::Duration;
     DiscoverPollEndpointRequest, GetTaskProtectionRequest, ListTagsForResourceRequest,
     UpdateTaskProtectionRequest,
 };
@@ -21,6 +22,9 @@ use wire::sigv4::{Request, sha256_hex, sign};
 
 /// The agent protocol over HTTP and websockets.
 pub struct AwsUpstream {
+/// How long a call may take. The Amazon ECS agent's: 30 s to connect, 10 s for TLS, 2 s more.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(42);
+
     client: Client,
     connector: Connector,
     signer: Signer,
@@ -47,6 +51,7 @@ impl AwsUpstream {
         let client = Client::new(endpoint, &connector, credentials.clone(), region, clock.clone())?;
         Ok(Self { client, connector, signer: Signer { credentials, region: region.to_owned(), clock } })
     }
+        let client = client.with_timeout(CALL_TIMEOUT);
 
     async fn open(&self, endpoint: &str, query: &str) -> Result<(Socket, String), UpstreamError> {
         let url = format!("{}{PATH}?{query}", http_url(endpoint)?);

@@ -1,5 +1,6 @@
 //! CloudWatch Logs for the awslogs driver: signed with each task's execution role.
 
+use crate::aws::CALL_TIMEOUT;
 use crate::vault::Vault;
 use agent_driver::{AwslogsSpec, LogEvent, LogSink, RuntimeId, SinkError};
 use async_trait::async_trait;
@@ -50,6 +51,7 @@ impl WireSink {
         }
         let client = Client::new(&self.endpoint, &self.connector, credentials, region, self.clock.clone());
         let client = client.map_err(|error| SinkError::Refused(error.to_string()))?;
+        let client = client.with_timeout(CALL_TIMEOUT);
         clients.insert(key, client.clone());
         Ok(client)
     }

@@ -1,6 +1,7 @@
 //! The other end of the door: a signing client with the generated methods of each service.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
@@ -32,6 +33,7 @@ pub struct Client {
     credentials: Credentials,
     region: String,
     clock: Arc<dyn Clock>,
+    timeout: Option<Duration>,
 }
 
 /// Why a call gave no output.
@@ -90,7 +92,14 @@ impl Client {
         let uri: Uri = endpoint.parse().map_err(|error| wrong(&error))?;
         connector.takes(&uri).map_err(|error| wrong(&error))?;
         let http = Http::builder(TokioExecutor::new()).build(connector.clone());
-        Ok(Self { http, endpoint: uri, credentials, region: region.to_owned(), clock })
+        Ok(Self { http, endpoint: uri, credentials, region: region.to_owned(), clock, timeout: None })
+    }
+
+    /// The same client, whose calls fail when they are not answered within this time, connecting included. Without it they
+    /// wait for as long as the connection lasts.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self }
     }
 
     /// The same client, signing for another region. They share connections.
@@ -118,7 +127,7 @@ impl Client {
         let (mut headers, body) = encode(service, operation, input)?;
         let (status, body) = {
             self.sign(&Method::POST, &self.endpoint, &mut headers, &body, service);
-            self.send(headers, body).await?
+            self.send_in_time(headers, body).await?
         };
         if !(200..300).contains(&status) {
             return Err(service_error(service, status, &body));
@@ -141,6 +150,14 @@ impl Client {
         };
         let added = sign(&request, &self.credentials, &self.region, service.signing_name, self.clock.now());
         headers.extend(added);
+    }
+
+    async fn send_in_time(&self, headers: HeaderMap, body: Bytes) -> Result<(u16, Bytes), ClientError> {
+        let Some(timeout) = self.timeout else { return self.send(headers, body).await };
+        tokio::time::timeout(timeout, self.send(headers, body)).await.unwrap_or_else(|_| {
+            let text = format!("no answer from {} within {} s", self.endpoint, timeout.as_secs());
+            Err(ClientError::Transport(text))
+        })
     }
 
     async fn send(&self, headers: HeaderMap, body: Bytes) -> Result<(u16, Bytes), ClientError> {

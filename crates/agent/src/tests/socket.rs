@@ -7,6 +7,7 @@ use crate::{AwsUpstream, tests::arn};
 use acs::RefusalKind;
 use acs::link::{AcsQuery, TcsQuery};
 use acs::tcs::SignedFrame;
+use core_task::report::Report;
 use futures_util::{SinkExt, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +86,18 @@ async fn telemetry_frames_are_signed_and_a_policy_close_is_a_failure() {
     assert!(frame.header("X-Amz-Date").is_some() && frame.header("Host").is_some());
     assert!(matches!(link.next().await.unwrap_err(), LinkEnd::Failed(_)));
     server.await.unwrap();
+}
+
+/// It takes the connection, and never says anything: the call is given up, and tried again by who wants it.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_never_answered_ends() {
+    let (listener, endpoint) = listen().await;
+    let upstream = upstream(&endpoint);
+    let called_at = tokio::time::Instant::now();
+    let error = upstream.submit("default", &arn("t1"), &Report::default()).await.unwrap_err();
+    assert_eq!(error, UpstreamError::Transport(format!("no answer from {endpoint}/ within 42 s")));
+    assert_eq!(called_at.elapsed().as_secs(), 42);
+    drop(listener);
 }
 
 /// Answers one connection with this HTTP response.
