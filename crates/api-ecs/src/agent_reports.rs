@@ -16,6 +16,7 @@ use wire::ecs::{
     SubmitContainerStateChangeRequest, SubmitContainerStateChangeResponse, SubmitTaskStateChangeRequest,
     SubmitTaskStateChangeResponse, TransportProtocol,
 };
+use wire::error::shortened;
 
 const ACKNOWLEDGED: &str = "ACK";
 
@@ -89,7 +90,7 @@ impl Ecs {
 
     async fn apply(&self, cx: &Cx, task: Option<&str>, report: &Report) -> Result<(), Refusal> {
         let Some(key) = task.and_then(|text| task_key(&cx.scope, text)) else {
-            tracing::warn!(task, "report about no task");
+            tracing::warn!(task = task.map(shortened), "report about no task");
             return Ok(());
         };
         let now = self.clock.now();
@@ -107,7 +108,10 @@ impl Ecs {
         match outcome {
             Some(outcome) => log_transition(&key.1, outcome, "SubmitTaskStateChange"),
             None => {
-                tracing::warn!(task = %key.1, "report about a task that is not on the caller's instances")
+                tracing::warn!(
+                    task = shortened(key.1.as_str()),
+                    "report about a task that is not on the caller's instances"
+                )
             }
         }
         Ok(())

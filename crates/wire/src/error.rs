@@ -3,6 +3,23 @@
 use serde_json::Value;
 use std::fmt;
 
+/// Longest message, in bytes. A longer one repeats something long, which is nobody's to read.
+const MESSAGE_BYTES_MAX: usize = 3072;
+/// So much of the end of a longer one is kept: what is wrong comes before or after what is repeated.
+const MESSAGE_END_BYTES: usize = 1024;
+/// What stands for the rest.
+const LEFT_OUT: &str = " … ";
+
+/// A text that repeats what a caller sent, without the middle when it is too long for an answer.
+pub fn shortened(text: &str) -> String {
+    if text.len() <= MESSAGE_BYTES_MAX {
+        return text.to_owned();
+    }
+    let head = text.floor_char_boundary(MESSAGE_BYTES_MAX - MESSAGE_END_BYTES - LEFT_OUT.len());
+    let end = text.ceil_char_boundary(text.len() - MESSAGE_END_BYTES);
+    format!("{}{LEFT_OUT}{}", &text[..head], &text[end..])
+}
+
 /// A refusal or a failure. The constructors of the services are in `ecs::error` and so on; those that every AWS
 /// service shares are in this module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +37,13 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// An error without an internal half.
+    /// An error without an internal half. A message that is too long for an answer is shortened.
     pub fn new(code: &'static str, status: u16, message: impl Into<String>) -> Self {
-        Self { code, status, message: message.into(), members: Vec::new(), internal: None }
+        let mut message = message.into();
+        if message.len() > MESSAGE_BYTES_MAX {
+            message = shortened(&message);
+        }
+        Self { code, status, message, members: Vec::new(), internal: None }
     }
 
     /// Whose fault it is, in the words of the query protocol.
@@ -82,4 +103,22 @@ pub fn unknown_operation(name: &str) -> ApiError {
 /// The body exceeds [`crate::BODY_LIMIT`].
 pub fn request_too_large() -> ApiError {
     ApiError::new("RequestEntityTooLargeException", 413, "The request body is too large.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_repeats_much_keeps_its_beginning_and_its_end() {
+        for filler in ["x", "ä", "😀"] {
+            let long = filler.repeat(1 << 20);
+            let message = ApiError::new("E", 400, format!("The name '{long}' is invalid.")).message;
+            assert!(message.len() <= MESSAGE_BYTES_MAX, "{}", message.len());
+            assert!(message.starts_with("The name '") && message.ends_with("' is invalid."), "{message}");
+        }
+        let fits = "x".repeat(MESSAGE_BYTES_MAX);
+        assert_eq!(ApiError::new("E", 400, fits.clone()).message, fits);
+        assert_eq!(shortened(&fits), fits);
+    }
 }

@@ -80,6 +80,92 @@ fn every_operation_answers_whatever_it_is_asked() {
     assert!(answered.len() > SERVICE.operations.len() / 2, "too few calls made sense: {answered:?}");
 }
 
+/// Whatever is 1 MB long and refused is not repeated: neither in the error nor in `failures[]`.
+#[test]
+fn no_refusal_repeats_what_is_long() {
+    let w = World::with_agent();
+    w.register("web");
+    let mut refused = 0;
+    for operation in SERVICE.operations {
+        let mut inputs = Vec::new();
+        each_long(operation.input, &mut |input| inputs.push(input));
+        for mut input in inputs {
+            let shown = input.to_string();
+            lengthen(&mut input);
+            let answer = match w.call(operation.name, input) {
+                Ok(answer) => answer["failures"].to_string(),
+                Err(error) => {
+                    refused += 1;
+                    json!({ "message": error.message, "members": error.members }).to_string()
+                }
+            };
+            let length = answer.len();
+            assert!(length < 4096, "{} {shown}: {length} bytes: {}", operation.name, &answer[..200]);
+        }
+    }
+    assert!(refused > 2 * SERVICE.operations.len(), "only {refused} calls were refused");
+}
+
+const LONG: &str = "?long?";
+
+/// One input for each text that the shape may have in it: the text is [`LONG`], and what is required is there besides.
+fn each_long(shape: &Shape, give: &mut dyn FnMut(Value)) {
+    match shape {
+        Shape::Structure(structure) => {
+            for member in structure.members {
+                let Use::Honoured(of_member) = member.use_ else { continue };
+                each_long(of_member, &mut |value| {
+                    let mut input = least(shape);
+                    input[member.name] = value;
+                    give(input);
+                });
+            }
+        }
+        Shape::List(list) => each_long(list.member, &mut |value| give(json!([value]))),
+        Shape::Map(map) => {
+            give(json!({ LONG: least(map.value) }));
+            each_long(map.value, &mut |value| give(json!({ "a": value })));
+        }
+        Shape::Text(_) => give(json!(LONG)),
+        _ => {}
+    }
+}
+
+/// A value with what is required and nothing else.
+fn least(shape: &Shape) -> Value {
+    match shape {
+        Shape::Structure(structure) => {
+            let required = structure.members.iter().filter(|member| member.required);
+            let honoured = required.filter_map(|member| match member.use_ {
+                Use::Honoured(shape) => Some((member.name.to_owned(), least(shape))),
+                Use::Refused(_) => None,
+            });
+            Value::Object(honoured.collect())
+        }
+        Shape::List(list) => json!([least(list.member)]),
+        Shape::Map(_) => json!({}),
+        Shape::Text(text) => json!(text.values.first().copied().unwrap_or("web")),
+        Shape::Integer(_) | Shape::Long(_) => json!(1),
+        Shape::Double(_) | Shape::Timestamp => json!(1.0),
+        Shape::Boolean => json!(true),
+    }
+}
+
+/// [`LONG`] becomes 1 MB.
+fn lengthen(value: &mut Value) {
+    match value {
+        Value::String(text) if text == LONG => *text = "x".repeat(1 << 20),
+        Value::Array(values) => values.iter_mut().for_each(lengthen),
+        Value::Object(members) => {
+            if let Some(value) = members.remove(LONG) {
+                members.insert("x".repeat(1 << 20), value);
+            }
+            members.values_mut().for_each(lengthen);
+        }
+        _ => {}
+    }
+}
+
 /// A value of the shape, mostly; deep ones are small.
 fn value(shape: &Shape, rng: &mut fastrand::Rng, depth: u32) -> Value {
     match shape {
