@@ -1,16 +1,18 @@
 //! Pages of the List operations. A token is opaque, says after which key the next page begins, and is good for the
-//! query that it came from only.
+//! query that it came from only: a version, a digest of query and key, the key.
 
 use crate::Refusal;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt::Debug;
+use wire::sigv4::sha256_hex;
 
 /// The most results of one page, and the number when a request says nothing (ECS API Reference: `maxResults`).
 const RESULTS_MAX: i32 = 100;
 
-/// Separates the query from the key; the debug form of a query escapes it.
-const SEPARATOR: char = '\0';
+/// The first byte of a token, and the bytes of its digest.
+const VERSION: u8 = 1;
+const DIGEST_LEN: usize = 16;
 
 /// One page of one query.
 pub(crate) struct Page {
@@ -60,14 +62,24 @@ impl Page {
     }
 
     fn token(&self, after: &str) -> String {
-        URL_SAFE_NO_PAD.encode(format!("{}{SEPARATOR}{after}", self.query))
+        let digest = digest(&self.query, after);
+        URL_SAFE_NO_PAD.encode([&[VERSION], digest.as_bytes(), after.as_bytes()].concat())
     }
 }
 
 fn after(query: &str, token: &str) -> Option<String> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    let (of, after) = text.split_once(SEPARATOR)?;
-    (of == query).then(|| after.to_owned())
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let (version, rest) = bytes.split_first()?;
+    let (of, after) = rest.split_at_checked(DIGEST_LEN)?;
+    let after = std::str::from_utf8(after).ok()?;
+    (*version == VERSION && of == digest(query, after).as_bytes()).then(|| after.to_owned())
+}
+
+/// The debug form of a query escapes what separates it from the key.
+fn digest(query: &str, after: &str) -> String {
+    let mut digest = sha256_hex(format!("{query}\0{after}").as_bytes());
+    digest.truncate(DIGEST_LEN);
+    digest
 }
 
 #[cfg(test)]
@@ -109,6 +121,26 @@ mod tests {
                 Some(Refusal::TokenInvalid),
                 "{query} {token}"
             );
+        }
+    }
+
+    #[test]
+    fn a_token_shows_nothing_of_its_query_and_no_other_was_given_out() {
+        let (_, token) =
+            Page::open(("secret", 1), None, Some(1)).expect("a page").take([1, 2], u32::to_string);
+        let bytes = URL_SAFE_NO_PAD.decode(token.expect("a second page")).expect("base64");
+        assert!(!String::from_utf8_lossy(&bytes).contains("secret"));
+        assert!(bytes.len() < 20, "however long the query is");
+        for at in 0..bytes.len() {
+            let mut spoilt = bytes.clone();
+            spoilt[at] ^= 1;
+            let spoilt = URL_SAFE_NO_PAD.encode(spoilt);
+            let opened = Page::open(("secret", 1), Some(&spoilt), None);
+            assert_eq!(opened.err(), Some(Refusal::TokenInvalid), "byte {at}");
+        }
+        for end in 0..bytes.len() {
+            let cut = URL_SAFE_NO_PAD.encode(&bytes[..end]);
+            assert!(Page::open(("secret", 1), Some(&cut), None).is_err(), "{end} bytes");
         }
     }
 
