@@ -1,5 +1,6 @@
 //! Clusters: Create-, Describe-, List-, Update- and DeleteCluster.
 
+use crate::batch::each_once;
 use crate::capacity::{check_cluster, cluster_providers, parse_strategy};
 use crate::page::Page;
 use crate::{Ecs, Refusal, convert, lookup, names, tags};
@@ -78,16 +79,14 @@ impl Ecs {
         cx: &Cx,
         input: DescribeClustersRequest,
     ) -> Result<DescribeClustersResponse, Refusal> {
-        let names = input.clusters.filter(|c| !c.is_empty());
-        let names = names.unwrap_or_else(|| vec![names::DEFAULT_CLUSTER.to_owned()]);
-        if names.len() > CLUSTERS_MAX {
-            return Err(Refusal::TooMany { what: "clusters", most: CLUSTERS_MAX });
-        }
+        let clusters = input.clusters.filter(|c| !c.is_empty());
+        let clusters = clusters.unwrap_or_else(|| vec![names::DEFAULT_CLUSTER.to_owned()]);
+        let named =
+            each_once("clusters", CLUSTERS_MAX, &clusters, |text| names::cluster(&cx.scope, Some(text)))?;
         let include = input.include.unwrap_or_default();
         let state = self.store.snapshot();
         let (mut clusters, mut failures) = (Vec::new(), Vec::new());
-        for name in &names {
-            let name = names::cluster(&cx.scope, Some(name))?;
+        for (_, name) in named {
             match state.cluster(&cx.scope, &name) {
                 Some(cluster) => clusters.push(convert::cluster(&state, cluster, &include)),
                 None => failures.push(convert::missing(arn::cluster(&cx.scope, &name))),

@@ -16,6 +16,7 @@
 mod account_settings;
 mod agent_reports;
 mod api;
+mod batch;
 mod capacity;
 mod clusters;
 mod convert;

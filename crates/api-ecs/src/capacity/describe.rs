@@ -1,5 +1,6 @@
 //! DescribeCapacityProviders.
 
+use crate::batch::each_once;
 use crate::page::Page;
 use crate::{Ecs, Refusal, convert, lookup, names};
 use model::arn;
@@ -24,11 +25,9 @@ impl Ecs {
         input: DescribeCapacityProvidersRequest,
     ) -> Result<DescribeCapacityProvidersResponse, Refusal> {
         let asked = input.capacity_providers.unwrap_or_default();
-        if asked.len() > NAMED_MAX {
-            return Err(Refusal::TooMany { what: "capacityProviders", most: NAMED_MAX });
-        }
-        let asked = asked.iter().map(|text| names::capacity_provider(&cx.scope, text));
-        let asked = asked.collect::<Result<Vec<_>, _>>()?;
+        let read = |text: &str| names::capacity_provider(&cx.scope, text);
+        let asked = each_once("capacityProviders", NAMED_MAX, &asked, read)?;
+        let asked: Vec<String> = asked.into_iter().map(|(_, name)| name).collect();
         let cluster =
             input.cluster.as_deref().map(|text| names::cluster(&cx.scope, Some(text))).transpose()?;
         let query = ("capacity providers", &cx.scope, &asked, &cluster);

@@ -1,5 +1,6 @@
 //! DescribeContainerInstances.
 
+use crate::batch::each_once;
 use crate::{Ecs, Refusal, convert, lookup, names};
 use model::arn;
 use wire::Cx;
@@ -17,22 +18,19 @@ impl Ecs {
         cx: &Cx,
         input: DescribeContainerInstancesRequest,
     ) -> Result<DescribeContainerInstancesResponse, Refusal> {
-        match input.container_instances.len() {
-            0 => return Err(Refusal::InstancesEmpty),
-            n if n > INSTANCES_MAX => {
-                return Err(Refusal::TooMany { what: "containerInstances", most: INSTANCES_MAX });
-            }
-            _ => {}
+        if input.container_instances.is_empty() {
+            return Err(Refusal::InstancesEmpty);
         }
         let include = input.include.unwrap_or_default();
         let with_health = include.contains(&ContainerInstanceField::ContainerInstanceHealth);
         let with_tags = include.contains(&ContainerInstanceField::Tags);
         let cluster = names::cluster(&cx.scope, input.cluster.as_deref())?;
+        let read = |text: &str| names::instance(&cx.scope, &cluster, text);
+        let named = each_once("containerInstances", INSTANCES_MAX, &input.container_instances, read)?;
         let state = self.store.snapshot();
         lookup::cluster(&state, &cx.scope, &cluster)?;
         let (mut instances, mut failures) = (Vec::new(), Vec::new());
-        for text in &input.container_instances {
-            let id = names::instance(&cx.scope, &cluster, text)?;
+        for (_, id) in named {
             match state.instance(&cx.scope, &id).filter(|i| i.cluster == cluster) {
                 Some(instance) => instances.push(wire::ecs::ContainerInstance {
                     health_status: with_health.then(|| convert::instance_health(instance)),

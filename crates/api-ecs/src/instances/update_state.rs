@@ -1,5 +1,6 @@
 //! UpdateContainerInstancesState: ACTIVE and DRAINING.
 
+use crate::batch::each_once;
 use crate::{Ecs, Refusal, convert, lookup, names};
 use model::arn;
 use model::instance::{ContainerInstance, InstanceStatus};
@@ -34,21 +35,17 @@ impl Ecs {
                 ));
             }
         };
-        match input.container_instances.len() {
-            0 => return Err(Refusal::InstancesEmpty),
-            n if n > INSTANCES_MAX => {
-                return Err(Refusal::TooMany { what: "containerInstances", most: INSTANCES_MAX });
-            }
-            _ => {}
+        if input.container_instances.is_empty() {
+            return Err(Refusal::InstancesEmpty);
         }
         let cluster = names::cluster(&cx.scope, input.cluster.as_deref())?;
-        let named = |text: &String| names::instance(&cx.scope, &cluster, text);
-        let ids = input.container_instances.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+        let read = |text: &str| names::instance(&cx.scope, &cluster, text);
+        let named = each_once("containerInstances", INSTANCES_MAX, &input.container_instances, read)?;
         self.store
             .commit(|tx| {
                 lookup::active_cluster(tx, &cx.scope, &cluster)?;
                 let (mut instances, mut failures) = (Vec::new(), Vec::new());
-                for id in &ids {
+                for (_, id) in &named {
                     let arn = arn::container_instance(&cx.scope, &cluster, id);
                     let found = tx.instance(&cx.scope, id).filter(|i| i.cluster == cluster);
                     let Some(found) = found.cloned() else {

@@ -1,11 +1,14 @@
 //! DeleteTaskDefinitions.
 
+use crate::batch::each_once;
+use crate::names::DefinitionName;
 use crate::{Ecs, Refusal, convert, names};
 use model::task_definition::{TaskDefinition, TaskDefinitionStatus};
 use model::{Scope, Timestamp};
 use store::Tx;
 use wire::Cx;
 use wire::ecs::{self, DeleteTaskDefinitionsRequest, DeleteTaskDefinitionsResponse, Failure};
+use wire::error::shortened;
 
 /// The most definitions of one call (ECS API Reference: DeleteTaskDefinitions).
 const DEFINITIONS_MAX: usize = 10;
@@ -24,22 +27,21 @@ impl Ecs {
         cx: &Cx,
         input: DeleteTaskDefinitionsRequest,
     ) -> Result<DeleteTaskDefinitionsResponse, Refusal> {
-        match input.task_definitions.len() {
-            0 => return Err(Refusal::Empty("taskDefinitions")),
-            n if n > DEFINITIONS_MAX => {
-                return Err(Refusal::TooMany { what: "taskDefinitions", most: DEFINITIONS_MAX });
-            }
-            _ => {}
+        if input.task_definitions.is_empty() {
+            return Err(Refusal::Empty("taskDefinitions"));
         }
+        // What is no name is in `failures[]`.
+        let read = |text: &str| Ok(names::definition(&cx.scope, text).map_err(|_| text.to_owned()));
+        let named = each_once("taskDefinitions", DEFINITIONS_MAX, &input.task_definitions, read)?;
         let now = self.clock.now();
         self.store
             .commit(|tx| {
                 let (mut deleted, mut failures) = (Vec::new(), Vec::new());
-                for text in &input.task_definitions {
-                    match delete(tx, &cx.scope, text, now) {
+                for (text, name) in &named {
+                    match delete(tx, &cx.scope, name.as_ref().ok(), now) {
                         Ok(definition) => deleted.push(definition),
                         Err(reason) => failures.push(Failure {
-                            arn: Some(text.clone()),
+                            arn: Some(shortened(text)),
                             reason: Some(reason.to_owned()),
                             detail: None,
                         }),
@@ -58,11 +60,11 @@ impl Ecs {
 fn delete(
     tx: &mut Tx,
     scope: &Scope,
-    text: &str,
+    name: Option<&DefinitionName>,
     now: Timestamp,
 ) -> Result<ecs::TaskDefinition, &'static str> {
-    let name = names::definition(scope, text).map_err(|_| INVALID)?;
-    let key = (scope.clone(), name.family, name.revision.ok_or(INVALID)?);
+    let name = name.ok_or(INVALID)?;
+    let key = (scope.clone(), name.family.clone(), name.revision.ok_or(INVALID)?);
     let status = tx.get::<TaskDefinition>(&key).ok_or(NOT_FOUND)?.status;
     match status {
         TaskDefinitionStatus::Active => return Err(STILL_ACTIVE),

@@ -1,5 +1,6 @@
 //! DescribeTasks.
 
+use crate::batch::each_once;
 use crate::{Ecs, Refusal, convert, lookup, names};
 use model::arn;
 use wire::Cx;
@@ -15,18 +16,17 @@ impl Ecs {
         cx: &Cx,
         input: DescribeTasksRequest,
     ) -> Result<DescribeTasksResponse, Refusal> {
-        match input.tasks.len() {
-            0 => return Err(Refusal::Empty("Tasks")),
-            n if n > TASKS_MAX => return Err(Refusal::TooMany { what: "tasks", most: TASKS_MAX }),
-            _ => {}
+        if input.tasks.is_empty() {
+            return Err(Refusal::Empty("Tasks"));
         }
         let cluster = names::cluster(&cx.scope, input.cluster.as_deref())?;
         let with_tags = input.include.unwrap_or_default().contains(&TaskField::Tags);
+        let read = |text: &str| names::task(&cx.scope, &cluster, text);
+        let named = each_once("tasks", TASKS_MAX, &input.tasks, read)?;
         let state = self.store.snapshot();
         lookup::cluster(&state, &cx.scope, &cluster)?;
         let (mut tasks, mut failures) = (Vec::new(), Vec::new());
-        for text in &input.tasks {
-            let id = names::task(&cx.scope, &cluster, text)?;
+        for (_, id) in named {
             match state.task(&cx.scope, &id).filter(|task| task.cluster == cluster) {
                 Some(task) => tasks.push(convert::task(&state, task, with_tags)),
                 None => failures.push(convert::missing(arn::task(&cx.scope, &cluster, &id))),

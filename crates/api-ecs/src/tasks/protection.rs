@@ -2,6 +2,7 @@
 //!
 //! Protection ends by itself: a record says until when it holds, and who looks later sees none.
 
+use crate::batch::each_once;
 use crate::{Ecs, Refusal, convert, lookup, names};
 use core_task::report::apply_protection;
 use model::task::{DesiredStatus, Task};
@@ -101,12 +102,11 @@ fn task_ids(
     named: &[String],
     most: usize,
 ) -> Result<Vec<TaskId>, Refusal> {
-    match named.len() {
-        0 => return Err(Refusal::Empty("Tasks")),
-        n if n > most => return Err(Refusal::TooMany { what: "tasks", most }),
-        _ => {}
+    if named.is_empty() {
+        return Err(Refusal::Empty("Tasks"));
     }
-    named.iter().map(|text| names::task(scope, cluster, text)).collect()
+    let ids = each_once("tasks", most, named, |text| names::task(scope, cluster, text))?;
+    Ok(ids.into_iter().map(|(_, id)| id).collect())
 }
 
 /// A task of a service that is to run on.

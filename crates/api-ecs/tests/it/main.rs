@@ -3,6 +3,7 @@
 
 mod account_settings;
 mod attributes;
+mod batch;
 mod capacity_providers;
 mod clusters;
 mod definitions;
