@@ -122,6 +122,29 @@ def test_an_agent_that_is_well_is_never_missed(apart, tasks):
     assert instance(tasks.ecs)["containerInstanceArn"] == before["containerInstanceArn"]
 
 
+def test_a_forced_deregistration_leaves_orphans_until_the_agent_starts_again(apart, tasks):
+    """What runs then runs on, and nobody follows it; the machine is not a new instance before somebody says so."""
+    runner, old = Runner(tasks), instance(tasks.ecs)["containerInstanceArn"]
+    answer = tasks.ecs.deregister_container_instance(containerInstance=old, force=True)
+    assert answer["containerInstance"]["status"] == "INACTIVE"
+    stopped = eventually("it is written off", 10, lambda: (t := runner.task.describe())["lastStatus"] == "STOPPED" and t)
+    assert stopped["stoppedReason"] == "Container instance deregistration forced by user"
+    eventually("the agent says so", 10, lambda: "the container instance was deregistered" in apart.log("agent"))
+    assert len(processes(runner.marker)) == 1
+    assert tasks.ecs.list_container_instances()["containerInstanceArns"] == []
+    (shown,) = tasks.ecs.describe_container_instances(containerInstances=[old])["containerInstances"]
+    assert (shown["status"], shown["agentConnected"]) == ("INACTIVE", False)
+
+    apart.end("agent")
+    assert len(processes(runner.marker)) == 1
+    apart.start(["agent"])
+    assert instance(tasks.ecs)["containerInstanceArn"] != old
+    eventually("the orphan ends", 40, lambda: processes(runner.marker) == [])
+    again = Runner(tasks)
+    again.check()
+    again.task.stop()
+
+
 @pytest.mark.skipif(runtime() != "embedded", reason="one Docker Engine is one machine")
 def test_a_machine_without_power_is_missed_and_its_agent_finds_back(tmp_path, images):
     """Nothing passes the cable, and nobody says so: both ends have to find out."""

@@ -289,7 +289,7 @@ def test_a_link_that_is_cut_is_noticed_and_mended(fleet, tasks):
 
 
 def test_a_machine_is_thrown_out(fleet, tmp_path):
-    """Its key is deleted as IAM deletes one, and says nothing any more."""
+    """Its key is deleted as IAM deletes one, and says nothing any more: its link ends at once, and no other is let in."""
     iam = fleet.client("iam")
     own = [key["AccessKeyId"] for key in iam.list_access_keys()["AccessKeyMetadata"]]
     assert own == [fleet.server.environment["AWS_ACCESS_KEY_ID"]]
@@ -297,11 +297,17 @@ def test_a_machine_is_thrown_out(fleet, tmp_path):
     agent = Wharf(tmp_path, host=host)
     host.plug_in()
     try:
-        process, _ = agent.launch(["agent", "--join", fleet.token(), "--server", fleet.url, "--name", "thrown-out"])
+        zone = ["--availability-zone", "us-east-1x", "--name", "thrown-out"]
+        process, _ = agent.launch(["agent", "--join", fleet.token(), "--server", fleet.url, *zone])
         assert b"ready" in process.stdout.readline(), agent.log("agent")
         (key,) = iam.list_access_keys(UserName="thrown-out")["AccessKeyMetadata"]
         assert key["AccessKeyId"] == json.loads((agent.data / "endpoint.json").read_text())["access_key_id"]
+        connected = lambda: "us-east-1x" in fleet.instances() and fleet.instances()["us-east-1x"]["agentConnected"]
+        assert connected()
         iam.delete_access_key(UserName="thrown-out", AccessKeyId=key["AccessKeyId"])
+        eventually("its link ends", 1, lambda: not connected())
+        eventually("no other is let in", 15, lambda: "UnrecognizedClientException" in agent.log("agent"))
+        assert not connected()
         done = agent.cli("ps", check=False)
         assert done.returncode == 1 and "UnrecognizedClientException" in done.stderr
         with pytest.raises(iam.exceptions.NoSuchEntityException):
@@ -312,6 +318,8 @@ def test_a_machine_is_thrown_out(fleet, tmp_path):
         left = agent.left_behind()
         host.remove()
     assert left == []
+    instance = fleet.instances()["us-east-1x"]["containerInstanceArn"]
+    fleet.client("ecs").deregister_container_instance(containerInstance=instance)
 
 
 def test_up_takes_other_machines_too(fleet, tmp_path):

@@ -4,14 +4,14 @@ use crate::backoff::Backoff;
 use crate::blueprint::Gpus;
 use crate::config::AgentConfig;
 use crate::disk::Disk;
-use crate::host::{Drivers, Host};
+use crate::host::{Drivers, Host, Zone};
 use crate::ledger::{Instance, Ledger, LedgerError};
 use crate::metadata::Metadata;
 use crate::meter::Meter;
 use crate::session::Session;
 use crate::tasks::{AdoptError, Tasks};
 use crate::telemetry::Telemetry;
-use crate::upstream::{Endpoints, LinkEnd, Registration, Upstream, UpstreamError};
+use crate::upstream::{Endpoints, LinkEnd, Registered, Registration, Upstream, UpstreamError};
 use crate::vault::Vault;
 use acs::RefusalKind;
 use acs::link::AcsQuery;
@@ -29,7 +29,7 @@ use tokio::time::Instant;
 const GOOD_LINK: Duration = Duration::from_secs(60);
 /// A link that was closed after this long is opened again at once; one that was closed sooner would be a busy loop.
 const REOPEN_AT_ONCE: Duration = Duration::from_secs(1);
-/// When to ask again after the instance was deregistered.
+/// When to ask again after the instance was deregistered (the Amazon ECS agent's `inactiveInstanceReconnectDelay`).
 const INACTIVE_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// A container instance.
@@ -82,7 +82,9 @@ impl Agent {
     ) -> Self {
         let gpus = Gpus::under(Path::new("/"));
         let (meter, disk) = (Meter::default(), Disk::default());
-        let host = Arc::new(Host { config, drivers, gpus, meter, disk, upstream, ledger, vault, clock, ids });
+        let zone = Zone::new(config.availability_zone.clone());
+        let host =
+            Arc::new(Host { config, drivers, gpus, meter, disk, zone, upstream, ledger, vault, clock, ids });
         let (live, connected, leaving) =
             (watch::Sender::new(0), watch::Sender::new(false), watch::Sender::new(false));
         let metadata = Arc::new(Metadata::new(host.clone()));
@@ -147,8 +149,9 @@ impl Agent {
         let mut send_credentials = true;
         let mut backoff = Backoff::standard();
         loop {
-            let mut instance = self.register().await?;
+            let mut instance = self.register(tasks).await?;
             let endpoints = self.discover(&instance).await;
+            let mut is_orphan = false;
             loop {
                 let end =
                     self.link(tasks, &mut instance, &endpoints, &heartbeats, &mut send_credentials).await;
@@ -163,16 +166,17 @@ impl Agent {
                     }
                     SessionEnd::Refused(error) => {
                         tracing::warn!(%error, "no link to the control plane");
-                        match error {
-                            UpstreamError::Refused {
-                                kind: RefusalKind::InactiveInstanceException, ..
-                            } => {
-                                tokio::time::sleep(INACTIVE_WAIT).await;
+                        match error.refusal() {
+                            Some(RefusalKind::InactiveInstanceException) => {
+                                is_orphan = true;
+                                self.rest(tasks, &instance).await;
+                            }
+                            // By now the control plane may have forgotten it.
+                            Some(RefusalKind::InvalidInstanceException) if is_orphan => {
+                                self.rest(tasks, &instance).await;
                             }
                             // A control plane that does not know us: introduce ourselves anew.
-                            UpstreamError::Refused {
-                                kind: RefusalKind::InvalidInstanceException, ..
-                            } => {
+                            Some(RefusalKind::InvalidInstanceException) => {
                                 backoff.wait(&*self.host.ids).await;
                                 break;
                             }
@@ -182,6 +186,19 @@ impl Agent {
                 }
             }
         }
+    }
+
+    /// The instance was deregistered while this agent runs. That is final for the instance, and whether the host is to be
+    /// another one is its operator's to say, by starting the agent again.
+    async fn rest(&self, tasks: &Arc<Tasks>, instance: &Instance) {
+        tracing::error!(
+            instance = instance.arn,
+            "the container instance was deregistered: containers that run here run on, but ECS does not know of them any \
+             more, and nothing new is started; start Wharf here again to register this host as a new container instance, \
+             which ends them"
+        );
+        tasks.orphan().await;
+        tokio::time::sleep(INACTIVE_WAIT).await;
     }
 
     /// One ACS link, with telemetry beside it.
@@ -228,9 +245,11 @@ impl Agent {
         SessionEnd::Link(end, opened_at.elapsed())
     }
 
-    /// Registers as the instance that the ledger names, or as a new one.
-    async fn register(&self) -> Result<Instance, AgentError> {
+    /// Registers as the instance that the ledger names, or, when that was deregistered, as a new one, of which nobody has
+    /// anything before it is registered: it offers all that the host has.
+    async fn register(&self, tasks: &Arc<Tasks>) -> Result<Instance, AgentError> {
         let known = self.host.ledger.instance().await?;
+        known.iter().for_each(|known| self.host.zone.learn(known));
         let configured = &self.host.config.cluster;
         if let Some(known) = known.as_ref().filter(|known| known.cluster != *configured) {
             let (known, configured) = (known.cluster.clone(), configured.clone());
@@ -244,17 +263,21 @@ impl Agent {
             attributes: self.host.config.registered_attributes(&security_modules),
             resources: self.offered(),
         };
-        let arn = match self.register_until_answered(&registration).await {
+        let registered = match self.register_until_answered(&registration).await {
             // Deregistered is final for the instance, not for the host.
             Err(AgentError::Refused(error)) if known.is_some() && error.is_inactive_instance() => {
+                tracing::warn!(%error, "what is left here is ended, and the host registered as a new instance");
+                tasks.end_orphans().await;
                 let anew = Registration { instance_arn: None, ..registration };
                 self.register_until_answered(&anew).await?
             }
             answer => answer?,
         };
+        let Registered { arn, availability_zone } = registered;
         let timeline = known.filter(|known| known.arn == arn).map_or(0, |known| known.timeline);
-        let instance = Instance { cluster: configured.clone(), arn, timeline };
+        let instance = Instance { cluster: configured.clone(), arn, availability_zone, timeline };
         self.host.ledger.save_instance(&instance).await?;
+        self.host.zone.learn(&instance);
         Ok(instance)
     }
 
@@ -266,11 +289,11 @@ impl Agent {
     }
 
     /// What is refused for good ends the agent (Amazon ECS agent: exit code 5).
-    async fn register_until_answered(&self, registration: &Registration) -> Result<String, AgentError> {
+    async fn register_until_answered(&self, registration: &Registration) -> Result<Registered, AgentError> {
         let mut backoff = Backoff::standard();
         loop {
             match self.host.upstream.register(registration).await {
-                Ok(arn) => return Ok(arn),
+                Ok(registered) => return Ok(registered),
                 Err(error)
                     if matches!(error.code(), Some("InvalidParameterException" | "ClientException")) =>
                 {

@@ -2,7 +2,9 @@
 
 use crate::requests;
 use crate::socket::Socket;
-use crate::upstream::{Endpoints, Link, LinkEnd, ProtectionChange, Registration, Upstream, UpstreamError};
+use crate::upstream::{
+    Endpoints, Link, LinkEnd, ProtectionChange, Registered, Registration, Upstream, UpstreamError,
+};
 use acs::link::{AcsQuery, PATH, TcsQuery};
 use acs::tcs::SignedFrame;
 use agent_metadata::{Protection, ProtectionAnswer};
@@ -12,19 +14,19 @@ use http::{HeaderMap, HeaderName, Uri};
 use model::time::Clock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use wire::client::{Client, ClientError, Connector, Credentials};
 use wire::ecs::{
-use std::time::Duration;
     DiscoverPollEndpointRequest, GetTaskProtectionRequest, ListTagsForResourceRequest,
     UpdateTaskProtectionRequest,
 };
 use wire::sigv4::{Request, sha256_hex, sign};
 
-/// The agent protocol over HTTP and websockets.
-pub struct AwsUpstream {
 /// How long a call may take. The Amazon ECS agent's: 30 s to connect, 10 s for TLS, 2 s more.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(42);
 
+/// The agent protocol over HTTP and websockets.
+pub struct AwsUpstream {
     client: Client,
     connector: Connector,
     signer: Signer,
@@ -49,9 +51,9 @@ impl AwsUpstream {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, UpstreamError> {
         let client = Client::new(endpoint, &connector, credentials.clone(), region, clock.clone())?;
+        let client = client.with_timeout(CALL_TIMEOUT);
         Ok(Self { client, connector, signer: Signer { credentials, region: region.to_owned(), clock } })
     }
-        let client = client.with_timeout(CALL_TIMEOUT);
 
     async fn open(&self, endpoint: &str, query: &str) -> Result<(Socket, String), UpstreamError> {
         let url = format!("{}{PATH}?{query}", http_url(endpoint)?);
@@ -73,11 +75,9 @@ fn http_url(endpoint: &str) -> Result<String, UpstreamError> {
 
 #[async_trait]
 impl Upstream for AwsUpstream {
-    async fn register(&self, registration: &Registration) -> Result<String, UpstreamError> {
+    async fn register(&self, registration: &Registration) -> Result<Registered, UpstreamError> {
         let request = requests::registration(registration);
-        let answer = self.client.ecs().register_container_instance(&request).await?;
-        let arn = answer.container_instance.and_then(|instance| instance.container_instance_arn);
-        arn.ok_or_else(|| UpstreamError::Transport("the registration was answered without an ARN".to_owned()))
+        requests::registered(self.client.ecs().register_container_instance(&request).await?)
     }
 
     async fn discover(&self, cluster: &str, instance_arn: &str) -> Result<Endpoints, UpstreamError> {

@@ -4,7 +4,7 @@ use crate::backoff::Backoff;
 use crate::blueprint::Gpus;
 use crate::config::AgentConfig;
 use crate::disk::Disk;
-use crate::ledger::Ledger;
+use crate::ledger::{Instance, Ledger};
 use crate::meter::Meter;
 use crate::upstream::Upstream;
 use crate::vault::Vault;
@@ -12,7 +12,7 @@ use agent_driver::{Images, Logs, Network, Runtime, Volumes};
 use core_task::report::Report;
 use model::Timestamp;
 use model::time::{Clock, IdSource};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The adapters to the host.
 #[derive(Clone)]
@@ -35,11 +35,33 @@ pub(crate) struct Host {
     pub(crate) gpus: Gpus,
     pub(crate) meter: Meter,
     pub(crate) disk: Disk,
+    pub(crate) zone: Zone,
     pub(crate) upstream: Arc<dyn Upstream>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) vault: Vault,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
+}
+
+/// The instance's Availability Zone: what the registration says, which may be what somebody named long ago. Before the first
+/// one, what this start was told.
+#[derive(Default)]
+pub(crate) struct Zone(Mutex<Option<String>>);
+
+impl Zone {
+    pub(crate) fn new(configured: Option<String>) -> Self {
+        Self(Mutex::new(configured))
+    }
+
+    pub(crate) fn learn(&self, instance: &Instance) {
+        if let Some(zone) = &instance.availability_zone {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(zone.clone());
+        }
+    }
+
+    pub(crate) fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Host {

@@ -19,6 +19,9 @@ pub struct Instance {
     pub cluster: String,
     /// From the registration.
     pub arn: String,
+    /// From the registration, too: its Availability Zone.
+    #[serde(default)]
+    pub availability_zone: Option<String>,
     /// The latest manifest's.
     pub timeline: i64,
 }
@@ -59,6 +62,13 @@ pub trait Ledger: Send + Sync {
     async fn tasks(&self) -> Result<Vec<Record>, LedgerError>;
     /// Remembers a task, in place of what was remembered of it.
     async fn save_task(&self, id: &str, record: &Record) -> Result<(), LedgerError>;
+    /// The same of several at once, by their ids. When it fails, some of them may be remembered.
+    async fn save_tasks(&self, tasks: &[(&str, &Record)]) -> Result<(), LedgerError> {
+        for (id, record) in tasks {
+            self.save_task(id, record).await?;
+        }
+        Ok(())
+    }
     /// Forgets a task.
     async fn forget_task(&self, id: &str) -> Result<(), LedgerError>;
 }
@@ -130,6 +140,14 @@ impl Ledger for FileLedger {
         write(self.task_path(id), record).await
     }
 
+    async fn save_tasks(&self, tasks: &[(&str, &Record)]) -> Result<(), LedgerError> {
+        let file = |(id, record): &(&str, &Record)| {
+            let path = self.task_path(id);
+            Ok((path.clone(), encode(&path, record)?))
+        };
+        replace_all(&self.tasks, tasks.iter().map(file).collect::<Result<_, _>>()?).await
+    }
+
     async fn forget_task(&self, id: &str) -> Result<(), LedgerError> {
         let path = self.task_path(id);
         match fs::remove_file(&path) {
@@ -151,22 +169,40 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<T, LedgerError> {
 }
 
 async fn write<T: Serialize>(path: PathBuf, content: &T) -> Result<(), LedgerError> {
-    let text = serde_json::to_vec(&Versioned { format: FORMAT, content }).map_err(|e| at(&path)(e.into()))?;
-    let written = path.clone();
-    let done = tokio::task::spawn_blocking(move || replace(&written, &text)).await;
-    done.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(at(&path))
+    let text = encode(&path, content)?;
+    let dir = path.parent().unwrap_or(Path::new("/")).to_owned();
+    replace_all(&dir, vec![(path, text)]).await
 }
 
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
+fn encode<T: Serialize>(path: &Path, content: &T) -> Result<Vec<u8>, LedgerError> {
+    serde_json::to_vec(&Versioned { format: FORMAT, content }).map_err(|e| at(path)(e.into()))
+}
+
+/// Replaces files of a directory, and syncs them together: the file system has the less to do for each.
+async fn replace_all(dir: &Path, files: Vec<(PathBuf, Vec<u8>)>) -> Result<(), LedgerError> {
+    let dir = dir.to_owned();
+    let done = tokio::task::spawn_blocking(move || {
+        let written = files.iter().map(|(path, text)| write_new(path, text).map_err(at(path)));
+        let written = written.collect::<Result<Vec<_>, _>>()?;
+        for (file, (path, _)) in written.iter().zip(&files) {
+            file.sync_data().map_err(at(path))?;
+        }
+        for (path, _) in &files {
+            fs::rename(new_path(path), path).map_err(at(path))?;
+        }
+        File::open(&dir).and_then(|dir| dir.sync_all()).map_err(at(&dir))
+    });
+    done.await.unwrap_or_else(|error| Err(at(Path::new("ledger"))(io::Error::other(error))))
+}
+
+fn write_new(path: &Path, text: &[u8]) -> io::Result<File> {
+    let mut file = File::create(new_path(path))?;
     file.write_all(text)?;
-    file.sync_data()?;
-    fs::rename(&new, path)?;
-    match path.parent() {
-        Some(dir) => File::open(dir)?.sync_all(),
-        None => Ok(()),
-    }
+    Ok(file)
+}
+
+fn new_path(path: &Path) -> PathBuf {
+    path.with_extension("new")
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> LedgerError {

@@ -48,7 +48,9 @@ pub use host::Drivers;
 pub use ledger::{FileLedger, Instance, Ledger, LedgerError, Record};
 pub use sink::WireSink;
 pub use tasks::AdoptError;
-pub use upstream::{Endpoints, Link, LinkEnd, ProtectionChange, Registration, Upstream, UpstreamError};
+pub use upstream::{
+    Endpoints, Link, LinkEnd, ProtectionChange, Registered, Registration, Upstream, UpstreamError,
+};
 pub use vault::Vault;
 
 /// The agent's version, as it registers and opens its links.

@@ -1,14 +1,15 @@
 //! What the agent says, as requests of the ECS API.
 
-use crate::upstream::Registration;
+use crate::upstream::{Registered, Registration, UpstreamError};
 use core_task::report::{ContainerReport, Report};
 use model::container::Protocol;
-use model::instance::Resources;
+use model::instance::{ATTRIBUTE_AVAILABILITY_ZONE, Resources};
 use model::task::NetworkBinding;
 use std::collections::BTreeSet;
 use wire::ecs::{
     Attribute, ContainerStateChange, PlatformDevice, PlatformDeviceType, RegisterContainerInstanceRequest,
-    Resource, SubmitTaskStateChangeRequest, TransportProtocol, VersionInfo,
+    RegisterContainerInstanceResponse, Resource, SubmitTaskStateChangeRequest, TransportProtocol,
+    VersionInfo,
 };
 
 /// Longest `reason` (Amazon ECS agent protocol).
@@ -36,6 +37,18 @@ pub fn registration(registration: &Registration) -> RegisterContainerInstanceReq
         }),
         ..RegisterContainerInstanceRequest::default()
     }
+}
+
+/// The answer to it; an error when it names no instance.
+pub fn registered(answer: RegisterContainerInstanceResponse) -> Result<Registered, UpstreamError> {
+    let missing = || UpstreamError::Transport("the registration was answered without an ARN".to_owned());
+    let instance = answer.container_instance.ok_or_else(missing)?;
+    let mut attributes = instance.attributes.into_iter().flatten();
+    let zone = attributes.find(|attribute| attribute.name == ATTRIBUTE_AVAILABILITY_ZONE);
+    Ok(Registered {
+        arn: instance.container_instance_arn.ok_or_else(missing)?,
+        availability_zone: zone.and_then(|zone| zone.value),
+    })
 }
 
 /// SubmitTaskStateChange. Texts that are too long are cut.

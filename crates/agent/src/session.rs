@@ -3,7 +3,7 @@
 use crate::backoff::random_below;
 use crate::host::Host;
 use crate::ledger::Instance;
-use crate::tasks::{AcceptError, Tasks};
+use crate::tasks::{Tasks, refusal};
 use crate::upstream::{Link, LinkEnd};
 use acs::payload::{DesiredStatus, Task};
 use acs::{
@@ -135,32 +135,27 @@ impl Session<'_> {
         for task in stop {
             self.tasks.stop(&task.arn).await;
         }
-        let mut all_accepted = true;
-        let mut credentials = Vec::new();
-        for task in start {
-            let sets = [&task.role_credentials, &task.execution_role_credentials];
-            let sets: Vec<_> = sets.into_iter().flatten().cloned().collect();
-            let arn = task.arn.clone();
-            match self.tasks.accept(task).await {
-                Ok(()) => credentials.extend(sets),
-                Err(error @ AcceptError::Unacceptable(_)) => {
-                    tracing::warn!(task = arn, %error, "a task was refused");
-                    self.tasks.report_stopped(&arn, &error.to_string());
-                    all_accepted = false;
-                }
-                // Nobody would say it again on this link.
-                Err(AcceptError::Ledger(error)) => {
-                    tracing::error!(task = arn, %error, "a task cannot be written down");
-                    return Err(LinkEnd::Failed(format!("the ledger cannot be written: {error}")));
-                }
-            }
+        let sets = start.iter().flat_map(|task| {
+            let sets = [&task.role_credentials, &task.execution_role_credentials].into_iter().flatten();
+            sets.map(|set| (task.arn.clone(), set.clone()))
+        });
+        let mut credentials: Vec<_> = sets.collect();
+        // Nobody would say it again on this link.
+        let refused = self.tasks.accept(start).await.map_err(|error| {
+            tracing::error!(%error, "tasks cannot be written down");
+            LinkEnd::Failed(format!("the ledger cannot be written: {error}"))
+        })?;
+        for (arn, error) in &refused {
+            tracing::warn!(task = arn, %error, "a task was refused");
+            self.tasks.report_stopped(arn, &refusal(error));
         }
-        for set in credentials {
+        credentials.retain(|(arn, _)| refused.iter().all(|(refused, _)| refused != arn));
+        for (_, set) in credentials {
             let (credentials_id, expiration) = (set.credentials_id, set.expiration);
             let message_id = payload.message_id.clone();
             self.send(IamRoleCredentialsAckRequest { message_id, credentials_id, expiration }).await?;
         }
-        if all_accepted {
+        if refused.is_empty() {
             self.ack(payload.cluster_arn, payload.container_instance_arn, payload.message_id).await?;
         }
         Ok(())

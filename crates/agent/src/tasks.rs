@@ -53,15 +53,9 @@ impl LiveTask {
     }
 }
 
-/// Why a task was not accepted.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum AcceptError {
-    /// It never can be. The text is the reason to report.
-    #[error("{name}: Error loading task - {0}", name = ContainerError::UnrecognisedTask.as_str())]
-    Unacceptable(#[from] Unacceptable),
-    /// It could not be written down.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
+/// What is reported of a task that can never be run.
+pub(crate) fn refusal(error: &Unacceptable) -> String {
+    ContainerError::UnrecognisedTask.because(format_args!("Error loading task - {error}"))
 }
 
 impl Tasks {
@@ -122,7 +116,7 @@ impl Tasks {
     fn give_up(&self, id: String, mut record: Record, error: Unacceptable) {
         tracing::error!(task = id, %error, "a task of an earlier agent cannot be run");
         self.known().insert(id.clone(), Known::Over(self.host.now()));
-        let report = stopped(&AcceptError::from(error).to_string());
+        let report = stopped(&refusal(&error));
         let host = self.host.clone();
         self.shells().spawn(async move {
             host.submit(&record.task.arn, &report).await;
@@ -178,8 +172,36 @@ impl Tasks {
         Ok(())
     }
 
-    /// Takes a task on; durable when this answers. One that is known already is left as it is.
-    pub(crate) async fn accept(self: &Arc<Self>, mut task: payload::Task) -> Result<(), AcceptError> {
+    /// Takes tasks on; durable when this answers. Those that are known already are left as they are; those that can never
+    /// be run are handed back, by their ARNs. When they cannot be written down, none is taken on.
+    pub(crate) async fn accept(
+        self: &Arc<Self>,
+        tasks: Vec<payload::Task>,
+    ) -> Result<Vec<(String, Unacceptable)>, LedgerError> {
+        let (mut fresh, mut unacceptable) = (BTreeMap::new(), Vec::new());
+        for task in tasks {
+            let arn = task.arn.clone();
+            match self.read(task) {
+                Ok(Some((blueprint, record))) => {
+                    fresh.entry(blueprint.id.clone()).or_insert((blueprint, record));
+                }
+                Ok(None) => {}
+                Err(error) => unacceptable.push((arn, error)),
+            }
+        }
+        let records: Vec<_> = fresh.iter().map(|(id, (_, record))| (id.as_str(), record)).collect();
+        if !records.is_empty() {
+            self.host.ledger.save_tasks(&records).await?;
+        }
+        for (blueprint, record) in fresh.into_values() {
+            tracing::info!(task = blueprint.id, "task accepted");
+            self.spawn(blueprint, record, Vec::new());
+        }
+        Ok(unacceptable)
+    }
+
+    /// A task as it is to be written down; `None` when it is known.
+    fn read(&self, mut task: payload::Task) -> Result<Option<(Arc<Blueprint>, Record)>, Unacceptable> {
         let blueprint = Arc::new(Blueprint::read(&task, &self.spool_dir())?);
         let credentials = task.execution_role_credentials.take();
         task.role_credentials = None;
@@ -188,16 +210,12 @@ impl Tasks {
             self.host.vault.put(&blueprint.id, credentials);
         }
         if known.is_some() {
-            return Ok(());
+            return Ok(None);
         }
         let unacceptable = |e: core_task::run::SpecError| Unacceptable(e.to_string());
         let state = State::new(blueprint.spec.clone(), self.host.now()).map_err(unacceptable)?;
         let boot_id = self.host.ledger.boot_id().to_owned();
-        let record = Record { task, state, boot_id, over_at: None };
-        self.host.ledger.save_task(&blueprint.id, &record).await?;
-        tracing::info!(task = blueprint.id, "task accepted");
-        self.spawn(blueprint, record, Vec::new());
-        Ok(())
+        Ok(Some((blueprint, Record { task, state, boot_id, over_at: None })))
     }
 
     /// Stops a task; durable when this answers. One that nobody knows is reported STOPPED, as the Amazon ECS agent
@@ -233,6 +251,34 @@ impl Tasks {
         let arns: Vec<String> = self.known().values().filter_map(live).collect();
         for arn in arns {
             self.stop(&arn).await;
+        }
+    }
+
+    /// The instance was deregistered: what has begun runs on, an orphan, and nothing else is begun (Amazon ECS API
+    /// Reference: DeregisterContainerInstance, `force`).
+    pub(crate) async fn orphan(self: &Arc<Self>) {
+        for task in self.live_tasks().into_iter().filter(|task| !task.state.has_begun()) {
+            tracing::warn!(task = task.blueprint().id, "a task that has not begun is given up");
+            self.stop(&task.blueprint().arn).await;
+        }
+    }
+
+    /// Ends every task of an instance that was deregistered before this agent started; answers once the host is free of
+    /// them. Nobody sends credentials for such a task any more, so lines that are left cannot be shipped.
+    pub(crate) async fn end_orphans(self: &Arc<Self>) {
+        self.stop_all().await;
+        let handles: Vec<Handle> = self.known().values().filter_map(Known::handle).cloned().collect();
+        for Handle { effects, mail, mut seen } in handles {
+            // It fails when the task has ended.
+            let Ok(has_lines) = seen.wait_for(|s| s.has_left()).await.map(|s| s.observed.logs_given_up)
+            else {
+                continue;
+            };
+            if has_lines {
+                tracing::warn!(task = effects.blueprint.id, "the last lines of an orphan are lost");
+                let containers = 0..effects.blueprint.containers.len();
+                containers.for_each(|n| drop(mail.send(Mail::Fact(Fact::LogFinished(n)))));
+            }
         }
     }
 
@@ -343,13 +389,16 @@ fn stopped(reason: &str) -> Report {
 }
 
 impl Known {
-    fn live(&self) -> Option<LiveTask> {
+    fn handle(&self) -> Option<&Handle> {
         match self {
-            Self::Live(handle) => {
-                Some(LiveTask { effects: handle.effects.clone(), state: handle.seen.borrow().clone() })
-            }
+            Self::Live(handle) => Some(handle),
             Self::Over(_) => None,
         }
+    }
+
+    fn live(&self) -> Option<LiveTask> {
+        let handle = self.handle()?;
+        Some(LiveTask { effects: handle.effects.clone(), state: handle.seen.borrow().clone() })
     }
 }
 

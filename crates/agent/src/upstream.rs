@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 /// What the agent asks of the control plane.
 #[async_trait]
 pub trait Upstream: Send + Sync {
-    /// RegisterContainerInstance; answers with the instance's ARN.
-    async fn register(&self, registration: &Registration) -> Result<String, UpstreamError>;
+    /// RegisterContainerInstance.
+    async fn register(&self, registration: &Registration) -> Result<Registered, UpstreamError>;
     /// DiscoverPollEndpoint.
     async fn discover(&self, cluster: &str, instance_arn: &str) -> Result<Endpoints, UpstreamError>;
     /// SubmitTaskStateChange.
@@ -69,6 +69,15 @@ pub struct Registration {
     pub resources: Resources,
 }
 
+/// What a registration is answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// The instance's ARN.
+    pub arn: String,
+    /// Its Availability Zone: the one that its owner named at some time, or what the control plane says in its place.
+    pub availability_zone: Option<String>,
+}
+
 /// What UpdateTaskProtection is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProtectionChange {
@@ -118,6 +127,14 @@ impl UpstreamError {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Service { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
+    /// The kind of a refused upgrade.
+    pub fn refusal(&self) -> Option<RefusalKind> {
+        match self {
+            Self::Refused { kind, .. } => Some(*kind),
             _ => None,
         }
     }

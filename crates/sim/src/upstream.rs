@@ -7,7 +7,7 @@ use crate::world::{CallError, World};
 use acs::link::{AcsQuery, PATH, TcsQuery};
 use acs::tcs::SignedFrame;
 use agent::{
-    Endpoints, Link, LinkEnd, ProtectionChange, Registration, Upstream, UpstreamError, requests,
+    Endpoints, Link, LinkEnd, ProtectionChange, Registered, Registration, Upstream, UpstreamError, requests,
 };
 use agent_metadata::ProtectionAnswer;
 use async_trait::async_trait;
@@ -80,18 +80,16 @@ enum Serve {
 
 #[async_trait]
 impl Upstream for Uplink {
-    async fn register(&self, registration: &Registration) -> Result<String, UpstreamError> {
+    async fn register(&self, registration: &Registration) -> Result<Registered, UpstreamError> {
         let request = requests::registration(registration);
         let call =
             self.world.call(self.node, Some(&self.life), "RegisterContainerInstance", move |ecs, cx| {
                 let request = request.clone();
                 async move { ecs.register_container_instance(&cx, request).await }
             });
-        let answer = call.await?.container_instance.and_then(|instance| instance.container_instance_arn);
-        let missing = || UpstreamError::Transport("the registration was answered without an ARN".to_owned());
-        let arn = answer.ok_or_else(missing)?;
-        self.world.check.registered(&arn, self.node);
-        Ok(arn)
+        let registered = requests::registered(call.await?)?;
+        self.world.check.registered(&registered.arn, self.node);
+        Ok(registered)
     }
 
     async fn discover(&self, cluster: &str, instance_arn: &str) -> Result<Endpoints, UpstreamError> {

@@ -1,11 +1,14 @@
 //! A control plane in memory: it tells agents what to run, and hears what they report.
 
-use crate::upstream::{Endpoints, Link, LinkEnd, ProtectionChange, Registration, Upstream, UpstreamError};
+use crate::upstream::{
+    Endpoints, Link, LinkEnd, ProtectionChange, Registered, Registration, Upstream, UpstreamError,
+};
 use acs::link::{AcsQuery, TcsQuery};
 use acs::payload::Task;
 use acs::tcs::TelemetryMessage;
 use acs::{
-    AgentMessage, PayloadMessage, ServerMessage, TaskIdentifier, TaskManifestMessage, TaskStopVerificationAck,
+    AgentMessage, PayloadMessage, RefusalKind, ServerMessage, TaskIdentifier, TaskManifestMessage,
+    TaskStopVerificationAck,
 };
 use agent_metadata::{Protection, ProtectionAnswer};
 use async_trait::async_trait;
@@ -36,8 +39,11 @@ struct State {
     reports: Vec<(String, Report)>,
     link: Option<mpsc::UnboundedSender<String>>,
     registrations: Vec<Registration>,
-    /// The instance is INACTIVE and cannot be registered again.
-    deregistered: bool,
+    /// The instance was deregistered and cannot be registered again; how its links are refused.
+    deregistered: Option<RefusalKind>,
+    refusals: usize,
+    /// The Availability Zone that the instance has.
+    zone: Option<String>,
     /// Takes the next registration, and its answer never arrives.
     loses_registration: bool,
     telemetry: Vec<TelemetryMessage>,
@@ -121,9 +127,28 @@ impl FakeControl {
         self.lock().telemetry.clone()
     }
 
-    /// DeregisterContainerInstance.
+    /// DeregisterContainerInstance by force: the link ends, and the tasks are nobody's.
     pub fn deregister(&self) {
-        self.change(|state| state.deregistered = true);
+        self.change(|state| {
+            state.deregistered = Some(RefusalKind::InactiveInstanceException);
+            state.link = None;
+            state.wanted.clear();
+        });
+    }
+
+    /// What was deregistered was so long ago that it is not known any more.
+    pub fn forget_instance(&self) {
+        self.change(|state| state.deregistered = Some(RefusalKind::InvalidInstanceException));
+    }
+
+    /// Somebody named the instance's Availability Zone.
+    pub fn set_zone(&self, zone: &str) {
+        self.change(|state| state.zone = Some(zone.to_owned()));
+    }
+
+    /// How many upgrades were refused.
+    pub fn refusals(&self) -> usize {
+        self.lock().refusals
     }
 
     /// The next registration is taken, and its answer lost.
@@ -152,6 +177,10 @@ impl FakeControl {
             // The sender is held by self.
             let _ = changes.changed().await;
         }
+    }
+
+    fn registered(&self) -> Registered {
+        Registered { arn: INSTANCE.to_owned(), availability_zone: self.lock().zone.clone() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -278,20 +307,24 @@ impl Link for FakeLink {
 
 #[async_trait]
 impl Upstream for Arc<FakeControl> {
-    async fn register(&self, registration: &Registration) -> Result<String, UpstreamError> {
+    async fn register(&self, registration: &Registration) -> Result<Registered, UpstreamError> {
         self.reachable()?;
         self.change(|state| state.registrations.push(registration.clone()));
         if std::mem::take(&mut self.lock().loses_registration) {
             return Err(UpstreamError::Transport("the connection broke".to_owned()));
         }
-        if self.lock().deregistered && registration.instance_arn.is_some() {
+        if self.lock().deregistered.is_none() {
+            return Ok(self.registered());
+        }
+        if registration.instance_arn.is_some() {
             return Err(UpstreamError::Service {
                 code: "ClientException".to_owned(),
                 message: "Container instance i1 is inactive.".to_owned(),
                 status: 400,
             });
         }
-        Ok(INSTANCE.to_owned())
+        self.change(|state| state.deregistered = None);
+        Ok(self.registered())
     }
 
     async fn discover(&self, _: &str, _: &str) -> Result<Endpoints, UpstreamError> {
@@ -313,6 +346,14 @@ impl Upstream for Arc<FakeControl> {
 
     async fn open_acs(&self, _: &str, _: &AcsQuery) -> Result<Box<dyn Link>, UpstreamError> {
         self.reachable()?;
+        let refused = self.lock().deregistered;
+        if let Some(kind) = refused {
+            self.change(|state| state.refusals += 1);
+            return Err(UpstreamError::Refused {
+                kind,
+                message: "The container instance was deregistered.".into(),
+            });
+        }
         let (sender, frames) = mpsc::unbounded_channel();
         self.change(|state| {
             state.link = Some(sender);

@@ -126,6 +126,8 @@ struct State {
     makes_namespaces: bool,
     streams: BTreeSet<String>,
     finished_logs: BTreeSet<RuntimeId>,
+    /// No line is delivered.
+    logs_stuck: bool,
     /// How often each container was really made.
     made: BTreeMap<RuntimeId, u32>,
     /// Bytes that each container has written.
@@ -259,6 +261,11 @@ impl FakeHost {
         if let Some(container) = self.lock().containers.get(&RuntimeId(id.to_owned())) {
             container.state.send_replace(RuntimeState::Lost);
         }
+    }
+
+    /// From now on no line is delivered.
+    pub fn stick_logs(&self) {
+        self.lock().logs_stuck = true;
     }
 
     /// The host is booted anew: nothing runs, and what lived in memory is gone.
@@ -470,6 +477,10 @@ impl Logs for FakeHost {
     }
 
     async fn finish(&self, id: &RuntimeId) -> Result<(), LogError> {
+        let is_stuck = self.lock().logs_stuck;
+        if is_stuck {
+            std::future::pending::<()>().await;
+        }
         self.lock().finished_logs.insert(id.clone());
         Ok(())
     }

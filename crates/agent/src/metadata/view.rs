@@ -30,7 +30,7 @@ pub(super) fn task(host: &Host, task: &LiveTask) -> TaskView {
         pull_started_unix_ms: Some(seen.pull_started_at.0),
         pull_stopped_unix_ms: seen.pull_stopped_at.map(|at| at.0),
         execution_stopped_unix_ms: seen.execution_stopped_at.map(|at| at.0),
-        availability_zone: host.config.availability_zone.clone().unwrap_or_default(),
+        availability_zone: host.zone.get().unwrap_or_default(),
         launch_type: blueprint.launch_type.clone(),
         containers: (0..blueprint.containers.len()).map(|n| container(task, n)).collect(),
         service_name: blueprint.service_name.clone(),

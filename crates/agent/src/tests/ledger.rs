@@ -18,7 +18,12 @@ async fn what_was_saved_is_there_for_the_next_agent() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = FileLedger::open(dir.path()).unwrap();
     assert_eq!(ledger.instance().await.unwrap(), None);
-    let instance = Instance { cluster: "default".into(), arn: "arn".into(), timeline: 7 };
+    let instance = Instance {
+        cluster: "default".into(),
+        arn: "arn".into(),
+        availability_zone: Some("us-east-1b".into()),
+        timeline: 7,
+    };
     ledger.save_instance(&instance).await.unwrap();
     ledger.save_task("t1", &record()).await.unwrap();
     let again = FileLedger::open(dir.path()).unwrap();
@@ -27,6 +32,21 @@ async fn what_was_saved_is_there_for_the_next_agent() {
     again.forget_task("t1").await.unwrap();
     again.forget_task("t1").await.unwrap();
     assert!(again.tasks().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn several_tasks_are_saved_at_once_in_place_of_what_was_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = FileLedger::open(dir.path()).unwrap();
+    let mut over = record();
+    over.over_at = Some(Timestamp(9));
+    ledger.save_task("t2", &record()).await.unwrap();
+    ledger.save_tasks(&[("t1", &record()), ("t2", &over), ("t3", &over)]).await.unwrap();
+    assert_eq!(ledger.tasks().await.unwrap(), [record(), over.clone(), over]);
+    assert_eq!(fs::read_dir(dir.path().join("tasks")).unwrap().count(), 3);
+    fs::remove_dir_all(dir.path().join("tasks")).unwrap();
+    let error = ledger.save_tasks(&[("t1", &record())]).await.unwrap_err().to_string();
+    assert!(error.contains("t1.json"), "{error}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::{World, arn, checked, task};
 use core_task::report::ReportedStatus::{Running, Stopped};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
@@ -46,6 +47,32 @@ async fn a_live_task_is_shown_as_it_is() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(metadata.container("t1-0").await, None);
     assert!(metadata.tasks().await.is_empty());
+}
+
+/// The machine is started again without a word of its zone; the registration is answered with the one that it has. With
+/// the control plane away, it is what it was.
+#[tokio::test(start_paused = true)]
+async fn the_zone_is_the_instances_own_after_a_restart_too() {
+    let world = World::new();
+    world.control.set_zone("rack-7");
+    let zone = |metadata: &Arc<dyn agent_metadata::Source>| {
+        let metadata = metadata.clone();
+        async move { metadata.container("t1-0").await.map(|found| found.task.availability_zone) }
+    };
+    let (agent, metadata) = world.start_with_metadata();
+    world.control.run(task("t1", "hello"));
+    world.until("it runs", |w| w.control.status(&arn("t1")) == Some(Running)).await;
+    assert_eq!(zone(&metadata).await.as_deref(), Some("rack-7"));
+    agent.abort();
+    assert!(agent.await.unwrap_err().is_cancelled());
+    world.control.set_offline(true);
+    let (_agent, metadata) = world.start_with_metadata();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(zone(&metadata).await.as_deref(), Some("rack-7"));
+    world.control.set_zone("rack-8");
+    world.control.set_offline(false);
+    world.until("it connects", |w| w.control.is_connected()).await;
+    assert_eq!(zone(&metadata).await.as_deref(), Some("rack-8"));
 }
 
 #[tokio::test(start_paused = true)]

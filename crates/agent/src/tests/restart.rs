@@ -47,6 +47,38 @@ async fn a_host_that_was_deregistered_comes_back_as_a_new_instance() {
     assert_eq!(named, [false, true, false]);
 }
 
+/// What runs then are orphans. They run on until the host is registered anew; what has not begun never does.
+#[tokio::test(start_paused = true)]
+async fn an_agent_whose_instance_is_deregistered_rests_and_leaves_what_runs() {
+    let world = World::new();
+    world.host.behave("slow", Behaviour { pull: Pull::Hangs, ..Behaviour::default() });
+    let agent = world.start();
+    world.control.run(task("t1", "hello"));
+    world.control.run(task("t2", "slow"));
+    world.until("it runs", |w| w.control.status(&arn("t1")) == Some(Running)).await;
+    world.until("the other is accepted", |w| w.control.is_acknowledged(&arn("t2"))).await;
+    world.control.deregister();
+    world.until("what has not begun is given up", |w| w.control.status(&arn("t2")) == Some(Stopped)).await;
+    world.host.behave("slow", Behaviour::default());
+    tokio::time::sleep(Duration::from_secs(3599)).await;
+    assert_eq!(world.control.refusals(), 1, "it asks again after an hour");
+    world.control.forget_instance();
+    tokio::time::sleep(Duration::from_secs(2 * 3600)).await;
+    assert_eq!(world.control.refusals(), 3, "each hour, and it is no new instance by itself");
+    assert_eq!(world.control.registrations().len(), 1);
+    assert_eq!(world.host.made().into_keys().collect::<Vec<_>>(), ["t1-0"]);
+    assert_eq!(world.host.networks(), ["t1"], "it runs on");
+
+    agent.abort();
+    // Nobody sends credentials for what is left to ship.
+    world.host.stick_logs();
+    let _agent = world.start();
+    world.until("it is a new instance", |w| w.control.is_connected()).await;
+    assert!(world.host.networks().is_empty(), "which has nothing of the orphan");
+    world.until("its end is told", |w| w.control.status(&arn("t1")) == Some(Stopped)).await;
+    world.until_host("the host is empty", |host| host.is_empty()).await;
+}
+
 /// The control plane would count another instance, were it not the same token.
 #[tokio::test(start_paused = true)]
 async fn a_registration_whose_answer_was_lost_is_sent_again_with_its_token() {

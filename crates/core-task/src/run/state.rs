@@ -172,6 +172,18 @@ impl State {
             && self.next_report().is_none()
     }
 
+    /// Whether the runtime was asked to start any of its containers.
+    pub fn has_begun(&self) -> bool {
+        self.observed.containers.iter().any(|c| c.phase != Phase::Waiting)
+    }
+
+    /// Nothing of it runs any more or has a port or an address, and its lines are delivered or were given the time for it.
+    pub fn has_left(&self) -> bool {
+        self.all_dead()
+            && !self.observed.network.is_unreleased()
+            && (self.logs_finished() || self.observed.logs_given_up)
+    }
+
     pub(super) fn all_ended(&self) -> bool {
         self.observed.containers.iter().all(Container::has_ended)
     }
