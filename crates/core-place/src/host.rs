@@ -86,7 +86,7 @@ pub(crate) struct Used {
     /// Tasks in status RUNNING that DescribeContainerInstances counts: those of FARGATE are not.
     running: u32,
     /// How many tasks of each group are to go on, by the group's number.
-    groups: Vec<(GroupId, u32)>,
+    pub(crate) groups: Vec<(GroupId, u32)>,
 }
 
 /// What one task takes.
@@ -208,6 +208,11 @@ impl Facts {
         self.kind == other.kind && self.pools().eq(other.pools())
     }
 
+    /// The same but for what is said in numbers that views give out.
+    pub(crate) fn without_numbers(&self) -> Self {
+        Self { attributes: [].into(), kind: 0, zone: None, ..self.clone() }
+    }
+
     /// The attribute with this name: the number of its value, where it has one.
     pub(crate) fn attribute(&self, name: u32) -> Option<Option<u32>> {
         attribute_of(&self.attributes, name)
@@ -284,6 +289,11 @@ impl Used {
                 self.groups.remove(at);
             }
         }
+    }
+
+    /// The same but for what is said in numbers that views give out.
+    pub(crate) fn without_numbers(&self) -> Self {
+        Self { groups: Vec::new(), ..self.clone() }
     }
 
     /// How many tasks of this group are to go on.

@@ -19,10 +19,10 @@ pub struct Hosts {
     pub(crate) hosts: Vec<Host>,
     by_id: BTreeMap<IdKey, Slot>,
     /// What tasks take from instances that are not known (any more).
-    orphans: BTreeMap<InstanceId, Used>,
+    pub(crate) orphans: BTreeMap<InstanceId, Used>,
     pub(crate) kinds: Kinds,
     pub(crate) groups: Groups,
-    pool_ids: Interner<PoolKey>,
+    pub(crate) pool_ids: Interner<PoolKey>,
     pub(crate) pools: Vec<Pool>,
     generation: u64,
     pub(crate) kept: Kept,

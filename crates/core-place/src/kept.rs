@@ -38,6 +38,16 @@ impl Kept {
         evicted
     }
 
+    /// The group of each ranking.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = GroupId> {
+        self.rankings.iter().map(|ranking| ranking.group)
+    }
+
+    /// What each ranking is for.
+    pub(crate) fn needs(&self) -> impl Iterator<Item = &Needs> {
+        self.rankings.iter().map(Ranking::needs)
+    }
+
     fn is_full(&self) -> bool {
         let hosts: usize = self.rankings.iter().map(Ranking::hosts).sum();
         self.rankings.len() > RANKINGS_MAX || hosts > HOSTS_MAX

@@ -11,6 +11,7 @@
 //!   and for a fresh one, for one that has made other plans and for one that has not, and is what a scan of all instances
 //!   would answer.
 //! - INV-PLACE-3: when a task is refused, every instance that was asked is counted under exactly one reason.
+//! - INV-PLACE-4: what the view knows is what a look at all records would give ([`Hosts::difference`]).
 //!
 //! Start at [`Hosts`] (the view), [`Needs`] (the question), [`Hosts::plan`] and [`plan_stops`]; [`Hosts::plan_on`] when the
 //! caller chose the instance. The README states the problem and how it is solved.
@@ -19,6 +20,7 @@ mod attributes;
 #[cfg(feature = "bench")]
 pub mod bench;
 pub mod capacity;
+mod difference;
 mod eni;
 mod fit;
 mod host;

@@ -33,7 +33,7 @@ impl PoolKey {
 /// The hosts, and what has changed on them lately.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pool {
-    members: BTreeMap<InstanceId, Slot>,
+    pub(crate) members: BTreeMap<InstanceId, Slot>,
     /// By id, once [`Pool::rank`] has been called.
     pub(crate) ranked: Vec<Slot>,
     /// The same by slot, in which the table of hosts is read fastest.

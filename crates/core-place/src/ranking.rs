@@ -58,6 +58,10 @@ impl Ranking {
         self.pool == pool && self.needs.asks_the_same(needs) && group.is_none_or(|(own, other)| own == other)
     }
 
+    pub(crate) fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
     pub(crate) fn hosts(&self) -> usize {
         self.hosts.len()
     }

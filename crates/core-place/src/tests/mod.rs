@@ -1,6 +1,7 @@
 //! Tests of placement: small worlds with their whole plan, and random ones that are never overcommitted.
 
 mod cluster;
+mod difference;
 mod naive;
 mod plans;
 mod properties;

@@ -179,6 +179,7 @@ proptest! {
         last.iter().rev().for_each(|change| change.reversed().apply(&mut hosts));
         last.iter().for_each(|change| change.apply(&mut hosts));
         let mut fresh = Hosts::from_records(&to.instances, &to.tasks);
+        prop_assert_eq!(hosts.difference(&fresh), None);
         for (count, _, needs) in from.runs.iter().chain(&to.runs) {
             prop_assert_eq!(hosts.plan(needs, *count), fresh.plan(needs, *count));
         }
