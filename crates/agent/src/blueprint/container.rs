@@ -11,9 +11,9 @@ use std::net::IpAddr;
 
 /// Hexadecimal digits at the end of a container's Docker name.
 const NAME_DIGITS: usize = 18;
-/// As many digits of the task's id as go into a host name that nobody chose; two of the container's number follow, so
-/// that it has the length of Docker's.
-const HOSTNAME_DIGITS: usize = 10;
+/// As many digits of the task's id as go into a container's short id; two of its number follow, so that it has the length of
+/// Docker's.
+const SHORT_ID_DIGITS: usize = 10;
 
 /// One container.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +29,7 @@ pub(crate) struct Container {
     pub(crate) environment: BTreeMap<String, String>,
     /// A host name that was asked for.
     pub(crate) hostname: Option<String>,
-    /// The host name otherwise, but in awsvpc mode.
+    /// The host name otherwise, but in awsvpc mode: the container's short id, as in Docker.
     pub(crate) derived_hostname: String,
     /// No network but loopback.
     pub(crate) disable_networking: bool,
@@ -73,12 +73,14 @@ fn read(reading: &Reading<'_>, n: usize, container: &payload::Container) -> Resu
     let id = RuntimeId(format!("{}-{n}", reading.id));
     let labels = labels(reading, container, &config);
     let docker_name = docker_name(reading, n, &container.name);
+    let short_id = format!("{:.SHORT_ID_DIGITS$}{n:02x}", reading.id);
     let Log { output, spec } = log::read(&log::Container {
         config: host.log_config.as_ref(),
         name: &container.name,
         docker_name: &docker_name,
         image: &container.image,
         id: &id,
+        short_id: &short_id,
         labels: &labels,
         environment: &container.environment,
         reading,
@@ -93,7 +95,7 @@ fn read(reading: &Reading<'_>, n: usize, container: &payload::Container) -> Resu
         command: container.command.clone(),
         environment: container.environment.clone(),
         hostname: config.hostname.clone().filter(|name| !name.is_empty()),
-        derived_hostname: format!("{:.HOSTNAME_DIGITS$}{n:02x}", reading.id),
+        derived_hostname: short_id,
         disable_networking: config.network_disabled,
         ports: super::network::ports(container)?,
         links: link::read(reading, container)?,

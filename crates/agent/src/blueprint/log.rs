@@ -18,8 +18,6 @@ use std::collections::BTreeMap;
 const BUFFER_BYTES_DEFAULT: u64 = 10 << 20;
 /// `fluentd-address` when it is not given.
 const FLUENTD_ADDRESS: &str = "localhost:24224";
-/// As many characters of an id as Docker shows.
-const SHORT_ID_CHARS: usize = 12;
 
 /// What the options are read with.
 pub(super) struct Container<'a> {
@@ -28,6 +26,7 @@ pub(super) struct Container<'a> {
     pub(super) docker_name: &'a str,
     pub(super) image: &'a str,
     pub(super) id: &'a RuntimeId,
+    pub(super) short_id: &'a str,
     pub(super) labels: &'a BTreeMap<String, String>,
     pub(super) environment: &'a BTreeMap<String, String>,
     pub(super) reading: &'a Reading<'a>,
@@ -159,7 +158,7 @@ fn fill_in(template: &str, container: &Container<'_>) -> Result<String, Unaccept
         let (field, after) = after.split_once("}}").ok_or_else(|| refused(template))?;
         tag.push_str(before);
         match field.trim() {
-            ".ID" => tag.extend(container.id.0.chars().take(SHORT_ID_CHARS)),
+            ".ID" => tag.push_str(container.short_id),
             ".FullID" => tag.push_str(&container.id.0),
             ".Name" => tag.push_str(container.docker_name),
             ".ImageName" => tag.push_str(container.image),
@@ -244,6 +243,7 @@ mod tests {
             docker_name: "ecs-f-1-app-00",
             image: "hello:1",
             id: &RuntimeId("t1-0".to_owned()),
+            short_id: "t100",
             labels: &map(&[("team", "blue")]),
             environment: &map(&[("COLOUR", "red")]),
             reading: &reading,
@@ -314,7 +314,7 @@ mod tests {
             &tagged,
             expect![[r#"
             Spool(SpoolSpec { dir: "/spool/t1-0", mode: NonBlocking { max_bytes: 10485760 } })
-            Some(Fluentd(FluentdSpec { address: "unix:///run/fluentd.sock", tag: "a.ecs-f-1-app-00.t1-0.t1-0.hello:1", connect_async: true, sub_second: true, request_ack: true, fields: {"COLOUR": "red", "container_id": "t1-0", "container_name": "/ecs-f-1-app-00"} }))
+            Some(Fluentd(FluentdSpec { address: "unix:///run/fluentd.sock", tag: "a.ecs-f-1-app-00.t100.t1-0.hello:1", connect_async: true, sub_second: true, request_ack: true, fields: {"COLOUR": "red", "container_id": "t1-0", "container_name": "/ecs-f-1-app-00"} }))
         "#]],
         );
         check(
@@ -322,7 +322,7 @@ mod tests {
             &[],
             expect![[r#"
             Spool(SpoolSpec { dir: "/spool/t1-0", mode: NonBlocking { max_bytes: 10485760 } })
-            Some(Fluentd(FluentdSpec { address: "localhost:24224", tag: "t1-0", connect_async: false, sub_second: false, request_ack: false, fields: {"container_id": "t1-0", "container_name": "/ecs-f-1-app-00"} }))
+            Some(Fluentd(FluentdSpec { address: "localhost:24224", tag: "t100", connect_async: false, sub_second: false, request_ack: false, fields: {"container_id": "t1-0", "container_name": "/ecs-f-1-app-00"} }))
         "#]],
         );
     }
