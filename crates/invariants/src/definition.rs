@@ -19,6 +19,13 @@ pub fn revisions_are_dense<'a>(definitions: impl IntoIterator<Item = &'a TaskDef
     })
 }
 
+/// INV-DEF-3: a revision is gone only after its deletion was asked for. `was` is what it was before.
+pub fn revision_was_deleted(was: &TaskDefinition) -> Check {
+    ensure("INV-DEF-3", was.status == TaskDefinitionStatus::DeleteInProgress, || {
+        format!("{}:{} is gone, and was {:?}", was.family, was.revision, was.status)
+    })
+}
+
 /// INV-DEF-2: nothing but status, tags and the two times of its end changes after registration, and the status
 /// never goes back.
 pub fn revisions_are_immutable(before: &TaskDefinition, after: &TaskDefinition) -> Check {

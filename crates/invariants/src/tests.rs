@@ -2,14 +2,17 @@
 
 use crate::{
     Check, View, check_all, check_task_change, container_was_asked_for, executed_once,
-    host_is_not_overcommitted, intent_is_kept, nothing_is_left, nothing_is_shared, request_counts_once,
-    revisions_are_immutable, running_was_seen,
+    host_is_not_overcommitted, instance_is_of_the_group, instance_took_tasks, intent_is_kept,
+    is_alone_of_group, nothing_is_left, nothing_is_shared, providers_have_their_shares, request_counts_once,
+    revision_was_deleted, revisions_are_immutable, running_was_seen,
 };
 use model::Timestamp;
 use model::fixture::{definition, eni, instance, interface, task};
-use model::instance::{ContainerInstance, InstanceStatus};
+use model::instance::{ATTRIBUTE_AUTO_SCALING_GROUP, ContainerInstance, InstanceStatus};
+use model::placement::CapacityProviderStrategyItem;
 use model::task::{DesiredStatus, StopCode, Task, TaskStatus};
-use model::task_definition::TaskDefinitionStatus;
+use model::task_definition::{LaunchType, TaskDefinition, TaskDefinitionStatus};
+use std::collections::BTreeMap;
 
 /// The id of the invariant that is broken, if one is.
 fn broken(check: Check) -> &'static str {
@@ -115,6 +118,9 @@ fn revisions() {
     inactive.deregistered_at = Some(Timestamp(9));
     assert_eq!(broken(revisions_are_immutable(&revision(1), &inactive)), "none");
     assert_eq!(broken(revisions_are_immutable(&inactive, &revision(1))), "INV-DEF-2");
+    assert_eq!(broken(revision_was_deleted(&inactive)), "INV-DEF-3");
+    let deleted = TaskDefinition { status: TaskDefinitionStatus::DeleteInProgress, ..inactive.clone() };
+    assert_eq!(broken(revision_was_deleted(&deleted)), "none");
     inactive.cpu_units = Some(1);
     assert_eq!(broken(revisions_are_immutable(&revision(1), &inactive)), "INV-DEF-2");
 }
@@ -161,4 +167,65 @@ fn executions_requests_and_intents_count_once() {
     task.desired_status = DesiredStatus::Stopped;
     assert_eq!(broken(intent_is_kept(&task.id, Some(&task), true)), "none");
     assert_eq!(nothing_is_shared("t1", "t2", "port 80").id, "INV-HOST-2");
+}
+
+#[test]
+fn a_new_task_is_where_tasks_are_taken() {
+    let task = Task { launch_type: LaunchType::Ec2, ..pending() };
+    let took = |change: fn(&mut ContainerInstance)| {
+        let mut host = instance("i1", 4096, 8192);
+        change(&mut host);
+        let fargate = Task { launch_type: LaunchType::Fargate, ..task.clone() };
+        (broken(instance_took_tasks(&task, Some(&host))), broken(instance_took_tasks(&fargate, Some(&host))))
+    };
+    assert_eq!(took(|_| {}), ("none", "none"));
+    assert_eq!(took(|host| host.status = InstanceStatus::Draining), ("INV-PLACE-5", "INV-PLACE-5"));
+    assert_eq!(took(|host| host.status = InstanceStatus::Inactive), ("INV-PLACE-5", "INV-PLACE-5"));
+    assert_eq!(took(|host| host.agent_connected = false), ("INV-PLACE-5", "INV-PLACE-5"));
+    assert_eq!(took(|host| host.cluster = "other".into()), ("INV-PLACE-5", "none"));
+    assert_eq!(took(|host| host.attributes.clear()), ("none", "INV-PLACE-5"), "it does not serve FARGATE");
+    assert_eq!(broken(instance_took_tasks(&task, None)), "INV-PLACE-5");
+}
+
+#[test]
+fn a_distinct_instance_has_no_other_task_of_the_group() {
+    let task = pending();
+    let alone = |change: fn(&mut Task)| {
+        let mut other = Task { id: "t2".into(), ..pending() };
+        change(&mut other);
+        broken(is_alone_of_group(&task, [&other]))
+    };
+    assert_eq!(broken(is_alone_of_group(&task, [])), "none");
+    assert_eq!(alone(|_| {}), "INV-PLACE-6");
+    assert_eq!(alone(|other| other.group = "other".to_owned()), "none");
+    assert_eq!(alone(|other| other.cluster = "other".into()), "none");
+    assert_eq!(alone(|other| other.launch_type = LaunchType::Ec2), "none");
+    assert_eq!(alone(|other| other.desired_status = DesiredStatus::Stopped), "none", "it is on its way out");
+}
+
+#[test]
+fn capacity_providers() {
+    let item = |name: &str, base, weight| CapacityProviderStrategyItem {
+        capacity_provider: name.to_owned(),
+        weight,
+        base,
+    };
+    let strategy = [item("a", 2, 1), item("b", 0, 3)];
+    let shares = |made: &[(&'static str, u32)]| {
+        let made: BTreeMap<_, _> = made.iter().copied().collect();
+        broken(providers_have_their_shares(&strategy, 10, &made))
+    };
+    assert_eq!(shares(&[("a", 4), ("b", 6)]), "none");
+    assert_eq!(shares(&[("a", 5), ("b", 5)]), "INV-CAPACITY-1");
+    assert_eq!(shares(&[("a", 3), ("b", 7)]), "INV-CAPACITY-1");
+    assert_eq!(shares(&[("a", 4)]), "none", "b had no room");
+    assert_eq!(shares(&[("a", 5)]), "INV-CAPACITY-1", "what b had no room for went to a");
+    assert_eq!(shares(&[("c", 1)]), "INV-CAPACITY-1", "nobody named it");
+    let mut host = instance("i1", 4096, 8192);
+    let of_group =
+        |host: &ContainerInstance, group| broken(instance_is_of_the_group(&pending(), group, host));
+    assert_eq!(of_group(&host, None), "none");
+    assert_eq!(of_group(&host, Some("metal")), "INV-CAPACITY-2");
+    host.attributes.insert(ATTRIBUTE_AUTO_SCALING_GROUP.to_owned(), Some("metal".to_owned()));
+    assert_eq!(of_group(&host, Some("metal")), "none");
 }

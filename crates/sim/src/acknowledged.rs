@@ -1,4 +1,4 @@
-//! INV-ACS-4: a task that an agent has written down is known to be there before long, or the session ends.
+//! INV-ACS-5: a task that an agent has written down is known to be there before long, or the session ends.
 
 use crate::world::World;
 use invariants::Violation;
@@ -42,7 +42,7 @@ pub async fn watch(world: Arc<World>) {
         since = unknown;
         if let Some(((task, _), _)) = since.iter().find(|(_, at)| at.elapsed() > BOUND) {
             let text = format!("task {task} is in its agent's ledger for a minute, and nobody knows");
-            return world.fail(Violation { id: "INV-ACS-4", text });
+            return world.fail(Violation { id: "INV-ACS-5", text });
         }
     }
 }

@@ -1,13 +1,15 @@
 //! What must hold, and what it is checked against: the states that were visible, what is on the hosts, and what the client
 //! was told.
 
+use crate::ask::Ask;
 use crate::node::{CPU_UNITS, MEMORY_MIB};
 use agent::fake::HostEvent;
 use invariants::{
     Check as Verdict, View, Violation, check_all, check_task_change, container_was_asked_for, executed_once,
-    host_is_not_overcommitted, instances_are_not_overcommitted, intent_is_kept, interfaces_follow_tasks,
-    is_written_off, nothing_is_left, nothing_is_shared, request_counts_once, revisions_are_immutable,
-    running_was_seen, stopped_tasks_are_explained, tasks_have_hosts, times_are_ordered,
+    host_is_not_overcommitted, instance_took_tasks, instances_are_not_overcommitted, intent_is_kept,
+    interfaces_follow_tasks, is_written_off, nothing_is_left, nothing_is_shared, request_counts_once,
+    revision_was_deleted, revisions_are_immutable, running_was_seen, stopped_tasks_are_explained,
+    tasks_have_hosts, times_are_ordered,
 };
 use model::instance::{ContainerInstance, Resources};
 use model::network::Eni;
@@ -15,7 +17,7 @@ use model::task::{Task, TaskStatus};
 use model::task_definition::TaskDefinition;
 use model::{InstanceId, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::{Record, Snapshot, TaskKey, Write};
 
 /// A look at everything costs as much as there is: it is for every so many commits.
@@ -40,11 +42,15 @@ struct State {
     running_of: BTreeMap<TaskId, BTreeSet<String>>,
     /// On which host, and after how many restarts, each container was last started.
     started: BTreeMap<String, (usize, u32)>,
-    /// By `startedBy`: how many tasks a request asked for, and how many it made.
-    requests: BTreeMap<String, (usize, usize)>,
+    /// By `startedBy`: what a request asked for, and how many tasks it made.
+    requests: BTreeMap<String, (Ask, usize)>,
+    /// Revisions that are gone.
+    deleted: BTreeMap<DefinitionKey, Arc<TaskDefinition>>,
     /// Tasks of which the client was told; whether their stop was acknowledged.
     acknowledged: BTreeMap<TaskId, bool>,
 }
+
+type DefinitionKey = <TaskDefinition as Record>::Key;
 
 impl Check {
     /// Nothing has happened yet on so many hosts.
@@ -64,8 +70,8 @@ impl Check {
     }
 
     /// A request for tasks is about to be sent.
-    pub fn asks(&self, request: &str, count: usize) {
-        self.state().requests.insert(request.to_owned(), (count, 0));
+    pub fn asks(&self, request: &str, ask: Ask) {
+        self.state().requests.insert(request.to_owned(), (ask, 0));
     }
 
     /// The client was told of a task.
@@ -124,6 +130,7 @@ impl Check {
         for task in last.all_tasks() {
             let Some(found) = snapshot.task(&task.scope, &task.id) else {
                 if !is_same && task.last_status == TaskStatus::Stopped {
+                    state.acknowledged.remove(&task.id);
                     continue;
                 }
                 return lost(format!("task {} is gone", task.id));
@@ -143,8 +150,13 @@ impl Check {
             .filter(|task| last.task(&task.scope, &task.id).is_none())
             .map(|task| (task.scope.clone(), task.id.clone()))
             .collect();
-        for key in fresh {
-            state.count(&key)?;
+        state.count(&fresh)?;
+        for was in last.all_task_definitions() {
+            let key = was.key();
+            if snapshot.get::<TaskDefinition>(&key).is_none() {
+                revision_was_deleted(was)?;
+                state.deleted.insert(key, was.clone());
+            }
         }
         let told: Vec<TaskId> = state.acknowledged.keys().cloned().collect();
         told.iter().try_for_each(|task| state.intent(task))?;
@@ -216,6 +228,14 @@ fn keys_of<R: Record>(writes: &[(&'static str, Vec<u8>)]) -> Result<BTreeSet<R::
 where
     R::Key: serde::de::DeserializeOwned,
 {
+    Ok(keys_in_order::<R>(writes)?.into_iter().collect())
+}
+
+/// The same in the order in which they were written.
+fn keys_in_order<R: Record>(writes: &[(&'static str, Vec<u8>)]) -> Result<Vec<R::Key>, Violation>
+where
+    R::Key: serde::de::DeserializeOwned,
+{
     let of_table = writes.iter().filter(|(table, _)| *table == R::TABLE);
     let key = |(_, key): &(&str, Vec<u8>)| {
         let unreadable =
@@ -258,14 +278,35 @@ impl State {
         }
         for key in keys_of::<TaskDefinition>(writes)? {
             let was = before.and_then(|before| before.get::<TaskDefinition>(&key));
-            if let (Some(was), Some(is)) = (was, next.get::<TaskDefinition>(&key)) {
-                revisions_are_immutable(was, is)?;
+            match (was, next.get::<TaskDefinition>(&key)) {
+                (Some(was), Some(is)) => revisions_are_immutable(was, is)?,
+                (Some(was), None) => {
+                    revision_was_deleted(was)?;
+                    self.deleted.insert(key, was.clone());
+                }
+                (None, _) => {}
             }
         }
         self.last = Some(next.clone());
-        for key in keys_of::<Task>(writes)? {
-            if before.and_then(|before| before.get::<Task>(&key)).is_none() {
-                self.count(&key)?;
+        let Some(before) = before else { return Ok(()) };
+        let mut fresh = keys_in_order::<Task>(writes)?;
+        fresh.retain(|key| before.get::<Task>(key).is_none());
+        self.count(&fresh)?;
+        self.placed(&fresh, before)
+    }
+
+    /// Each new task was placed where it may be, as the request asked that made it.
+    fn placed(&self, fresh: &[TaskKey], before: &Snapshot) -> Verdict {
+        let Some(next) = &self.last else { return Ok(()) };
+        let mut by_request: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
+        for task in fresh.iter().filter_map(|key| next.get::<Task>(key)) {
+            let instance = task.instance.as_ref().and_then(|id| before.instance_by_id(id));
+            instance_took_tasks(task, instance.map(|instance| &**instance))?;
+            by_request.entry(task.started_by.as_deref().unwrap_or_default()).or_default().push(task);
+        }
+        for (request, made) in by_request {
+            if let Some((ask, _)) = self.requests.get(request) {
+                ask.made(&made, before)?;
             }
         }
         Ok(())
@@ -301,13 +342,16 @@ impl State {
         self.intent(&was.id)
     }
 
-    /// A task is new: it counts for the request that made it.
-    fn count(&mut self, key: &TaskKey) -> Verdict {
-        let task = self.last.as_ref().and_then(|state| state.get::<Task>(key)).cloned();
-        let Some(request) = task.as_ref().and_then(|task| task.started_by.as_ref()) else { return Ok(()) };
-        let Some((asked, made)) = self.requests.get_mut(request) else { return Ok(()) };
-        *made += 1;
-        request_counts_once(request, *asked, *made)
+    /// Tasks are new: each counts for the request that made it.
+    fn count(&mut self, fresh: &[TaskKey]) -> Verdict {
+        for key in fresh {
+            let task = self.last.as_ref().and_then(|state| state.get::<Task>(key));
+            let Some(request) = task.and_then(|task| task.started_by.as_ref()) else { continue };
+            let Some((ask, made)) = self.requests.get_mut(request) else { continue };
+            *made += 1;
+            request_counts_once(request, ask.count as usize, *made)?;
+        }
+        Ok(())
     }
 
     fn intent(&self, task: &TaskId) -> Verdict {
@@ -332,7 +376,7 @@ impl State {
             tasks: state.all_tasks().map(|task| &**task).collect(),
             instances: state.all_instances().map(|instance| &**instance).collect(),
             enis: state.enis().map(|eni: &std::sync::Arc<Eni>| &**eni).collect(),
-            definitions: state.all_task_definitions().map(|definition| &**definition).collect(),
+            definitions: state.all_task_definitions().chain(self.deleted.values()).map(|d| &**d).collect(),
         })?;
         state.check_indexes().map_err(|text| Violation { id: "INV-STORE-3", text })?;
         state.all_tasks().try_for_each(|task| self.task_is_sound(task))?;

@@ -33,12 +33,60 @@ pub struct Knobs {
     pub fault_interval: Option<Duration>,
     /// Which faults there are, by weight.
     pub faults: FaultWeights,
+    /// How often the client makes its rarer calls.
+    pub calls: CallWeights,
+    /// Whether the client has placement constraints and strategies.
+    pub placement: bool,
+    /// Whether it runs tasks on Fargate.
+    pub fargate: bool,
+    /// Whether it has capacity providers.
+    pub capacity_providers: bool,
     /// Whether agents send telemetry.
     pub telemetry: bool,
     /// The planted bug.
     pub plant: Option<Plant>,
     /// What a person chose.
     pub size: Option<Size>,
+}
+
+/// How often the client makes its rarer calls: it runs and stops tasks 70 times, starts 5 and registers definitions 6 times
+/// for so many of each.
+#[derive(Clone, Debug)]
+pub struct CallWeights {
+    /// INACTIVE task definitions are deleted.
+    pub delete_definitions: u64,
+    /// A container instance is deregistered.
+    pub deregister_instance: u64,
+    /// Container instances are drained, or made ACTIVE again.
+    pub drain: u64,
+    /// A container instance gets an attribute, or loses it.
+    pub describe_instance: u64,
+    /// A cluster's capacity providers change.
+    pub put_capacity_providers: u64,
+}
+
+impl CallWeights {
+    /// All of them.
+    pub fn all() -> Self {
+        Self {
+            delete_definitions: 2,
+            deregister_instance: 1,
+            drain: 4,
+            describe_instance: 2,
+            put_capacity_providers: 1,
+        }
+    }
+
+    /// In the order of the fields.
+    pub fn list(&self) -> [u64; 5] {
+        [
+            self.delete_definitions,
+            self.deregister_instance,
+            self.drain,
+            self.describe_instance,
+            self.put_capacity_providers,
+        ]
+    }
 }
 
 /// How often each fault comes, compared with the others.
@@ -165,6 +213,10 @@ impl Knobs {
             tasks: size.tasks,
             fault_interval: size.has_faults.then_some(Duration::from_secs(20)),
             faults: FaultWeights::all(),
+            calls: CallWeights::all(),
+            placement: true,
+            fargate: true,
+            capacity_providers: true,
             // Signatures of telemetry cost as much as all else together; the small worlds have it.
             telemetry: false,
             plant: None,
@@ -194,6 +246,13 @@ impl Knobs {
                 *weight = 0;
             }
         }
+        let (mut calls, capacity_providers) = (CallWeights::all(), !dice.one_in(3));
+        for weight in [&mut calls.delete_definitions, &mut calls.drain, &mut calls.describe_instance] {
+            if dice.one_in(3) {
+                *weight = 0;
+            }
+        }
+        calls.put_capacity_providers *= u64::from(capacity_providers);
         Self {
             nodes,
             clusters: 1 + dice.pick(0..2).min(nodes as u64 - 1) as usize,
@@ -202,6 +261,10 @@ impl Knobs {
             tasks: nodes * dice.pick(2..12) as usize,
             fault_interval: (faults.list().iter().sum::<u64>() > 0).then(|| dice.millis(500..20_000)),
             faults,
+            calls,
+            placement: !dice.one_in(4),
+            fargate: !dice.one_in(3),
+            capacity_providers,
             telemetry: dice.one_in(3),
             plant: None,
             size: None,

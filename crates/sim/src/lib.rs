@@ -14,12 +14,14 @@
 //! Start at [`run`].
 
 mod acknowledged;
+mod ask;
 mod chaos;
 mod check;
 mod client;
 mod clock;
 mod dice;
 mod disk;
+mod expression;
 mod knobs;
 mod ledger;
 mod life;
@@ -30,13 +32,15 @@ mod node;
 mod plane;
 mod report;
 mod run;
+mod site;
 mod tally;
 mod timeline;
 mod trace;
 mod upstream;
+mod view;
 mod world;
 
-pub use knobs::{FaultWeights, Knobs, Plant, Size};
+pub use knobs::{CallWeights, FaultWeights, Knobs, Plant, Size};
 pub use report::Layout;
 pub use run::{Failure, Outcome, run};
 pub use timeline::Sample;

@@ -4,6 +4,7 @@ use crate::clock::WallClock;
 use crate::dice::Dice;
 use crate::ledger::{LedgerDisk, SimLedger};
 use crate::life::Life;
+use crate::site::Site;
 use crate::upstream::Uplink;
 use crate::world::World;
 use agent::fake::{FakeHost, FakeIds};
@@ -25,6 +26,7 @@ pub struct Node {
     pub index: usize,
     /// The cluster that its agent registers in.
     pub cluster: String,
+    site: Site,
     /// What runs on it.
     pub host: Arc<FakeHost>,
     /// Its clock.
@@ -51,6 +53,7 @@ impl Node {
         Self {
             index,
             cluster,
+            site: Site::draw(seed, index),
             host,
             clock,
             disk: LedgerDisk::new(dice, skips_one_sync_in),
@@ -120,11 +123,12 @@ impl Node {
             data_dir: "/var/lib/wharf".into(),
             hostname: format!("host-{}", self.index),
             resources: Resources { cpu_units: CPU_UNITS, memory_mib: MEMORY_MIB, ..Resources::default() },
-            availability_zone: Some(format!("{}{}", World::REGION, ["a", "b", "c"][self.index % 3])),
+            availability_zone: None,
             any_zone: false,
-            serves_fargate: self.index.is_multiple_of(2),
+            serves_fargate: false,
             attributes: BTreeMap::new(),
         };
+        let config = self.site.describe(config);
         let boot_id = format!("boot-{}", self.boots.load(Ordering::Relaxed));
         let ledger = SimLedger { disk: self.disk.clone(), life: life.clone(), boot_id };
         let uplink = Uplink { world: world.clone(), node: self.index, life: life.clone() };

@@ -8,7 +8,7 @@ use crate::plane::Plane;
 use crate::report::Layout;
 use crate::timeline::{Sample, Timeline};
 use crate::world::World;
-use crate::{acknowledged, chaos};
+use crate::{acknowledged, chaos, view};
 use agent::fake::HostEvent;
 use invariants::Violation;
 use std::cell::RefCell;
@@ -146,6 +146,13 @@ async fn story(world: &Arc<World>) {
     sleep(Duration::from_secs(1)).await;
     chaos::heal(world);
     liveness::settle(world).await;
+    if world.broken().is_none() {
+        client.probe().await;
+        liveness::settle(world).await;
+    }
+    if let Some(plane) = world.plane() {
+        world.verdict(view::look(&plane).await);
+    }
 }
 
 fn observe(world: &Arc<World>, host: usize, event: &HostEvent) {

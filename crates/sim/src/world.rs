@@ -13,6 +13,7 @@ use crate::plane::Plane;
 use crate::tally::Tally;
 use crate::timeline::Timeline;
 use crate::trace::Trace;
+use crate::view;
 use api_ecs::Ecs;
 use invariants::Violation;
 use model::Scope;
@@ -167,11 +168,16 @@ impl World {
 
     /// Checks the state after each commit that no other has followed at once, for ever.
     pub async fn watch_commits(self: Arc<Self>) {
+        let mut next_look = 0;
         loop {
             self.commits.notified().await;
-            if let Some(plane) = self.plane().filter(|plane| !plane.life.is_dead()) {
-                self.check.published(plane.store.snapshot());
-                self.verdict(self.check.settle());
+            let Some(plane) = self.plane().filter(|plane| !plane.life.is_dead()) else { continue };
+            self.check.published(plane.store.snapshot());
+            self.verdict(self.check.settle());
+            let commits = self.tally.commits.load(Ordering::Relaxed);
+            if commits >= next_look {
+                self.verdict(view::look(&plane).await);
+                next_look = commits + view::COMMITS_PER_LOOK;
             }
         }
     }

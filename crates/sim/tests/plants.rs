@@ -32,7 +32,7 @@ fn a_ledger_that_skips_syncs_is_found() {
 #[test]
 fn a_network_that_swallows_an_acknowledgement_is_found() {
     let (_, id) = find(Plant::DroppedAck);
-    assert_eq!(id, "INV-ACS-4");
+    assert_eq!(id, "INV-ACS-5");
 }
 
 #[test]
