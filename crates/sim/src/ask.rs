@@ -227,3 +227,93 @@ fn has_room(definition: &TaskDefinition, instance: &ContainerInstance, there: &[
         && wanted.ports_udp.is_disjoint(&has.ports_udp)
         && !(is_limited && is_awsvpc(definition) && interfaces >= LIMITED.1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::RACK;
+    use model::fixture::{definition, instance, scope, task};
+    use store::{Committer, MemoryJournal, Snapshot, Store, StoreError};
+
+    /// A task of FARGATE that takes 256 units, or one on instances of the cluster.
+    fn placed(id: &str, on: &str, launch_type: LaunchType) -> Task {
+        Task { id: id.into(), instance: Some(on.into()), launch_type, ..task(&["app!"]) }
+    }
+
+    fn ask(on: On, constraints: Vec<Constraint>) -> Ask {
+        let of = definition(&["app!"]);
+        Ask {
+            scope: scope(),
+            cluster: "default".into(),
+            count: 1,
+            definition: (of.family, of.revision),
+            group: "family:web".to_owned(),
+            subnets: Vec::new(),
+            on,
+            constraints,
+        }
+    }
+
+    /// i1 has room for two tasks, one of which is there; i2 has a rack and is draining.
+    async fn state(change: impl FnOnce(&mut ContainerInstance)) -> Snapshot {
+        let store = Store::open(Box::new(MemoryJournal::new()), Committer::Inline).unwrap();
+        let (mut first, mut second) = (instance("i1", 512, 8192), instance("i2", 4096, 8192));
+        second.status = InstanceStatus::Draining;
+        second.attributes.insert(RACK.to_owned(), Some("r1".to_owned()));
+        change(&mut first);
+        let written = store.commit(|tx| {
+            tx.put(definition(&["app!"]));
+            tx.put(first);
+            tx.put(second);
+            tx.put(placed("t1", "i1", LaunchType::Ec2));
+            Ok::<_, StoreError>(())
+        });
+        written.await.unwrap();
+        store.snapshot()
+    }
+
+    fn broken(check: Verdict) -> &'static str {
+        check.map_or_else(|violation| violation.id, |()| "none")
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_wrong_when_an_instance_takes_the_task() {
+        let ec2 = || On::LaunchType(LaunchType::Ec2);
+        let rack = || Constraint::MemberOf(Expression::Has(RACK, "r1".to_owned()));
+        let usual = state(|_| {}).await;
+        let refused = |on, constraints| broken(ask(on, constraints).refused(&usual));
+        assert_eq!(refused(ec2(), vec![]), "INV-PLACE-7", "i1 has room for one more");
+        assert_eq!(refused(On::LaunchType(LaunchType::Fargate), vec![]), "INV-PLACE-7");
+        assert_eq!(refused(On::Default, vec![]), "INV-PLACE-7");
+        assert_eq!(refused(On::Instance("i1".into()), vec![]), "INV-PLACE-7");
+        assert_eq!(refused(On::Instance("i2".into()), vec![]), "none", "it is draining");
+        assert_eq!(refused(ec2(), vec![Constraint::DistinctInstance]), "none", "the group is on i1");
+        assert_eq!(refused(ec2(), vec![rack()]), "none", "only i2 is in the rack");
+        let refused = async |change: fn(&mut ContainerInstance)| {
+            let state = state(change).await;
+            assert_eq!(ask(ec2(), vec![]).has_room(&state), ask(ec2(), vec![]).refused(&state).is_err());
+            broken(ask(ec2(), vec![]).refused(&state))
+        };
+        assert_eq!(refused(|i| i.registered.cpu_units = 511).await, "none");
+        assert_eq!(refused(|i| i.registered.memory_mib = 600).await, "none");
+        assert_eq!(refused(|i| i.agent_connected = false).await, "none");
+        assert_eq!(refused(|i| i.cluster = "other".into()).await, "none");
+    }
+
+    #[tokio::test]
+    async fn a_place_is_wrong_that_a_constraint_forbids() {
+        let before = state(|_| {}).await;
+        let made = |constraint, on| {
+            let ask = ask(On::LaunchType(LaunchType::Ec2), vec![constraint]);
+            broken(ask.made(&[&placed("t2", on, LaunchType::Ec2)], &before))
+        };
+        let rack = || Constraint::MemberOf(Expression::Has(RACK, "r1".to_owned()));
+        assert_eq!(made(rack(), "i2"), "none");
+        assert_eq!(made(rack(), "i1"), "INV-PLACE-6");
+        assert_eq!(made(Constraint::DistinctInstance, "i2"), "none");
+        assert_eq!(made(Constraint::DistinctInstance, "i1"), "INV-PLACE-6");
+        let both = [placed("t2", "i2", LaunchType::Ec2), placed("t3", "i2", LaunchType::Ec2)];
+        let ask = ask(On::LaunchType(LaunchType::Ec2), vec![Constraint::DistinctInstance]);
+        assert_eq!(broken(ask.made(&[&both[0], &both[1]], &before)), "INV-PLACE-6", "of one request");
+    }
+}

@@ -145,6 +145,11 @@ async fn story(world: &Arc<World>) {
     // Calls that are under way, and faults that end by themselves.
     sleep(Duration::from_secs(1)).await;
     chaos::heal(world);
+    // A call whose path was cut arrives late.
+    if tokio::time::timeout(liveness::BOUND, client.ended()).await.is_err() {
+        let text = format!("{} s after the last fault a call has no answer", liveness::BOUND.as_secs());
+        return world.fail(Violation { id: "INV-LIVE-1", text });
+    }
     liveness::settle(world).await;
     if world.broken().is_none() {
         client.probe().await;

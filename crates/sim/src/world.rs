@@ -177,7 +177,7 @@ impl World {
             let commits = self.tally.commits.load(Ordering::Relaxed);
             if commits >= next_look {
                 self.verdict(view::look(&plane).await);
-                next_look = commits + view::COMMITS_PER_LOOK;
+                next_look = commits + view::commits_per_look(self.knobs.nodes);
             }
         }
     }
@@ -216,13 +216,10 @@ impl World {
             return Err(CallError::Lost);
         }
         drop(plane);
-        self.trace.note(format_args!(
-            "{operation} from {path}: {}",
-            match &answer {
-                Ok(_) => "done",
-                Err(error) => error.code,
-            }
-        ));
+        match &answer {
+            Ok(_) => self.trace.note(format_args!("{operation} from {path}: done")),
+            Err(error) => self.trace.note(format_args!("{operation} from {path}: {error}")),
+        }
         self.net.carry(path, Way::Down).await.map_err(|_| CallError::Lost)?;
         if let Some(life) = caller {
             life.edge().await;

@@ -33,6 +33,8 @@ pub struct Client {
     requests: AtomicU64,
     /// It wants nothing more.
     is_done: AtomicBool,
+    /// Calls that have not ended.
+    under_way: AtomicU64,
     /// What it has registered.
     definitions: Mutex<Vec<Definition>>,
     /// The ARNs of those that it has deregistered.
@@ -48,6 +50,7 @@ impl Client {
             dice,
             requests: AtomicU64::new(0),
             is_done: AtomicBool::new(false),
+            under_way: AtomicU64::new(0),
             definitions: Mutex::default(),
             inactive: Mutex::default(),
         })
@@ -56,6 +59,13 @@ impl Client {
     /// It calls no more.
     pub fn stop(&self) {
         self.is_done.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns once it has stopped and all its calls have ended.
+    pub async fn ended(&self) {
+        while self.under_way.load(Ordering::Relaxed) > 0 {
+            sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Makes clusters and definitions, and then calls at random times until it is stopped.
@@ -77,7 +87,13 @@ impl Client {
             sleep(self.dice.wait(self.world.knobs.call_interval)).await;
             // Calls overlap: one that hangs keeps no other.
             let me = self.clone();
-            tokio::spawn(async move { me.call_something().await });
+            self.under_way.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                if !me.is_done() {
+                    me.call_something().await;
+                }
+                me.under_way.fetch_sub(1, Ordering::Relaxed);
+            });
         }
     }
 
