@@ -23,7 +23,7 @@ pub fn providers_have_their_shares(
         over < weights.max(1) && (total < asked || -over < weights.max(1))
     };
     let named = |name: &&str| strategy.iter().any(|item| item.capacity_provider == **name);
-    ensure("INV-CAPACITY-1", strategy.iter().all(holds) && made.keys().all(|name| named(&name)), || {
+    ensure("INV-CAPACITY-1", strategy.iter().all(holds) && made.keys().all(named), || {
         format!("of {asked} tasks by {strategy:?}, {made:?} were placed")
     })
 }

@@ -1,6 +1,7 @@
 //! What a simulation is like: given, or drawn from the seed.
 
 use crate::dice::Dice;
+use crate::faults::FaultWeights;
 use std::time::Duration;
 
 /// A bug that is planted at the edge of the system, to show that the simulator finds it.
@@ -14,6 +15,12 @@ pub enum Plant {
     DroppedAck,
     /// The network delivers a RunTask twice.
     DoubledDelivery,
+    /// The control plane's committer shows and answers what is not synced yet.
+    EarlyAnswer,
+    /// A driver's call outlives the agent that made it, and has its effect late.
+    LateEffect,
+    /// Somebody on the way acknowledges a payload that the breaking link has lost.
+    GhostAck,
 }
 
 /// What a simulation is like.
@@ -89,73 +96,17 @@ impl CallWeights {
     }
 }
 
-/// How often each fault comes, compared with the others.
-#[derive(Clone, Debug)]
-pub struct FaultWeights {
-    /// An agent is killed, at whichever step it is.
-    pub agent_crash: u64,
-    /// A host loses its power.
-    pub host_crash: u64,
-    /// The control plane is killed, at whichever step it is.
-    pub control_crash: u64,
-    /// A path is cut, one way or both.
-    pub partition: u64,
-    /// A path is slow.
-    pub slow_path: u64,
-    /// A path loses calls.
-    pub lossy_path: u64,
-    /// The links over a path break.
-    pub broken_link: u64,
-    /// An image is pulled slowly, or not at all, on one host.
-    pub slow_pull: u64,
-    /// A container ends by itself.
-    pub exit: u64,
-    /// A wall clock jumps.
-    pub clock_jump: u64,
-    /// A disk is slow or has no room.
-    pub disk: u64,
-}
-
-impl FaultWeights {
-    /// All of them.
-    pub fn all() -> Self {
-        Self {
-            agent_crash: 10,
-            host_crash: 3,
-            control_crash: 6,
-            partition: 8,
-            slow_path: 6,
-            lossy_path: 6,
-            broken_link: 5,
-            slow_pull: 6,
-            exit: 8,
-            clock_jump: 3,
-            disk: 4,
-        }
-    }
-
-    /// In the order of the fields.
-    pub fn list(&self) -> [u64; 11] {
-        [
-            self.agent_crash,
-            self.host_crash,
-            self.control_crash,
-            self.partition,
-            self.slow_path,
-            self.lossy_path,
-            self.broken_link,
-            self.slow_pull,
-            self.exit,
-            self.clock_jump,
-            self.disk,
-        ]
-    }
-}
-
 impl Plant {
     /// All of them.
-    pub const ALL: [Plant; 4] =
-        [Self::SkippedSync, Self::SkippedLedgerSync, Self::DroppedAck, Self::DoubledDelivery];
+    pub const ALL: [Plant; 7] = [
+        Self::SkippedSync,
+        Self::SkippedLedgerSync,
+        Self::DroppedAck,
+        Self::DoubledDelivery,
+        Self::EarlyAnswer,
+        Self::LateEffect,
+        Self::GhostAck,
+    ];
 
     /// As the command line has it.
     pub fn as_str(self) -> &'static str {
@@ -164,6 +115,9 @@ impl Plant {
             Self::SkippedLedgerSync => "skipped-ledger-sync",
             Self::DroppedAck => "dropped-ack",
             Self::DoubledDelivery => "doubled-delivery",
+            Self::EarlyAnswer => "early-answer",
+            Self::LateEffect => "late-effect",
+            Self::GhostAck => "ghost-ack",
         }
     }
 
@@ -228,24 +182,7 @@ impl Knobs {
     pub fn swarm(seed: u64) -> Self {
         let dice = Dice::new(seed, "knobs");
         let nodes = 1 + dice.pick(0..9) as usize;
-        let mut faults = FaultWeights::all();
-        for weight in [
-            &mut faults.agent_crash,
-            &mut faults.host_crash,
-            &mut faults.control_crash,
-            &mut faults.partition,
-            &mut faults.slow_path,
-            &mut faults.lossy_path,
-            &mut faults.broken_link,
-            &mut faults.slow_pull,
-            &mut faults.exit,
-            &mut faults.clock_jump,
-            &mut faults.disk,
-        ] {
-            if dice.one_in(3) {
-                *weight = 0;
-            }
-        }
+        let faults = FaultWeights::some(&dice);
         let (mut calls, capacity_providers) = (CallWeights::all(), !dice.one_in(3));
         for weight in [&mut calls.delete_definitions, &mut calls.drain, &mut calls.describe_instance] {
             if dice.one_in(3) {
@@ -259,7 +196,7 @@ impl Knobs {
             duration: Duration::from_secs(dice.pick(60..600)),
             call_interval: dice.millis(100..3_000),
             tasks: nodes * dice.pick(2..12) as usize,
-            fault_interval: (faults.list().iter().sum::<u64>() > 0).then(|| dice.millis(500..20_000)),
+            fault_interval: faults.has_any().then(|| dice.millis(500..20_000)),
             faults,
             calls,
             placement: !dice.one_in(4),

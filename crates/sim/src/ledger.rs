@@ -74,6 +74,13 @@ impl LedgerDisk {
         self.files().synced.tasks.get(task).is_some_and(|record| record.over_at.is_none())
     }
 
+    /// The tasks that are not over, as an agent reads it.
+    pub fn live_tasks(&self) -> Vec<String> {
+        let files = self.files();
+        let live = files.cached.tasks.iter().filter(|(_, record)| record.over_at.is_none());
+        live.map(|(id, _)| id.clone()).collect()
+    }
+
     /// The host loses its power.
     pub fn lose_power(&self) {
         let mut files = self.files();

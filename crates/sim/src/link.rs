@@ -1,15 +1,25 @@
 //! Links: frames both ways over a path of the network, in order, as a websocket has them.
+//!
+//! Within one way of a link nothing overtakes and nothing is lost in the middle, because TCP sees to that: a frame that takes
+//! long keeps back all that follow. What is late, doubled or lost is so between links and between calls:
+//! - a link breaks, and the receiver has had some of what was on its way, and no more ([`Links::break_all`]);
+//! - it breaks right after one frame, whose answer is lost ([`Links::trap`]);
+//! - it breaks for the agent alone, which opens another, while the control plane still has the old one, and gets late what the
+//!   agent sent over it ([`Links::linger`]). Not the other way round: an agent drops its link before it opens the next;
+//! - the control plane says something again, as Amazon's does (`Weather::repeats_one_in`);
+//! - calls, each of which may go over a connection of its own, overtake each other and come twice (`upstream.rs`).
 
+use crate::knobs::Plant;
 use crate::life::Life;
 use crate::net::Way;
 use crate::world::World;
 use agent::{Link, LinkEnd};
 use async_trait::async_trait;
 use control::{Frame, Frames, SessionEnd};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// One direction of a link.
 #[derive(Default)]
@@ -27,6 +37,8 @@ struct Queue {
     ends: Option<Instant>,
     /// Nobody listens any more.
     is_deaf: bool,
+    /// Until then the sender cannot know that nobody listens.
+    deaf_unknown_until: Option<Instant>,
 }
 
 impl Pipe {
@@ -41,6 +53,35 @@ impl Pipe {
         queue.frames.push_back((at, frame));
         drop(queue);
         self.arrived.notify_one();
+    }
+
+    /// Both ends are gone at once, and with them what has not arrived.
+    fn break_off(&self) {
+        let mut queue = self.queue();
+        let now = Instant::now();
+        queue.is_deaf = true;
+        queue.frames.retain(|(at, _)| *at <= now);
+        queue.last = None;
+        drop(queue);
+        self.end(now);
+    }
+
+    /// Nothing arrives before then, not even the end.
+    fn hold(&self, until: Instant) {
+        let mut queue = self.queue();
+        queue.frames.iter_mut().for_each(|(at, _)| *at = until.max(*at));
+        queue.last = Some(queue.last.map_or(until, |last| last.max(until)));
+    }
+
+    /// The receiver is gone, and the sender hears of it only then.
+    fn leave(&self, until: Instant) {
+        self.break_off();
+        self.queue().deaf_unknown_until = Some(until);
+    }
+
+    fn is_known_deaf(&self) -> bool {
+        let queue = self.queue();
+        queue.is_deaf && queue.deaf_unknown_until.is_none_or(|until| until <= Instant::now())
     }
 
     fn end(&self, at: Instant) {
@@ -63,32 +104,86 @@ pub struct End {
     life: Life,
 }
 
-/// Every link that was opened and may still be there, with its path.
+/// Every link that was opened and may still be there.
 #[derive(Default)]
-pub struct Links(Mutex<Vec<(usize, Weak<Pipe>)>>);
+pub struct Links(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    open: Vec<Known>,
+    /// By path: how many frames are still delivered before the link of the last one breaks.
+    traps: BTreeMap<usize, u64>,
+}
+
+/// One link.
+#[derive(Clone)]
+struct Known {
+    path: usize,
+    up: Weak<Pipe>,
+    down: Weak<Pipe>,
+}
 
 impl Links {
     /// Breaks the links over a path: both ends hear of it at once.
     pub fn break_all(&self, path: usize) {
-        let links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for pipe in links.iter().filter(|(of, _)| *of == path).filter_map(|(_, pipe)| pipe.upgrade()) {
-            pipe.queue().is_deaf = true;
-            pipe.end(Instant::now());
+        for (up, down) in self.over(path) {
+            up.break_off();
+            down.break_off();
         }
     }
 
-    fn add(&self, path: usize, pipe: &Arc<Pipe>) {
-        let mut links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        links.retain(|(_, pipe)| pipe.strong_count() > 0);
-        links.push((path, Arc::downgrade(pipe)));
+    /// Breaks the links over a path at the agent's end. Until then the control plane hears nothing of it, and what the agent
+    /// has sent arrives only then.
+    pub fn linger(&self, path: usize, until: Instant) {
+        for (up, down) in self.over(path) {
+            up.hold(until);
+            down.leave(until);
+        }
+    }
+
+    /// Breaks a link over this path right after it has delivered a frame, the last of so many.
+    pub fn trap(&self, path: usize, frames: u64) {
+        self.state().traps.insert(path, frames);
+    }
+
+    /// Takes every trap away.
+    pub fn clear_traps(&self) {
+        self.state().traps.clear();
+    }
+
+    /// Counts a frame; whether its link breaks with it.
+    fn springs(&self, path: usize) -> bool {
+        let mut state = self.state();
+        let Some(left) = state.traps.get_mut(&path) else { return false };
+        *left = left.saturating_sub(1);
+        let springs = *left == 0;
+        if springs {
+            state.traps.remove(&path);
+        }
+        springs
+    }
+
+    fn over(&self, path: usize) -> Vec<(Arc<Pipe>, Arc<Pipe>)> {
+        let state = self.state();
+        let links = state.open.iter().filter(|known| known.path == path);
+        links.filter_map(|known| known.up.upgrade().zip(known.down.upgrade())).collect()
+    }
+
+    fn add(&self, path: usize, up: &Arc<Pipe>, down: &Arc<Pipe>) {
+        let mut state = self.state();
+        state.open.retain(|known| known.up.strong_count() > 0);
+        state.open.push(Known { path, up: Arc::downgrade(up), down: Arc::downgrade(down) });
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Opens a link: the agent's end and the control plane's.
 pub fn open(world: &Arc<World>, path: usize, agent: &Life, control: &Life) -> (End, End) {
     let (up, down) = (Arc::<Pipe>::default(), Arc::<Pipe>::default());
-    world.links.add(path, &up);
-    world.links.add(path, &down);
+    world.links.add(path, &up, &down);
     let end = |way, incoming: &Arc<Pipe>, outgoing: &Arc<Pipe>, life: &Life| End {
         world: world.clone(),
         path,
@@ -117,25 +212,61 @@ impl End {
                 }
                 Some(_) => {
                     self.life.edge().await;
-                    return self.incoming.queue().frames.pop_front().map(|(_, frame)| frame);
+                    let frame = self.incoming.queue().frames.pop_front().map(|(_, frame)| frame);
+                    return match frame {
+                        Some(Frame::Text(text)) if self.world.links.springs(self.path) => self.last(text),
+                        frame => frame,
+                    };
                 }
             }
+        }
+    }
+
+    /// The link breaks right after this frame, so that nobody has an answer to it.
+    fn last(&self, text: String) -> Option<Frame> {
+        self.world.trace.note(format_args!("fault: a link over {} breaks after a frame", self.path));
+        let ghost = ghost_ack(&text).filter(|_| self.world.knobs.plant == Some(Plant::GhostAck));
+        self.incoming.break_off();
+        self.outgoing.break_off();
+        match ghost {
+            Some(ack) => {
+                self.outgoing.push(Instant::now(), Frame::Text(ack));
+                None
+            }
+            None => Some(Frame::Text(text)),
         }
     }
 
     /// Whether the other end was there, as far as this one can know.
     async fn transmit(&mut self, text: String) -> bool {
         self.life.edge().await;
-        if self.outgoing.queue().is_deaf && self.world.net.is_open(self.path, self.way) {
+        if self.outgoing.is_known_deaf() && self.world.net.is_open(self.path, self.way) {
             return false;
         }
         if self.world.swallows(self.way, &text) {
             return true;
         }
-        let at = Instant::now() + self.world.net.delay(self.path);
+        let at = Instant::now() + self.world.net.frame_delay(self.path);
         self.world.note_frame(self.path, self.way, &text);
+        if self.way == Way::Down {
+            self.repeat(&text);
+        }
         self.outgoing.push(at, Frame::Text(text));
         true
+    }
+
+    /// Says it again later, if the link is still there then.
+    fn repeat(&self, text: &str) {
+        let Some(later) = self.world.net.repeats(self.path) else { return };
+        let (world, path, way) = (self.world.clone(), self.path, self.way);
+        let (pipe, text) = (Arc::downgrade(&self.outgoing), text.to_owned());
+        tokio::spawn(async move {
+            sleep(later).await;
+            if let Some(pipe) = pipe.upgrade().filter(|pipe| pipe.queue().ends.is_none()) {
+                world.note_frame(path, way, &text);
+                pipe.push(Instant::now(), Frame::Text(text));
+            }
+        });
     }
 }
 
@@ -183,10 +314,21 @@ impl Frames for End {
         let net = &self.world.net;
         let is_heard = net.is_open(self.path, Way::Up) && net.is_open(self.path, Way::Down);
         if is_heard && !self.outgoing.queue().is_deaf {
-            self.incoming.push(Instant::now() + net.delay(self.path), Frame::Pong);
+            self.incoming.push(Instant::now() + net.frame_delay(self.path), Frame::Pong);
         }
         Ok(())
     }
 
     async fn close(self, _: &SessionEnd) {}
+}
+
+/// What an agent would acknowledge a payload with.
+fn ghost_ack(text: &str) -> Option<String> {
+    let Ok(acs::ServerMessage::Payload(payload)) = acs::decode_server(text) else { return None };
+    let ack = acs::AckRequest {
+        cluster: payload.cluster_arn,
+        container_instance: payload.container_instance_arn,
+        message_id: payload.message_id,
+    };
+    Some(acs::encode(&acs::AgentMessage::from(ack)))
 }

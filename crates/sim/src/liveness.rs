@@ -4,7 +4,6 @@ use crate::world::World;
 use invariants::Violation;
 use model::instance::InstanceStatus;
 use model::task::{DesiredStatus, Task, TaskStatus};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -47,18 +46,14 @@ fn missing(world: &World) -> Option<String> {
     if let Some(text) = state.all_tasks().find_map(|task| unfinished(task)) {
         return Some(text);
     }
-    let live: BTreeSet<_> = state
-        .all_tasks()
-        .filter(|task| task.last_status == TaskStatus::Running)
-        .map(|task| task.id.to_string())
-        .collect();
-    for node in world.nodes() {
-        let stray = node.host.running().into_iter().find(|(_, task)| !live.contains(task));
-        if let Some((container, _)) = stray {
-            return Some(format!("{container} runs on host {}", node.index));
-        }
-    }
-    None
+    world.nodes().iter().find_map(|node| {
+        let live = state.all_tasks().filter(|task| task.last_status == TaskStatus::Running);
+        let is_here = |task: &Task| {
+            let instance = task.instance.as_ref();
+            instance.and_then(|id| world.check.host_of(id.as_str())) == Some(node.index)
+        };
+        node.disagreement(&live.map(|task| (task.id.to_string(), is_here(task))).collect())
+    })
 }
 
 /// Why a task is not where it is wanted.

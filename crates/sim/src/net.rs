@@ -28,7 +28,19 @@ pub struct Weather {
     pub delay_max_ms: u64,
     /// Of so many calls, one is lost: its request or its answer. 0 is none.
     pub loses_one_in: u64,
+    /// Of so many frames, one takes up to [`STALL_MAX_MS`]. 0 is none.
+    pub stalls_one_in: u64,
+    /// Of so many frames of the control plane, one comes again within [`AGAIN_MAX_MS`]. 0 is none.
+    pub repeats_one_in: u64,
+    /// Of so many calls of an agent, one is delivered again within [`AGAIN_MAX_MS`]. 0 is none.
+    pub doubles_one_in: u64,
 }
+
+/// How long a single frame takes at most: longer than a session waits for a sign of life.
+const STALL_MAX_MS: u64 = 4_000;
+/// How late a message or a call comes again: so late that others overtake it, and much sooner than a task that is over is
+/// forgotten.
+const AGAIN_MAX_MS: u64 = 8_000;
 
 impl Weather {
     fn cuts(self, way: Way) -> bool {
@@ -83,6 +95,28 @@ impl Net {
             0 => Duration::ZERO,
             most => self.dice.millis(0..most),
         }
+    }
+
+    /// How long a frame takes.
+    pub fn frame_delay(&self, path: usize) -> Duration {
+        match self.dice.one_in(self.weather(path).stalls_one_in) {
+            true => self.dice.millis(0..STALL_MAX_MS),
+            false => self.delay(path),
+        }
+    }
+
+    /// How much later a frame of the control plane comes again, if it does.
+    pub fn repeats(&self, path: usize) -> Option<Duration> {
+        self.again(self.weather(path).repeats_one_in)
+    }
+
+    /// How much later a call is delivered again, if it is.
+    pub fn doubles(&self, path: usize) -> Option<Duration> {
+        self.again(self.weather(path).doubles_one_in)
+    }
+
+    fn again(&self, one_in: u64) -> Option<Duration> {
+        self.dice.one_in(one_in).then(|| self.dice.millis(0..AGAIN_MAX_MS))
     }
 
     /// Waits until messages may get through.

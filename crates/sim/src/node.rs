@@ -2,6 +2,7 @@
 
 use crate::clock::WallClock;
 use crate::dice::Dice;
+use crate::drivers::{Hands, Strain};
 use crate::ledger::{LedgerDisk, SimLedger};
 use crate::life::Life;
 use crate::site::Site;
@@ -33,6 +34,8 @@ pub struct Node {
     pub clock: Arc<WallClock>,
     /// Its disk.
     pub disk: Arc<LedgerDisk>,
+    /// What is wrong with its drivers.
+    pub strain: Arc<Strain>,
     ids: Arc<FakeIds>,
     life: Mutex<Life>,
     boots: AtomicU64,
@@ -57,6 +60,7 @@ impl Node {
             host,
             clock,
             disk: LedgerDisk::new(dice, skips_one_sync_in),
+            strain: Strain::new(Dice::new(seed, &format!("drivers {index}"))),
             ids: Arc::new(FakeIds::new(Dice::new(seed, &format!("ids {index}")).pick(0..u64::MAX))),
             life: Mutex::default(),
             boots: AtomicU64::new(1),
@@ -86,6 +90,21 @@ impl Node {
     /// The agent's next process dies after so many steps, early in its life.
     pub fn doom_next(&self, steps: u64) {
         self.doom_of_next.store(steps, Ordering::Relaxed);
+    }
+
+    /// What the host, or its agent's ledger, has of tasks that do not live, or lacks of those that do. `live` are the tasks
+    /// that run somewhere, and whether it is here.
+    pub fn disagreement(&self, live: &BTreeMap<String, bool>) -> Option<String> {
+        let index = self.index;
+        let is_stray = |task: &&String| !live.contains_key(*task);
+        if let Some(task) = self.host.tasks().iter().find(is_stray) {
+            return Some(format!("host {index} has something of task {task}"));
+        }
+        if let Some(task) = self.disk.live_tasks().iter().find(is_stray) {
+            return Some(format!("the ledger of host {index} has task {task}"));
+        }
+        let unknown = live.iter().find(|(task, is_here)| **is_here && !self.disk.holds(task));
+        unknown.map(|(task, _)| format!("the ledger of host {index} lacks task {task}"))
     }
 
     /// Starts the agent again whenever it ends, for ever.
@@ -132,9 +151,11 @@ impl Node {
         let boot_id = format!("boot-{}", self.boots.load(Ordering::Relaxed));
         let ledger = SimLedger { disk: self.disk.clone(), life: life.clone(), boot_id };
         let uplink = Uplink { world: world.clone(), node: self.index, life: life.clone() };
+        let (host, strain) = (self.host.clone(), self.strain.clone());
+        let hands = Hands { world: world.clone(), host, strain, life: life.clone() };
         Agent::new(
             config,
-            self.host.drivers(),
+            hands.drivers(),
             Arc::new(uplink),
             Arc::new(ledger),
             Vault::default(),

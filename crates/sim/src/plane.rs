@@ -1,5 +1,6 @@
 //! The control plane's process: the real store over a simulated disk, the real API, the real controllers and sessions.
 
+use crate::committer::{self, Watched};
 use crate::dice::Dice;
 use crate::life::Life;
 use crate::world::World;
@@ -8,10 +9,10 @@ use api_ecs::{Ecs, EndpointPaths, HostPlatform};
 use control::{ACS_ENDPOINT_PATH, Control, ControlConfig, TCS_ENDPOINT_PATH};
 use invariants::Violation;
 use model::AccountId;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+use store::Store;
 use store::redb::RedbJournal;
-use store::{Committer, Journal, JournalError, RowVisitor, Store, StoreError, Write};
 
 /// One process of the control plane.
 pub struct Plane {
@@ -47,11 +48,11 @@ impl Plane {
             text: format!("the store cannot be opened again: {error}"),
         };
         let inner = RedbJournal::on(world.disk.open(&life)).map_err(|error| unreadable(&error))?;
-        let journal = Watched { world: world.clone(), life: life.clone(), inner, store: Arc::default() };
-        let slot = journal.store.clone();
-        let store = Store::open(Box::new(journal), Committer::Inline).map_err(|error| unreadable(&error))?;
+        let journal = Watched { world: world.clone(), life: life.clone(), inner };
+        let opened = Store::open_stepwise(Box::new(journal)).map_err(|error| unreadable(&error));
+        let (store, committer) = opened?;
         world.check.reopened(&store.snapshot())?;
-        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(store.clone());
+        life.spawn(committer::run(world.clone(), life.clone(), store.clone(), committer));
         let endpoints = EndpointPaths { acs: ACS_ENDPOINT_PATH, tcs: TCS_ENDPOINT_PATH };
         let host = HostPlatform { architecture: "X86_64".to_owned() };
         let clock = world.control_clock.clone();
@@ -59,11 +60,11 @@ impl Plane {
         let config = ControlConfig::default();
         let control = Control::new(store.clone(), clock, ids.clone(), Arc::new(OneKey), config);
         let plane = Arc::new(Self { life, store, ecs, control });
-        plane.clone().run(slot);
+        plane.run();
         Ok(plane)
     }
 
-    fn run(self: Arc<Self>, slot: Arc<Mutex<Option<Store>>>) {
+    fn run(&self) {
         let control = self.control.clone();
         self.life.spawn(async move { control.run(std::future::pending()).await });
         let (store, life) = (self.store.clone(), self.life.clone());
@@ -71,11 +72,6 @@ impl Plane {
         self.life.spawn(async move {
             store.failed().await;
             life.kill();
-        });
-        let life = self.life.clone();
-        tokio::spawn(async move {
-            life.died().await;
-            slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         });
     }
 
@@ -87,7 +83,7 @@ impl Plane {
             let plane = match Self::start(&world, &ids) {
                 Ok(plane) => plane,
                 // It is tried again, as whoever supervises it does, until there is room.
-                Err(violation) if world.disk.is_full() && violation.id == "INV-STORE-1" => {
+                Err(violation) if world.disk.is_failing() && violation.id == "INV-STORE-1" => {
                     world.trace.note(format_args!("control plane does not start: {}", violation.text));
                     tokio::time::sleep(Duration::from_secs(1)).await;
                     continue;
@@ -100,8 +96,8 @@ impl Plane {
             world.set_plane(Some(plane.clone()));
             plane.life.died().await;
             world.set_plane(None);
+            world.disk.interrupt();
             world.trace.note(format_args!("control plane is dead"));
-            world.verdict(world.check.settle());
             drop(plane);
             // Its tasks are dropped before the next process opens the file.
             tokio::time::sleep(dice.millis(5..4_000)).await;
@@ -109,42 +105,5 @@ impl Plane {
                 world.disk.lose_power();
             }
         }
-    }
-}
-
-/// The store's journal, watched: each append is a commit that becomes visible right after it.
-struct Watched {
-    world: Arc<World>,
-    life: Life,
-    inner: RedbJournal,
-    store: Arc<Mutex<Option<Store>>>,
-}
-
-impl Journal for Watched {
-    fn scan(&self, table: &str, visit: &mut RowVisitor<'_>) -> Result<(), StoreError> {
-        self.inner.scan(table, visit)
-    }
-
-    fn append(&mut self, writes: &[Write]) -> Result<(), JournalError> {
-        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(store) = &store {
-            // What the commit before has published.
-            self.world.check.published(store.snapshot());
-            self.world.verdict(self.world.check.settle());
-        }
-        if !self.life.step() {
-            return Err(JournalError::Failed("the process is dead".to_owned()));
-        }
-        self.inner.append(writes)?;
-        if store.is_some() {
-            self.world.note_commit(writes);
-            self.world.check.committed(writes);
-            self.world.wake_checker();
-        }
-        // A commit that is on disk and that nobody hears of.
-        if self.life.is_dead() {
-            return Err(JournalError::Failed("the process is dead".to_owned()));
-        }
-        Ok(())
     }
 }

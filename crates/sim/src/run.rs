@@ -130,7 +130,7 @@ async fn story(world: &Arc<World>) {
         }));
     }
     tokio::spawn(Plane::supervise(world.clone()));
-    tokio::spawn(world.clone().watch_commits());
+    tokio::spawn(world.clone().look_at_views());
     tokio::spawn(Timeline::record(world.clone()));
     tokio::spawn(acknowledged::watch(world.clone()));
     for node in world.nodes() {
@@ -175,10 +175,6 @@ fn observe(world: &Arc<World>, host: usize, event: &HostEvent) {
             world.trace.note(format_args!("host {host}: {task} and {with} share {of}"));
         }
         HostEvent::Rebooted => world.trace.note(format_args!("host {host}: booted")),
-    }
-    if let Some(plane) = world.plane() {
-        world.check.published(plane.store.snapshot());
-        world.verdict(world.check.settle());
     }
     world.verdict(world.check.host_event(host, event));
 }

@@ -1,4 +1,7 @@
 //! The control plane as a simulated agent reaches it: the same requests and frames, over a path of the network.
+//!
+//! Each call may go over a connection of its own. So calls overtake each other, one whose connection broke is sent again
+//! by whoever is in between, and one arrives after the agent that made it has died.
 
 use crate::life::Life;
 use crate::link;
@@ -10,14 +13,18 @@ use agent::{
     Endpoints, Link, LinkEnd, ProtectionChange, Registered, Registration, Upstream, UpstreamError, requests,
 };
 use agent_metadata::ProtectionAnswer;
+use api_ecs::Ecs;
 use async_trait::async_trait;
 use core_task::report::Report;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use model::time::Clock;
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
+use tokio::time::sleep;
 use wire::ecs::{Api, DiscoverPollEndpointRequest};
 use wire::sigv4::{Credentials, Request, sha256_hex, sign};
+use wire::{ApiError, Cx};
 
 /// One agent's way to the control plane.
 pub struct Uplink {
@@ -73,6 +80,25 @@ impl Uplink {
     }
 }
 
+impl Uplink {
+    /// Calls the API. The call may be delivered again, later, also when its agent is dead by then.
+    async fn call<T, F, Fut>(&self, operation: &'static str, request: F) -> Result<T, CallError>
+    where
+        F: Fn(Arc<Ecs>, Cx) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, ApiError>> + Send + 'static,
+        T: Send + 'static,
+    {
+        if let Some(later) = self.world.net.doubles(self.node) {
+            let (world, node, request) = (self.world.clone(), self.node, request.clone());
+            tokio::spawn(async move {
+                sleep(later).await;
+                drop(world.call(node, None, operation, request).await);
+            });
+        }
+        self.world.call(self.node, Some(&self.life), operation, request).await
+    }
+}
+
 enum Serve {
     Acs(AcsQuery),
     Tcs(String, String),
@@ -82,11 +108,10 @@ enum Serve {
 impl Upstream for Uplink {
     async fn register(&self, registration: &Registration) -> Result<Registered, UpstreamError> {
         let request = requests::registration(registration);
-        let call =
-            self.world.call(self.node, Some(&self.life), "RegisterContainerInstance", move |ecs, cx| {
-                let request = request.clone();
-                async move { ecs.register_container_instance(&cx, request).await }
-            });
+        let call = self.call("RegisterContainerInstance", move |ecs, cx| {
+            let request = request.clone();
+            async move { ecs.register_container_instance(&cx, request).await }
+        });
         let registered = requests::registered(call.await?)?;
         self.world.check.registered(&registered.arn, self.node);
         Ok(registered)
@@ -95,7 +120,7 @@ impl Upstream for Uplink {
     async fn discover(&self, cluster: &str, instance_arn: &str) -> Result<Endpoints, UpstreamError> {
         let (cluster, container_instance) = (Some(cluster.to_owned()), Some(instance_arn.to_owned()));
         let request = DiscoverPollEndpointRequest { cluster, container_instance };
-        let call = self.world.call(self.node, Some(&self.life), "DiscoverPollEndpoint", move |ecs, cx| {
+        let call = self.call("DiscoverPollEndpoint", move |ecs, cx| {
             let request = request.clone();
             async move { ecs.discover_poll_endpoint(&cx, request).await }
         });
@@ -106,7 +131,7 @@ impl Upstream for Uplink {
 
     async fn submit(&self, cluster: &str, task_arn: &str, report: &Report) -> Result<(), UpstreamError> {
         let request = requests::state_change(cluster, task_arn, report);
-        let call = self.world.call(self.node, Some(&self.life), "SubmitTaskStateChange", move |ecs, cx| {
+        let call = self.call("SubmitTaskStateChange", move |ecs, cx| {
             let request = request.clone();
             async move { ecs.submit_task_state_change(&cx, request).await }
         });

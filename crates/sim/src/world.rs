@@ -20,7 +20,7 @@ use model::Scope;
 use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use store::Write;
+use store::{Snapshot, Write};
 use tokio::sync::{Notify, oneshot};
 use wire::{ApiError, Cx};
 
@@ -50,7 +50,7 @@ pub struct World {
     plane: Mutex<Option<Arc<Plane>>>,
     verdict: Mutex<Option<Violation>>,
     failed: Notify,
-    commits: Notify,
+    shown: Notify,
     /// When a planted bug strikes.
     plant: Dice,
 }
@@ -96,7 +96,7 @@ impl World {
             plane: Mutex::default(),
             verdict: Mutex::default(),
             failed: Notify::new(),
-            commits: Notify::new(),
+            shown: Notify::new(),
             plant: Dice::new(seed, "plant"),
             knobs,
         });
@@ -161,24 +161,22 @@ impl World {
         }
     }
 
-    /// There was a commit.
-    pub fn wake_checker(&self) {
-        self.commits.notify_one();
+    /// What everybody may see has changed.
+    pub fn show(&self, snapshot: Snapshot) {
+        self.check.published(snapshot);
+        self.verdict(self.check.settle());
+        self.shown.notify_one();
     }
 
-    /// Checks the state after each commit that no other has followed at once, for ever.
-    pub async fn watch_commits(self: Arc<Self>) {
+    /// Looks at the view of the hosts from time to time, for ever.
+    pub async fn look_at_views(self: Arc<Self>) {
         let mut next_look = 0;
         loop {
-            self.commits.notified().await;
-            let Some(plane) = self.plane().filter(|plane| !plane.life.is_dead()) else { continue };
-            self.check.published(plane.store.snapshot());
-            self.verdict(self.check.settle());
+            self.shown.notified().await;
             let commits = self.tally.commits.load(Ordering::Relaxed);
-            if commits >= next_look {
-                self.verdict(view::look(&plane).await);
-                next_look = commits + view::commits_per_look(self.knobs.nodes);
-            }
+            let Some(plane) = self.plane().filter(|_| commits >= next_look) else { continue };
+            self.verdict(view::look(&plane).await);
+            next_look = commits + view::commits_per_look(self.knobs.nodes);
         }
     }
 

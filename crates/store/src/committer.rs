@@ -1,5 +1,5 @@
 //! The one writer of the journal. It takes all commits that are waiting, appends them with one sync (group commit),
-//! makes the result visible, and only then answers.
+//! makes the result visible, and only then answers: three steps, which are the same whoever takes them.
 
 use crate::head::Queue;
 use crate::record::Record;
@@ -8,6 +8,7 @@ use crate::{Journal, Snapshot, StoreError, Write, format};
 use model::InstanceId;
 use model::identity::AccessKey;
 use std::collections::BTreeSet;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::{oneshot, watch};
@@ -17,7 +18,7 @@ use tokio::sync::{oneshot, watch};
 pub enum Committer {
     /// On a thread of their own; commits that come meanwhile share the next append.
     Thread,
-    /// Inside each commit: for tests and the simulator, where nothing may run on another thread.
+    /// Inside each commit: for tests, where nothing may run on another thread.
     Inline,
 }
 
@@ -53,6 +54,10 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn write(&mut self, batch: Batch) {
+        self.append(batch).publish().send();
+    }
+
+    fn append(&mut self, batch: Batch) -> Appended {
         let (mut writes, mut touched) = (Vec::new(), BTreeSet::new());
         let mut waiting = Vec::with_capacity(batch.commits.len());
         for commit in batch.commits {
@@ -60,40 +65,95 @@ impl Writer {
             touched.extend(commit.touched);
             waiting.push(commit.done);
         }
-        let result = self.append_and_publish(writes, batch.state, &touched);
-        for done in waiting {
-            // A commit whose future was dropped does not wait any more; its writes stand.
-            let _ = done.send(result.clone());
-        }
+        let is_new = !writes.is_empty();
+        let has_keys = writes.iter().any(|write| write.table == AccessKey::TABLE);
+        let result = self.append_writes(writes, batch.state.revision());
+        let state = (is_new && result.is_ok()).then_some(batch.state);
+        let (answers, published) = (Answers { waiting, result }, self.published.clone());
+        Appended { state, touched, has_keys, answers, published }
     }
 
-    fn append_and_publish(
-        &mut self,
-        mut writes: Vec<Write>,
-        state: Snapshot,
-        touched: &BTreeSet<InstanceId>,
-    ) -> Result<(), StoreError> {
+    fn append_writes(&mut self, mut writes: Vec<Write>, revision: u64) -> Result<(), StoreError> {
         if let Some(failure) = self.published.failure.borrow().clone() {
             return Err(failure);
         }
         if writes.is_empty() {
             return Ok(());
         }
-        let revision = state.revision();
-        let has_keys = writes.iter().any(|write| write.table == AccessKey::TABLE);
         writes.push(format::revision_write(revision));
-        if let Err(error) = self.journal.append(&writes) {
+        self.journal.append(&writes).map_err(|error| {
             tracing::error!(%error, "the journal of the store failed; no more writes are taken");
             let failure = StoreError::Failed(error.to_string());
             self.published.failure.send_replace(Some(failure.clone()));
-            return Err(failure);
+            failure
+        })
+    }
+}
+
+/// Commits that the journal has taken, or failed to, and of which nobody has heard.
+#[must_use = "nobody hears of the commits"]
+pub struct Appended {
+    /// The state with them, unless there is nothing to show.
+    state: Option<Snapshot>,
+    touched: BTreeSet<InstanceId>,
+    has_keys: bool,
+    answers: Answers,
+    published: Arc<Published>,
+}
+
+impl Appended {
+    /// Makes them visible.
+    pub fn publish(self) -> Answers {
+        if let Some(state) = self.state {
+            let revision = state.revision();
+            self.published.durable.send_replace(state);
+            self.published.watchers.wake(&self.touched, revision);
+            if self.has_keys {
+                self.published.access_keys.send_replace(revision);
+            }
         }
-        self.published.durable.send_replace(state);
-        self.published.watchers.wake(touched, revision);
-        if has_keys {
-            self.published.access_keys.send_replace(revision);
+        self.answers
+    }
+}
+
+/// Answers to commits that are visible, or that have failed.
+#[must_use = "who waits is told that the committer has ended"]
+pub struct Answers {
+    waiting: Vec<oneshot::Sender<Result<(), StoreError>>>,
+    result: Result<(), StoreError>,
+}
+
+impl Answers {
+    /// Gives them to those who wait.
+    pub fn send(self) {
+        for done in self.waiting {
+            // A commit whose future was dropped does not wait any more; its writes stand.
+            let _ = done.send(self.result.clone());
         }
-        Ok(())
+    }
+}
+
+/// The committer of [`Store::open_stepwise`](crate::Store::open_stepwise): for simulators, which let time pass between its
+/// steps. Once it is dropped, commits are told that the committer has ended.
+pub struct StepwiseCommitter {
+    queue: CloseOnDrop,
+    writer: Writer,
+}
+
+impl StepwiseCommitter {
+    pub(crate) fn new(queue: Arc<Queue>, writer: Writer) -> Self {
+        Self { queue: CloseOnDrop(queue), writer }
+    }
+
+    /// Returns once a commit waits.
+    pub async fn filled(&mut self) {
+        poll_fn(|cx| self.queue.0.poll_filled(cx)).await;
+    }
+
+    /// Appends every commit that waits, with one sync.
+    pub fn append(&mut self) -> Appended {
+        let batch = self.queue.0.take();
+        self.writer.append(batch)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::views::Views;
 use crate::{Snapshot, StoreError, Tx};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, LockResult, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use tokio::sync::oneshot;
 
 /// The head.
@@ -21,8 +22,10 @@ pub(crate) struct Head {
     views: Views,
     /// In the order in which their changes ran.
     waiting: Vec<Pending>,
-    /// Who writes, unless a thread does.
+    /// Who writes inside each commit, if anybody does.
     inline: Option<Writer>,
+    /// A committer that is no thread, and waits for work.
+    idle: Option<Waker>,
     /// No more commits will come.
     is_ended: bool,
     /// Nobody writes any more.
@@ -42,6 +45,7 @@ impl Head {
             views: Views::default(),
             waiting: Vec::new(),
             inline,
+            idle: None,
             is_ended: false,
             is_closed: false,
         }
@@ -116,11 +120,28 @@ impl Queue {
     pub(crate) fn push(&self, mut head: MutexGuard<'_, Head>, kept: Option<Kept>) -> Durable {
         let was_empty = head.waiting.is_empty();
         let durable = head.push(kept);
+        let idle = head.idle.take();
         drop(head);
         if was_empty {
             self.filled.notify_one();
         }
+        idle.into_iter().for_each(Waker::wake);
         durable
+    }
+
+    /// Ready once anything waits. One may ask.
+    pub(crate) fn poll_filled(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        if !head.waiting.is_empty() {
+            return Poll::Ready(());
+        }
+        head.idle = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Everything that waits now.
+    pub(crate) fn take(&self) -> Batch {
+        self.head.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Everything that waits, as soon as anything does; `None` once nothing will come any more.

@@ -32,7 +32,7 @@ mod tx;
 mod views;
 mod watch;
 
-pub use committer::Committer;
+pub use committer::{Answers, Appended, Committer, StepwiseCommitter};
 pub use error::{JournalError, StoreError};
 pub use format::FORMAT_VERSION;
 pub use journal::{Journal, RowVisitor, Write};

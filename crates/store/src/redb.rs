@@ -1,8 +1,8 @@
 //! The journal on the embedded engine, redb: one file, one B-tree, a commit for each append.
 //!
 //! A simulator keeps the file itself: it implements [`StorageBackend`] over bytes in memory and hands that to
-//! [`RedbJournal::on`]. The engine calls `write`, `set_len` and `sync_data` on the thread that appends, which with
-//! [`Committer::Inline`](crate::Committer::Inline) is the one that commits, and starts no thread of its own. What it wrote
+//! [`RedbJournal::on`]. The engine calls `write`, `set_len` and `sync_data` on the thread that appends, which is the caller's
+//! own with [`StepwiseCommitter`](crate::StepwiseCommitter), and starts no thread of its own. What it wrote
 //! since the last `sync_data` that returned may be lost, kept or torn in any combination; opening a journal on what a crash
 //! left gives every commit that was acknowledged. An error of `sync_data` or `write` ends the store (INV-STORE-5): it has to
 //! be dropped, and opened anew on the same bytes. `tests/crash.rs` has such a disk.

@@ -1,6 +1,6 @@
 //! The store: its head, on which commits run, and its durable state, which everybody else sees.
 
-use crate::committer::{Published, Thread, Writer};
+use crate::committer::{Published, StepwiseCommitter, Thread, Writer};
 use crate::head::{Durable, Head, Queue};
 use crate::state::State;
 use crate::watch::{AccessKeysWatch, InstanceWatch, Watch, Watchers};
@@ -44,15 +44,9 @@ impl Store {
     ///
     /// # Errors
     /// When the journal cannot be read, is from a newer release, or holds what no store writes.
-    pub fn open(mut journal: Box<dyn Journal>, committer: Committer) -> Result<Self, StoreError> {
-        let state = format::open(journal.as_mut())?;
-        let published = Arc::new(Published {
-            durable: watch::Sender::new(Snapshot::of(state.clone())),
-            failure: watch::Sender::new(None),
-            watchers: Arc::new(Watchers::default()),
-            access_keys: watch::Sender::new(0),
-        });
-        let writer = Writer { journal, published: published.clone() };
+    pub fn open(journal: Box<dyn Journal>, committer: Committer) -> Result<Self, StoreError> {
+        let (state, writer) = read(journal)?;
+        let published = writer.published.clone();
         let (queue, thread) = match committer {
             Committer::Inline => (Arc::new(Queue::new(Head::new(state, Some(writer)))), None),
             Committer::Thread => {
@@ -61,6 +55,18 @@ impl Store {
             }
         };
         Ok(Self(Arc::new(Inner { queue, published, _thread: thread })))
+    }
+
+    /// The same with the committer in the caller's hands: commits wait until it has taken each of its steps.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_stepwise(journal: Box<dyn Journal>) -> Result<(Self, StepwiseCommitter), StoreError> {
+        let (state, writer) = read(journal)?;
+        let published = writer.published.clone();
+        let queue = Arc::new(Queue::new(Head::new(state, None)));
+        let store = Self(Arc::new(Inner { queue: queue.clone(), published, _thread: None }));
+        Ok((store, StepwiseCommitter::new(queue, writer)))
     }
 
     /// The latest durable state; O(1), and never waits for a writer.
@@ -137,6 +143,18 @@ impl Store {
         }
         (result, Some(queue.push(head, kept)))
     }
+}
+
+/// What the journal holds, and who writes to it from now on.
+fn read(mut journal: Box<dyn Journal>) -> Result<(State, Writer), StoreError> {
+    let state = format::open(journal.as_mut())?;
+    let published = Arc::new(Published {
+        durable: watch::Sender::new(Snapshot::of(state.clone())),
+        failure: watch::Sender::new(None),
+        watchers: Arc::new(Watchers::default()),
+        access_keys: watch::Sender::new(0),
+    });
+    Ok((state, Writer { journal, published }))
 }
 
 impl std::fmt::Debug for Store {

@@ -142,6 +142,31 @@ async fn commits_that_wait_share_one_append() {
 }
 
 #[tokio::test]
+async fn a_stepwise_committer_does_as_the_thread_does_one_step_at_a_time() {
+    let journal = MemoryJournal::new();
+    let (store, mut committer) = Store::open_stepwise(Box::new(journal.clone())).expect("opens");
+    let appends = journal.appends();
+    let (mut first, mut second) = (Box::pin(create(&store, "a")), Box::pin(create(&store, "b")));
+    assert!(!is_ready(first.as_mut()) && !is_ready(second.as_mut()));
+    committer.filled().await;
+    let appended = committer.append();
+    assert_eq!(journal.appends(), appends + 1);
+    let mut later = Box::pin(create(&store, "c"));
+    assert!(!is_ready(later.as_mut()) && !has(&store.snapshot(), "a"));
+    let answers = appended.publish();
+    let snapshot = store.snapshot();
+    assert!(has(&snapshot, "a") && has(&snapshot, "b") && !has(&snapshot, "c"));
+    assert!(!is_ready(first.as_mut()));
+    answers.send();
+    first.await.expect("commits");
+    second.await.expect("commits");
+    assert!(!is_ready(later.as_mut()));
+    drop(committer);
+    assert!(matches!(later.await, Err(StoreError::Failed(_))));
+    assert!(!has(&Store::open(Box::new(journal), Committer::Inline).expect("opens").snapshot(), "c"));
+}
+
+#[tokio::test]
 async fn a_dropped_commit_stands_once_its_change_has_run() {
     let journal = MemoryJournal::new();
     let store = open(&journal, Committer::Thread);

@@ -210,9 +210,15 @@ impl FakeHost {
 
     /// Whether the host holds nothing of any task.
     pub fn is_empty(&self) -> bool {
+        self.tasks().is_empty()
+    }
+
+    /// The tasks of which the host holds anything.
+    pub fn tasks(&self) -> BTreeSet<String> {
         let state = self.lock();
-        let nothing_runs = state.tasks.is_empty() && state.containers.is_empty();
-        nothing_runs && state.networks.is_empty() && state.volumes.is_empty()
+        let of_containers = state.containers.values().map(|container| &container.spec.task);
+        let names = state.tasks.iter().chain(of_containers).chain(state.networks.keys());
+        names.chain(state.volumes.keys()).cloned().collect()
     }
 
     /// The containers whose program runs now, with their tasks.

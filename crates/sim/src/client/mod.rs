@@ -153,7 +153,7 @@ impl Client {
         counter.fetch_add(1, Ordering::Relaxed);
         if let Err(CallError::Api(error)) = &answer {
             let is_store_failure = self.world.plane().is_none_or(|plane| plane.life.is_dead());
-            if error.status >= 500 && !is_store_failure && !self.world.disk.is_full() {
+            if error.status >= 500 && !is_store_failure && !self.world.disk.is_failing() {
                 let text = format!("{error}: {}", error.internal.as_deref().unwrap_or_default());
                 self.world.fail(Violation { id: "INV-API-3", text });
             }

@@ -34,7 +34,7 @@ pub struct Sim {
     /// Print everything that happens to standard error
     #[arg(long)]
     trace: bool,
-    /// Plant a bug: skipped-sync, skipped-ledger-sync, dropped-ack or doubled-delivery
+    /// Plant a bug: skipped-sync, skipped-ledger-sync, dropped-ack, doubled-delivery, early-answer, late-effect or ghost-ack
     #[arg(long, value_name = "BUG")]
     plant: Option<String>,
 }
