@@ -27,14 +27,16 @@ pub fn container_was_asked_for(
 /// INV-RUN-5: a task is RUNNING only after each of its essential containers was seen running. `was_started` is asked by
 /// the place in the definition.
 pub fn running_was_seen(task: &Task, was_started: impl Fn(usize) -> bool) -> Check {
+    if task.last_status != TaskStatus::Running {
+        return Ok(());
+    }
     let containers = task.definition.containers.iter().enumerate();
-    let unseen = containers.filter(|(_, c)| c.essential).find(|(n, _)| !was_started(*n));
-    match unseen {
-        Some((_, container)) if task.last_status == TaskStatus::Running => {
+    match containers.filter(|(_, c)| c.essential).find(|(n, _)| !was_started(*n)) {
+        Some((_, container)) => {
             let text = format!("task {} is RUNNING, its container {} never was", task.id, container.name);
             Err(Violation { id: "INV-RUN-5", text })
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 

@@ -1,4 +1,5 @@
-//! An hour of a cluster of 100 instances, or what the arguments say: `hour NODES TASKS MINUTES [calm]`. For profilers.
+//! An hour of a cluster of 100 instances, or what the arguments say: `hour NODES TASKS MINUTES faults|calm [telemetry]`. For
+//! profilers.
 
 use sim::{Knobs, Size, run};
 use std::time::Duration;
@@ -12,6 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         duration: Duration::from_secs(60 * number(2, 60)? as u64),
         has_faults: arguments.get(3).is_none_or(|text| text != "calm"),
     };
-    println!("{}", run(1, Knobs::sized(size), false)?);
+    let knobs = Knobs { telemetry: arguments.get(4).is_some(), ..Knobs::sized(size) };
+    println!("{}", run(1, knobs, false)?);
     Ok(())
 }
