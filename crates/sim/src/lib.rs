@@ -22,6 +22,7 @@ mod clock;
 mod committer;
 mod dice;
 mod disk;
+mod drawing;
 mod drivers;
 mod expression;
 mod faults;
