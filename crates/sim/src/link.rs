@@ -16,6 +16,7 @@ use crate::world::World;
 use agent::{Link, LinkEnd};
 use async_trait::async_trait;
 use control::{Frame, Frames, SessionEnd};
+use invariants::Violation;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::Notify;
@@ -102,6 +103,8 @@ pub struct End {
     incoming: Arc<Pipe>,
     outgoing: Arc<Pipe>,
     life: Life,
+    /// Of an ACS link: the instance, and which of its links it is.
+    session: Option<(String, u64)>,
 }
 
 /// Every link that was opened and may still be there.
@@ -113,6 +116,10 @@ struct State {
     open: Vec<Known>,
     /// By path: how many frames are still delivered before the link of the last one breaks.
     traps: BTreeMap<usize, u64>,
+    /// ACS links so far.
+    sessions: u64,
+    /// By instance: the newest ACS link on which the control plane has said anything.
+    newest: BTreeMap<String, u64>,
 }
 
 /// One link.
@@ -151,6 +158,25 @@ impl Links {
         self.state().traps.clear();
     }
 
+    /// INV-ACS-1: the control plane says nothing on an ACS link once it has spoken on a newer one of the instance.
+    fn speaks(&self, session: &(String, u64)) -> invariants::Check {
+        let (instance, number) = session;
+        let mut state = self.state();
+        let newest = state.newest.entry(instance.clone()).or_default();
+        if number < newest {
+            let text = format!("a session of {instance} goes on although a newer one has begun");
+            return Err(Violation { id: "INV-ACS-1", text });
+        }
+        *newest = *number;
+        Ok(())
+    }
+
+    fn next_session(&self) -> u64 {
+        let mut state = self.state();
+        state.sessions += 1;
+        state.sessions
+    }
+
     /// Counts a frame; whether its link breaks with it.
     fn springs(&self, path: usize) -> bool {
         let mut state = self.state();
@@ -180,10 +206,17 @@ impl Links {
     }
 }
 
-/// Opens a link: the agent's end and the control plane's.
-pub fn open(world: &Arc<World>, path: usize, agent: &Life, control: &Life) -> (End, End) {
+/// Opens a link: the agent's end and the control plane's. `instance` is that of an ACS link.
+pub fn open(
+    world: &Arc<World>,
+    path: usize,
+    agent: &Life,
+    control: &Life,
+    instance: Option<String>,
+) -> (End, End) {
     let (up, down) = (Arc::<Pipe>::default(), Arc::<Pipe>::default());
     world.links.add(path, &up, &down);
+    let session = instance.map(|instance| (instance, world.links.next_session()));
     let end = |way, incoming: &Arc<Pipe>, outgoing: &Arc<Pipe>, life: &Life| End {
         world: world.clone(),
         path,
@@ -191,6 +224,7 @@ pub fn open(world: &Arc<World>, path: usize, agent: &Life, control: &Life) -> (E
         incoming: incoming.clone(),
         outgoing: outgoing.clone(),
         life: life.clone(),
+        session: session.clone(),
     };
     (end(Way::Up, &down, &up, agent), end(Way::Down, &up, &down, control))
 }
@@ -249,6 +283,8 @@ impl End {
         let at = Instant::now() + self.world.net.frame_delay(self.path);
         self.world.note_frame(self.path, self.way, &text);
         if self.way == Way::Down {
+            let session = self.session.as_ref();
+            self.world.verdict(session.map_or(Ok(()), |session| self.world.links.speaks(session)));
             self.repeat(&text);
         }
         self.outgoing.push(at, Frame::Text(text));

@@ -66,7 +66,8 @@ impl Uplink {
         let peer = plane.control.admit(&self.world.cx(), instance_arn, cluster);
         let peer =
             peer.map_err(|refusal| UpstreamError::Refused { kind: refusal.kind, message: refusal.message })?;
-        let (mine, theirs) = link::open(&self.world, self.node, &self.life, &plane.life);
+        let instance = matches!(serve, Serve::Acs(_)).then(|| instance_arn.to_owned());
+        let (mine, theirs) = link::open(&self.world, self.node, &self.life, &plane.life, instance);
         let control = plane.control.clone();
         plane.life.spawn(async move {
             match serve {
