@@ -224,24 +224,15 @@ impl Check {
 }
 
 /// The keys of the rows of this kind.
-fn keys_of<R: Record>(writes: &[(&'static str, Vec<u8>)]) -> Result<BTreeSet<R::Key>, Violation>
-where
-    R::Key: serde::de::DeserializeOwned,
-{
+fn keys_of<R: Record>(writes: &[(&'static str, Vec<u8>)]) -> Result<BTreeSet<R::Key>, Violation> {
     Ok(keys_in_order::<R>(writes)?.into_iter().collect())
 }
 
 /// The same in the order in which they were written.
-fn keys_in_order<R: Record>(writes: &[(&'static str, Vec<u8>)]) -> Result<Vec<R::Key>, Violation>
-where
-    R::Key: serde::de::DeserializeOwned,
-{
+fn keys_in_order<R: Record>(writes: &[(&'static str, Vec<u8>)]) -> Result<Vec<R::Key>, Violation> {
     let of_table = writes.iter().filter(|(table, _)| *table == R::TABLE);
-    let key = |(_, key): &(&str, Vec<u8>)| {
-        let unreadable =
-            |error: rmp_serde::decode::Error| Violation { id: "INV-STORE-2", text: error.to_string() };
-        rmp_serde::from_slice(key).map_err(unreadable)
-    };
+    let key =
+        |(_, key): &(&str, Vec<u8>)| R::key_of(key).map_err(|text| Violation { id: "INV-STORE-2", text });
     of_table.map(key).collect()
 }
 

@@ -32,7 +32,7 @@ pub trait Record: Clone + Send + Sync + 'static {
     const TABLE: &'static str;
 
     /// What identifies the row in its table.
-    type Key: Clone + Debug + Ord + Serialize + Send + Sync;
+    type Key: Clone + Debug + Ord + Serialize + DeserializeOwned + Send + Sync;
 
     /// The row's key.
     fn key(&self) -> Self::Key;
@@ -42,6 +42,12 @@ pub trait Record: Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn disk_key(&self) -> Vec<u8> {
         encode(&self.key())
+    }
+
+    /// The row's key, of that on disk.
+    #[doc(hidden)]
+    fn key_of(disk_key: &[u8]) -> Result<Self::Key, String> {
+        decode(disk_key)
     }
 
     #[doc(hidden)]
@@ -194,6 +200,10 @@ impl Record for Task {
     /// By age: the ids are random, and new tasks change together.
     fn disk_key(&self) -> Vec<u8> {
         task_record::disk_key(self.times.created_at, &self.scope, &self.id)
+    }
+
+    fn key_of(disk_key: &[u8]) -> Result<Self::Key, String> {
+        task_record::key_of(disk_key)
     }
 
     fn encode(&self) -> Vec<u8> {

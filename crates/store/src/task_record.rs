@@ -1,7 +1,8 @@
 //! A task on disk: as in memory, but with its definition's key in place of the definition, which is stored once.
 
-use crate::record::{Record, encode};
+use crate::record::{Record, decode, encode};
 use crate::state::State;
+use crate::task_index::TaskKey;
 use model::task::{
     ClientRequest, Container, DesiredStatus, EniAttachment, Overrides, StopCode, Task, TaskStatus, Times,
 };
@@ -107,6 +108,11 @@ pub(crate) fn disk_key(created_at: Timestamp, scope: &Scope, id: &TaskId) -> Vec
     encode(&(created_at, scope, id))
 }
 
+pub(crate) fn key_of(disk_key: &[u8]) -> Result<TaskKey, String> {
+    let (_, scope, id): (Timestamp, Scope, TaskId) = decode(disk_key)?;
+    Ok((scope, id))
+}
+
 impl StoredTask<'_> {
     pub(crate) fn disk_key(&self) -> Vec<u8> {
         disk_key(self.times.created_at, &self.scope, &self.id)
@@ -158,7 +164,6 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 mod tests {
     use super::*;
     use crate::change::Change;
-    use crate::record::decode;
     use model::task_definition::TaskDefinition;
     use serde_json::{Value, json};
 
@@ -179,6 +184,7 @@ mod tests {
             |at, id: &str| disk_key(Timestamp(at), &Scope::new("000000000000", "us-east-1"), &id.into());
         let days = [0, 1, 40, 366, 20_000].map(|day| key(day * 86_400_000, &format!("{}", 9 - day % 7)));
         assert!(days.is_sorted());
+        assert_eq!(key_of(&days[4]).map(|(_, id)| id), Ok("8".into()));
     }
 
     #[test]
