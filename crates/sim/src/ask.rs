@@ -3,8 +3,10 @@
 
 use crate::expression::Expression;
 use crate::site::{INSTANCE_TYPE, LIMITED};
+use crate::witness::Seen;
 use invariants::{
-    Check as Verdict, Violation, instance_is_of_the_group, is_alone_of_group, providers_have_their_shares,
+    Check as Verdict, Violation, instance_is_of_the_group, instance_took_tasks, intent_is_kept,
+    is_alone_of_group, providers_have_their_shares,
 };
 use model::capacity_provider::is_built_in;
 use model::demand;
@@ -13,7 +15,7 @@ use model::network::DefaultVpc;
 use model::placement::CapacityProviderStrategyItem;
 use model::task::{DesiredStatus, Overrides, Task};
 use model::task_definition::{LaunchType, NetworkMode, TaskDefinition};
-use model::{ClusterName, Family, InstanceId, Scope, SubnetId};
+use model::{ClusterName, Family, InstanceId, Scope, SubnetId, TaskId};
 use std::collections::BTreeMap;
 use store::State;
 
@@ -68,8 +70,20 @@ struct Part {
 }
 
 impl Ask {
-    /// The tasks that one commit made of this, in their order; `before` is the state before it.
-    pub fn made(&self, made: &[&Task], before: &State) -> Verdict {
+    /// A transaction made these tasks of it, in this order, and refused the others if there are any.
+    pub fn answered(&self, tasks: &[TaskId], is_refused: bool, seen: &Seen) -> Verdict {
+        let fresh = tasks.iter().filter(|id| seen.before.task(&self.scope, id).is_none());
+        let found = fresh.map(|id| {
+            let task = seen.after.task(&self.scope, id).map(|task| &**task);
+            intent_is_kept(id, task, false).map(|()| task)
+        });
+        let made: Vec<&Task> = found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        self.made(&made, &seen.before)?;
+        if is_refused { self.refused(&seen.after) } else { Ok(()) }
+    }
+
+    /// The tasks that one transaction made of it, in their order; `before` is the state before it.
+    fn made(&self, made: &[&Task], before: &State) -> Verdict {
         if let Some(strategy) = self.strategy(before) {
             let mut counts = BTreeMap::new();
             let named = made.iter().map(|task| task.capacity_provider.as_deref().unwrap_or_default());
@@ -77,9 +91,9 @@ impl Ask {
             providers_have_their_shares(&strategy, self.count, &counts)?;
         }
         for (n, task) in made.iter().enumerate() {
-            let Some(instance) = task.instance.as_ref().and_then(|id| before.instance_by_id(id)) else {
-                continue;
-            };
+            let instance = task.instance.as_ref().and_then(|id| before.instance_by_id(id));
+            instance_took_tasks(task, instance.map(|instance| &**instance))?;
+            let Some(instance) = instance else { continue };
             let provider =
                 task.capacity_provider.as_deref().and_then(|name| provider_group(before, name, self));
             instance_is_of_the_group(task, provider.as_deref(), instance)?;
@@ -106,7 +120,7 @@ impl Ask {
     }
 
     /// Not all tasks found a place, and `state` is what it was when that was decided: there is none (INV-PLACE-7).
-    pub fn refused(&self, state: &State) -> Verdict {
+    fn refused(&self, state: &State) -> Verdict {
         let Some(definition) = self.definition(state) else { return Ok(()) };
         let parts = self.parts(state);
         // Which part was refused nobody says, so one that still is none is enough.
@@ -255,12 +269,12 @@ mod tests {
     }
 
     /// i1 has room for two tasks, one of which is there; i2 has a rack and is draining.
-    async fn state(change: impl FnOnce(&mut ContainerInstance)) -> Snapshot {
+    async fn state(change: impl FnOnce(&mut ContainerInstance, &mut ContainerInstance)) -> Snapshot {
         let store = Store::open(Box::new(MemoryJournal::new()), Committer::Inline).unwrap();
         let (mut first, mut second) = (instance("i1", 512, 8192), instance("i2", 4096, 8192));
         second.status = InstanceStatus::Draining;
         second.attributes.insert(RACK.to_owned(), Some("r1".to_owned()));
-        change(&mut first);
+        change(&mut first, &mut second);
         let written = store.commit(|tx| {
             tx.put(definition(&["app!"]));
             tx.put(first);
@@ -280,7 +294,7 @@ mod tests {
     async fn a_refusal_is_wrong_when_an_instance_takes_the_task() {
         let ec2 = || On::LaunchType(LaunchType::Ec2);
         let rack = || Constraint::MemberOf(Expression::Has(RACK, "r1".to_owned()));
-        let usual = state(|_| {}).await;
+        let usual = state(|_, _| {}).await;
         let refused = |on, constraints| broken(ask(on, constraints).refused(&usual));
         assert_eq!(refused(ec2(), vec![]), "INV-PLACE-7", "i1 has room for one more");
         assert_eq!(refused(On::LaunchType(LaunchType::Fargate), vec![]), "INV-PLACE-7");
@@ -290,7 +304,7 @@ mod tests {
         assert_eq!(refused(ec2(), vec![Constraint::DistinctInstance]), "none", "the group is on i1");
         assert_eq!(refused(ec2(), vec![rack()]), "none", "only i2 is in the rack");
         let refused = async |change: fn(&mut ContainerInstance)| {
-            let state = state(change).await;
+            let state = state(|first, _| change(first)).await;
             assert_eq!(ask(ec2(), vec![]).has_room(&state), ask(ec2(), vec![]).refused(&state).is_err());
             broken(ask(ec2(), vec![]).refused(&state))
         };
@@ -302,7 +316,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_place_is_wrong_that_a_constraint_forbids() {
-        let before = state(|_| {}).await;
+        let before = state(|_, second| second.status = InstanceStatus::Active).await;
         let made = |constraint, on| {
             let ask = ask(On::LaunchType(LaunchType::Ec2), vec![constraint]);
             broken(ask.made(&[&placed("t2", on, LaunchType::Ec2)], &before))

@@ -1,21 +1,20 @@
 //! What must hold, and what it is checked against: the states that were visible, what is on the hosts, and what the client
 //! was told.
 
-use crate::ask::Ask;
 use crate::node::{CPU_UNITS, MEMORY_MIB};
 use agent::fake::HostEvent;
 use invariants::{
     Check as Verdict, View, Violation, check_all, check_task_change, container_was_asked_for, executed_once,
-    host_is_not_overcommitted, instance_took_tasks, instances_are_not_overcommitted, intent_is_kept,
-    interfaces_follow_tasks, is_written_off, nothing_is_left, nothing_is_shared, request_counts_once,
-    revision_was_deleted, revisions_are_immutable, running_was_seen, stopped_tasks_are_explained,
-    tasks_have_hosts, times_are_ordered,
+    host_is_not_overcommitted, instances_are_not_overcommitted, intent_is_kept, interfaces_follow_tasks,
+    is_written_off, nothing_is_left, nothing_is_shared, request_counts_once, revision_was_deleted,
+    revisions_are_immutable, running_was_seen, stopped_tasks_are_explained, tasks_have_hosts,
+    times_are_ordered,
 };
 use model::instance::{ContainerInstance, Resources};
 use model::network::Eni;
 use model::task::{Task, TaskStatus};
 use model::task_definition::TaskDefinition;
-use model::{InstanceId, TaskId};
+use model::{InstanceId, Scope, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::{Record, Snapshot, TaskKey, Write};
@@ -42,8 +41,8 @@ struct State {
     running_of: BTreeMap<TaskId, BTreeSet<String>>,
     /// On which host, and after how many restarts, each container was last started.
     started: BTreeMap<String, (usize, u32)>,
-    /// By `startedBy`: what a request asked for, and how many tasks it made.
-    requests: BTreeMap<String, (Ask, usize)>,
+    /// By `startedBy`: how many tasks a request asked for, and how many it made.
+    requests: BTreeMap<String, (usize, usize)>,
     /// Revisions that are gone.
     deleted: BTreeMap<DefinitionKey, Arc<TaskDefinition>>,
     /// Tasks of which the client was told; whether their stop was acknowledged.
@@ -70,8 +69,8 @@ impl Check {
     }
 
     /// A request for tasks is about to be sent.
-    pub fn asks(&self, request: &str, ask: Ask) {
-        self.state().requests.insert(request.to_owned(), (ask, 0));
+    pub fn asks(&self, request: &str, count: usize) {
+        self.state().requests.insert(request.to_owned(), (count, 0));
     }
 
     /// The client was told of a task.
@@ -225,11 +224,6 @@ impl Check {
 
 /// The keys of the rows of this kind.
 fn keys_of<R: Record>(writes: &[(&'static str, Vec<u8>)]) -> Result<BTreeSet<R::Key>, Violation> {
-    Ok(keys_in_order::<R>(writes)?.into_iter().collect())
-}
-
-/// The same in the order in which they were written.
-fn keys_in_order<R: Record>(writes: &[(&'static str, Vec<u8>)]) -> Result<Vec<R::Key>, Violation> {
     let of_table = writes.iter().filter(|(table, _)| *table == R::TABLE);
     let key =
         |(_, key): &(&str, Vec<u8>)| R::key_of(key).map_err(|text| Violation { id: "INV-STORE-2", text });
@@ -260,8 +254,8 @@ impl State {
                 (None, None) => {}
             }
         }
-        for key in keys_of::<ContainerInstance>(writes)? {
-            touched.insert(key.1);
+        for (_, id) in keys_of::<ContainerInstance>(writes)? {
+            touched.insert(id);
         }
         for id in touched {
             let instance = next.instance_by_id(&id).map(|instance| &**instance);
@@ -279,28 +273,9 @@ impl State {
             }
         }
         self.last = Some(next.clone());
-        let Some(before) = before else { return Ok(()) };
-        let mut fresh = keys_in_order::<Task>(writes)?;
-        fresh.retain(|key| before.get::<Task>(key).is_none());
-        self.count(&fresh)?;
-        self.placed(&fresh, before)
-    }
-
-    /// Each new task was placed where it may be, as the request asked that made it.
-    fn placed(&self, fresh: &[TaskKey], before: &Snapshot) -> Verdict {
-        let Some(next) = &self.last else { return Ok(()) };
-        let mut by_request: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
-        for task in fresh.iter().filter_map(|key| next.get::<Task>(key)) {
-            let instance = task.instance.as_ref().and_then(|id| before.instance_by_id(id));
-            instance_took_tasks(task, instance.map(|instance| &**instance))?;
-            by_request.entry(task.started_by.as_deref().unwrap_or_default()).or_default().push(task);
-        }
-        for (request, made) in by_request {
-            if let Some((ask, _)) = self.requests.get(request) {
-                ask.made(&made, before)?;
-            }
-        }
-        Ok(())
+        let mut fresh = Vec::from_iter(keys_of::<Task>(writes)?);
+        fresh.retain(|key| before.and_then(|before| before.get::<Task>(key)).is_none());
+        self.count(&fresh)
     }
 
     fn task_is_sound(&self, task: &Task) -> Verdict {
@@ -338,9 +313,9 @@ impl State {
         for key in fresh {
             let task = self.last.as_ref().and_then(|state| state.get::<Task>(key));
             let Some(request) = task.and_then(|task| task.started_by.as_ref()) else { continue };
-            let Some((ask, made)) = self.requests.get_mut(request) else { continue };
+            let Some((asked, made)) = self.requests.get_mut(request) else { continue };
             *made += 1;
-            request_counts_once(request, ask.count as usize, *made)?;
+            request_counts_once(request, *asked, *made)?;
         }
         Ok(())
     }
@@ -380,7 +355,7 @@ impl State {
     }
 
     fn task(&self, id: &TaskId) -> Option<&Task> {
-        let scope = model::Scope::new(crate::world::World::ACCOUNT, crate::world::World::REGION);
+        let scope = Scope::new(crate::world::World::ACCOUNT, crate::world::World::REGION);
         self.last.as_ref()?.task(&scope, id).map(|task| &**task)
     }
 }

@@ -42,6 +42,7 @@ mod timeline;
 mod trace;
 mod upstream;
 mod view;
+mod witness;
 mod world;
 
 pub use faults::{Fault, FaultWeights};

@@ -130,9 +130,9 @@ async fn story(world: &Arc<World>) {
         }));
     }
     tokio::spawn(Plane::supervise(world.clone()));
-    tokio::spawn(world.clone().look_at_views());
     tokio::spawn(Timeline::record(world.clone()));
     tokio::spawn(acknowledged::watch(world.clone()));
+    tokio::spawn(view::watch(world.clone()));
     for node in world.nodes() {
         tokio::spawn(Node::supervise(world.clone(), node.index));
     }
@@ -156,7 +156,7 @@ async fn story(world: &Arc<World>) {
         liveness::settle(world).await;
     }
     if let Some(plane) = world.plane() {
-        world.verdict(view::look(&plane).await);
+        world.verdict(view::look(&plane));
     }
 }
 

@@ -1,31 +1,51 @@
 //! INV-PLACE-4: what placement knows of each instance is what a look at all records gives, after whatever changes.
 
 use crate::plane::Plane;
+use crate::witness::peek;
+use crate::world::World;
 use core_place::Hosts;
 use invariants::{Check as Verdict, Violation};
-use store::{Store, StoreError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use store::Store;
+use tokio::time::sleep;
 
-/// How many commits there are from one look to the next. A look costs some commits for each instance: this keeps it to a
-/// tenth of all. It only delays what is found: what a view knows wrongly, it goes on knowing.
-pub fn commits_per_look(instances: usize) -> u64 {
-    16 * instances.max(2) as u64
+/// A look costs some commits for each instance: this keeps it to a tenth of all. It only delays what is found: what a view
+/// knows wrongly, it goes on knowing.
+const COMMITS_PER_INSTANCE: u64 = 16;
+
+/// Looks after every so many commits, for ever.
+pub async fn watch(world: Arc<World>) {
+    let commits = || world.tally.commits.load(Ordering::Relaxed);
+    let between = COMMITS_PER_INSTANCE * world.knobs.nodes.max(2) as u64;
+    let mut looked_at = 0;
+    loop {
+        sleep(Duration::from_millis(250)).await;
+        if commits() < looked_at + between {
+            continue;
+        }
+        if let Some(plane) = world.plane().filter(|plane| !plane.life.is_dead()) {
+            looked_at = commits();
+            world.verdict(look(&plane));
+        }
+    }
 }
 
-/// Looks at the view that the control plane places by, in a transaction that writes nothing.
-pub async fn look(plane: &Plane) -> Verdict {
-    look_in(&plane.store).await
+/// Looks at the view that the control plane places by.
+pub fn look(plane: &Plane) -> Verdict {
+    look_in(&plane.store)
 }
 
-async fn look_in(store: &Store) -> Verdict {
-    let looked = store.commit(|tx| {
+fn look_in(store: &Store) -> Verdict {
+    let difference = peek(store, |tx| {
         let (instances, tasks) = (tx.all_instances().map(|i| &**i), tx.all_tasks().map(|t| &**t));
         let fresh = Hosts::from_records(instances, tasks);
-        Ok::<_, StoreError>(tx.view::<Hosts>().difference(&fresh))
+        tx.view::<Hosts>().difference(&fresh)
     });
-    match looked.await {
-        Ok(Some(text)) => Err(Violation { id: "INV-PLACE-4", text }),
-        // A store that has failed is opened anew, without its views.
-        Ok(None) | Err(_) => Ok(()),
+    match difference.flatten() {
+        Some(text) => Err(Violation { id: "INV-PLACE-4", text }),
+        None => Ok(()),
     }
 }
 
@@ -34,7 +54,7 @@ mod tests {
     use super::*;
     use model::fixture::{instance, task};
     use model::view::View;
-    use store::{Committer, MemoryJournal};
+    use store::{Committer, MemoryJournal, StoreError};
 
     #[tokio::test]
     async fn a_view_that_somebody_spoiled_is_found() {
@@ -48,12 +68,12 @@ mod tests {
             Ok::<_, StoreError>(())
         });
         write.await.unwrap();
-        assert_eq!(look_in(&store).await, Ok(()));
+        assert_eq!(look_in(&store), Ok(()));
         let spoil = store.commit(|tx| {
             tx.view::<Hosts>().observe_task(Some(&placed()), None);
             Ok::<_, StoreError>(())
         });
         spoil.await.unwrap();
-        assert_eq!(look_in(&store).await.map_err(|violation| violation.id), Err("INV-PLACE-4"));
+        assert_eq!(look_in(&store).map_err(|violation| violation.id), Err("INV-PLACE-4"));
     }
 }

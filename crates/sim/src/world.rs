@@ -13,7 +13,6 @@ use crate::plane::Plane;
 use crate::tally::Tally;
 use crate::timeline::Timeline;
 use crate::trace::Trace;
-use crate::view;
 use api_ecs::Ecs;
 use invariants::Violation;
 use model::Scope;
@@ -50,7 +49,6 @@ pub struct World {
     plane: Mutex<Option<Arc<Plane>>>,
     verdict: Mutex<Option<Violation>>,
     failed: Notify,
-    shown: Notify,
     /// When a planted bug strikes.
     plant: Dice,
 }
@@ -96,7 +94,6 @@ impl World {
             plane: Mutex::default(),
             verdict: Mutex::default(),
             failed: Notify::new(),
-            shown: Notify::new(),
             plant: Dice::new(seed, "plant"),
             knobs,
         });
@@ -165,19 +162,6 @@ impl World {
     pub fn show(&self, snapshot: Snapshot) {
         self.check.published(snapshot);
         self.verdict(self.check.settle());
-        self.shown.notify_one();
-    }
-
-    /// Looks at the view of the hosts from time to time, for ever.
-    pub async fn look_at_views(self: Arc<Self>) {
-        let mut next_look = 0;
-        loop {
-            self.shown.notified().await;
-            let commits = self.tally.commits.load(Ordering::Relaxed);
-            let Some(plane) = self.plane().filter(|_| commits >= next_look) else { continue };
-            self.verdict(view::look(&plane).await);
-            next_look = commits + view::commits_per_look(self.knobs.nodes);
-        }
     }
 
     /// Calls the API over a path. The answer may be lost although the call was carried out.

@@ -7,7 +7,6 @@ mod probe;
 mod tasks;
 mod wish;
 
-use crate::ask::Ask;
 use crate::dice::Dice;
 use crate::world::{CallError, World};
 use api_ecs::Ecs;
@@ -172,9 +171,9 @@ impl Client {
     }
 
     /// A name of its own for a request for tasks.
-    fn new_request(&self, ask: Ask) -> String {
+    fn new_request(&self, count: usize) -> String {
         let name = format!("request-{}", self.requests.fetch_add(1, Ordering::Relaxed));
-        self.world.check.asks(&name, ask);
+        self.world.check.asks(&name, count);
         name
     }
 

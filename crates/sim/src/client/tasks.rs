@@ -3,13 +3,16 @@
 use super::Client;
 use super::definitions::Definition;
 use crate::ask::{Ask, On};
+use crate::witness::witness;
 use crate::world::{CallError, World};
 use model::network::DefaultVpc;
 use model::task::DesiredStatus;
 use model::{SubnetId, TaskId};
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::sleep;
+use wire::ApiError;
 use wire::ecs::{
     Api, AwsVpcConfiguration, Failure, NetworkConfiguration, NetworkMode, RunTaskRequest, RunTaskResponse,
     StartTaskRequest, StopTaskRequest, Task,
@@ -20,7 +23,7 @@ impl Client {
         let Some(definition) = self.some_definition() else { return };
         let count = 1 + self.dice.weighted(&[8, 2, 2, 1, 1]) as u32;
         let (ask, strategy) = self.wish(&definition, count);
-        let name = self.new_request(ask.clone());
+        let name = self.new_request(count as usize);
         let token = self.dice.one_in(2).then(|| name.clone());
         let mut tries = if token.is_some() { 4 } else { 1 };
         let request = RunTaskRequest {
@@ -57,9 +60,8 @@ impl Client {
         let call = self.call("RunTask", |ecs, cx| {
             let (request, ask, world) = (request.clone(), ask.clone(), self.world.clone());
             async move {
-                let answer = ecs.run_task(&cx, request).await?;
-                check_failures(&world, &ask, answer.failures.as_deref());
-                Ok(answer)
+                check(&world, &ask, ecs.run_task(&cx, request), |answer| (&answer.tasks, &answer.failures))
+                    .await
             }
         });
         call.await
@@ -76,16 +78,15 @@ impl Client {
             container_instances: vec![instance],
             group: request.group,
             network_configuration: request.network_configuration,
-            started_by: Some(self.new_request(ask.clone())),
+            started_by: Some(self.new_request(1)),
             task_definition: definition.arn,
             ..StartTaskRequest::default()
         };
         let call = self.call("StartTask", |ecs, cx| {
             let (request, ask, world) = (request.clone(), ask.clone(), self.world.clone());
             async move {
-                let answer = ecs.start_task(&cx, request).await?;
-                check_failures(&world, &ask, answer.failures.as_deref());
-                Ok(answer)
+                check(&world, &ask, ecs.start_task(&cx, request), |answer| (&answer.tasks, &answer.failures))
+                    .await
             }
         });
         if let Ok(answer) = call.await {
@@ -124,8 +125,7 @@ impl Client {
     }
 
     pub(super) fn was_told(&self, tasks: &[Task]) {
-        for arn in tasks.iter().filter_map(|task| task.task_arn.as_deref()) {
-            let id = TaskId::from(arn.rsplit('/').next().unwrap_or_default().to_owned());
+        for id in ids(tasks) {
             self.world.verdict(self.world.check.was_told(&id));
         }
     }
@@ -150,13 +150,26 @@ pub(super) fn request(definition: &Definition, ask: &Ask) -> RunTaskRequest {
     }
 }
 
-/// The store is still as it was when the failures were decided: nothing has run since. What a repeated request does not
-/// find is not refused; only refusals have a `detail` or name an instance.
-fn check_failures(world: &Arc<World>, ask: &Ask, failures: Option<&[Failure]>) {
-    let is_refusal = |failure: &Failure| failure.detail.is_some() || failure.arn.is_some();
-    if failures.unwrap_or_default().iter().any(is_refusal)
-        && let Some(plane) = world.plane()
-    {
-        world.verdict(ask.refused(&plane.store.snapshot()));
+/// Carries a request out, and holds its answer against what was there when it ran.
+async fn check<T>(
+    world: &Arc<World>,
+    ask: &Ask,
+    request: impl Future<Output = Result<T, ApiError>>,
+    parts: fn(&T) -> (&Option<Vec<Task>>, &Option<Vec<Failure>>),
+) -> Result<T, ApiError> {
+    let Some(plane) = world.plane() else { return request.await };
+    let (answer, seen) = witness(&plane.store, request).await;
+    if let (Ok(answer), Some(seen)) = (&answer, seen) {
+        let (tasks, failures) = parts(answer);
+        // What a repeated request does not find is not refused: only refusals name an instance, or have a detail.
+        let is_refusal = |failure: &Failure| failure.detail.is_some() || failure.arn.is_some();
+        let is_refused = failures.iter().flatten().any(is_refusal);
+        world.verdict(ask.answered(&ids(tasks.as_deref().unwrap_or_default()), is_refused, &seen));
     }
+    answer
+}
+
+fn ids(tasks: &[Task]) -> Vec<TaskId> {
+    let arns = tasks.iter().filter_map(|task| task.task_arn.as_deref());
+    arns.map(|arn| arn.rsplit('/').next().unwrap_or_default().to_owned().into()).collect()
 }
