@@ -92,7 +92,7 @@ impl Context {
 
     /// Returns once this access key counts no more.
     pub(crate) async fn revoked(&self, access_key: &str) {
-        let mut keys = self.store.watch_access_keys();
+        let mut keys = self.store.watch_deleted_keys();
         loop {
             keys.changed().await;
             if self.keys.find(access_key).is_none() {

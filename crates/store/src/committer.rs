@@ -42,8 +42,8 @@ pub(crate) struct Published {
     pub(crate) durable: watch::Sender<Snapshot>,
     pub(crate) failure: watch::Sender<Option<StoreError>>,
     pub(crate) watchers: Arc<Watchers>,
-    /// The revision of the last commit that touched access keys.
-    pub(crate) access_keys: watch::Sender<u64>,
+    /// The revision of the last commit that deleted access keys.
+    pub(crate) deleted_keys: watch::Sender<u64>,
 }
 
 /// Appends, then publishes, then answers.
@@ -66,11 +66,12 @@ impl Writer {
             waiting.push(commit.done);
         }
         let is_new = !writes.is_empty();
-        let has_keys = writes.iter().any(|write| write.table == AccessKey::TABLE);
+        let is_deletion = |write: &Write| write.table == AccessKey::TABLE && write.value.is_none();
+        let deletes_keys = writes.iter().any(is_deletion);
         let result = self.append_writes(writes, batch.state.revision());
         let state = (is_new && result.is_ok()).then_some(batch.state);
         let (answers, published) = (Answers { waiting, result }, self.published.clone());
-        Appended { state, touched, has_keys, answers, published }
+        Appended { state, touched, deletes_keys, answers, published }
     }
 
     fn append_writes(&mut self, mut writes: Vec<Write>, revision: u64) -> Result<(), StoreError> {
@@ -96,7 +97,7 @@ pub struct Appended {
     /// The state with them, unless there is nothing to show.
     state: Option<Snapshot>,
     touched: BTreeSet<InstanceId>,
-    has_keys: bool,
+    deletes_keys: bool,
     answers: Answers,
     published: Arc<Published>,
 }
@@ -108,8 +109,8 @@ impl Appended {
             let revision = state.revision();
             self.published.durable.send_replace(state);
             self.published.watchers.wake(&self.touched, revision);
-            if self.has_keys {
-                self.published.access_keys.send_replace(revision);
+            if self.deletes_keys {
+                self.published.deleted_keys.send_replace(revision);
             }
         }
         self.answers

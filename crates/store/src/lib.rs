@@ -42,4 +42,4 @@ pub use state::{InstanceKey, Instances, MetricFilterKey, State};
 pub use store::{Snapshot, Store};
 pub use task_index::{Queue, TaskKey};
 pub use tx::Tx;
-pub use watch::{AccessKeysWatch, InstanceWatch, Watch};
+pub use watch::{DeletedKeysWatch, InstanceWatch, Watch};

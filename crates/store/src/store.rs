@@ -3,7 +3,7 @@
 use crate::committer::{Published, StepwiseCommitter, Thread, Writer};
 use crate::head::{Durable, Head, Queue};
 use crate::state::State;
-use crate::watch::{AccessKeysWatch, InstanceWatch, Watch, Watchers};
+use crate::watch::{DeletedKeysWatch, InstanceWatch, Watch, Watchers};
 use crate::{Committer, Journal, StoreError, Tx, format};
 use model::InstanceId;
 use std::ops::Deref;
@@ -84,9 +84,9 @@ impl Store {
         self.0.published.watchers.watch(instance, self.0.published.durable.subscribe())
     }
 
-    /// Follows the access keys.
-    pub fn watch_access_keys(&self) -> AccessKeysWatch {
-        AccessKeysWatch::new(self.0.published.access_keys.subscribe())
+    /// Follows the deletion of access keys.
+    pub fn watch_deleted_keys(&self) -> DeletedKeysWatch {
+        DeletedKeysWatch::new(self.0.published.deleted_keys.subscribe())
     }
 
     /// Resolves once the journal has failed: from then on the store can be read, and refuses every commit.
@@ -152,7 +152,7 @@ fn read(mut journal: Box<dyn Journal>) -> Result<(State, Writer), StoreError> {
         durable: watch::Sender::new(Snapshot::of(state.clone())),
         failure: watch::Sender::new(None),
         watchers: Arc::new(Watchers::default()),
-        access_keys: watch::Sender::new(0),
+        deleted_keys: watch::Sender::new(0),
     });
     Ok((state, Writer { journal, published }))
 }

@@ -73,17 +73,17 @@ impl Drop for InstanceWatch {
     }
 }
 
-/// A follower of the access keys. Level-triggered as [`Watch`] is; while other things change, it costs nothing.
+/// A follower of the deletion of access keys. Level-triggered as [`Watch`] is; while other things change, it costs nothing.
 #[derive(Debug)]
-pub struct AccessKeysWatch(Receiver<u64>);
+pub struct DeletedKeysWatch(Receiver<u64>);
 
-impl AccessKeysWatch {
+impl DeletedKeysWatch {
     pub(crate) fn new(mut touched: Receiver<u64>) -> Self {
         touched.mark_changed();
         Self(touched)
     }
 
-    /// Returns as soon as a key was made or deleted, durably, since this method returned before. The first call returns at
+    /// Returns as soon as a key was deleted, durably, since this method returned before. The first call returns at
     /// once. When the store is gone, it never returns. Dropping the future loses nothing.
     pub async fn changed(&mut self) {
         if self.0.changed().await.is_err() {

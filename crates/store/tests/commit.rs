@@ -485,12 +485,12 @@ async fn watches_of_one_instance_go_on_when_another_is_dropped_and_waits_that_ar
 }
 
 #[tokio::test]
-async fn a_watch_of_access_keys_wakes_for_keys_alone() {
+async fn a_watch_of_deleted_keys_wakes_for_those_alone() {
     let store = open(&MemoryJournal::new(), Committer::Inline);
-    let mut watch = store.watch_access_keys();
+    let mut watch = store.watch_deleted_keys();
     assert!(is_ready(pin!(watch.changed())), "the first time at once");
     create(&store, "elsewhere").await.expect("commits");
-    assert!(!is_ready(pin!(watch.changed())), "no key has changed");
+    assert!(!is_ready(pin!(watch.changed())), "no key was deleted");
     let key = || AccessKey {
         id: "AKIA".into(),
         secret: "secret".to_owned(),
@@ -503,9 +503,8 @@ async fn a_watch_of_access_keys_wakes_for_keys_alone() {
         Ok::<_, StoreError>(())
     };
     store.commit(put).await.expect("commits");
-    assert!(is_ready(pin!(watch.changed())), "one was made");
     let mut waiting = Box::pin(watch.changed());
-    assert!(!is_ready(waiting.as_mut()));
+    assert!(!is_ready(waiting.as_mut()), "one was made");
     let remove = |tx: &mut Tx| {
         tx.remove::<AccessKey>(&"AKIA".into());
         Ok::<_, StoreError>(())
