@@ -32,8 +32,9 @@ impl TaskId {
     }
 
     /// What decides the order. Any text has a place in it: callers may ask for what is no id.
-    fn rank(&self) -> (Option<&str>, &str) {
-        (self.0.get(TIME), &self.0)
+    fn rank(&self) -> (Option<&[u8]>, &[u8]) {
+        let text = self.0.as_bytes();
+        (text.get(TIME), text)
     }
 }
 
@@ -68,7 +69,7 @@ mod tests {
     #[test]
     fn what_is_no_id_has_a_place_too() {
         let id = TaskId::new(Timestamp(NOW), 0);
-        // The last has no character that begins where the time does.
+        // In the last, the time would begin within a character.
         for text in
             ["", "7", "x".repeat(40).as_str(), format!("a{}", "é".repeat(16)).as_str()].map(TaskId::from)
         {
