@@ -150,12 +150,15 @@ pub(super) fn request(definition: &Definition, ask: &Ask) -> RunTaskRequest {
     }
 }
 
+/// What an answer says of each task that was asked for.
+type Parts<'a> = (&'a Option<Vec<Task>>, &'a Option<Vec<Failure>>);
+
 /// Carries a request out, and holds its answer against what was there when it ran.
 async fn check<T>(
     world: &Arc<World>,
     ask: &Ask,
     request: impl Future<Output = Result<T, ApiError>>,
-    parts: fn(&T) -> (&Option<Vec<Task>>, &Option<Vec<Failure>>),
+    parts: fn(&T) -> Parts<'_>,
 ) -> Result<T, ApiError> {
     let Some(plane) = world.plane() else { return request.await };
     let (answer, seen) = witness(&plane.store, request).await;
