@@ -145,19 +145,6 @@ def test_a_forced_deregistration_leaves_orphans_until_the_agent_starts_again(apa
     again.task.stop()
 
 
-def test_orphans_end_with_wharf_down(tmp_path, images):
-    with Wharf(tmp_path, ["up"], listen="127.0.0.1:4580") as wharf:
-        wharf.cli("image", "load", str(images))
-        tasks = tasks_of(wharf)
-        runner = Runner(tasks)
-        tasks.ecs.deregister_container_instance(containerInstance=instance(tasks.ecs)["containerInstanceArn"], force=True)
-        eventually("the agent says so", 10, lambda: "the container instance was deregistered" in wharf.log("up"))
-        assert len(processes(runner.marker)) == 1
-        wharf.cli("down")
-        assert wharf.processes.pop("up").wait(timeout=60) == 0, wharf.log("up")
-        assert (processes(runner.marker), wharf.left_behind()) == ([], [])
-
-
 @pytest.mark.skipif(runtime() != "embedded", reason="one Docker Engine is one machine")
 def test_a_machine_without_power_is_missed_and_its_agent_finds_back(tmp_path, images):
     """Nothing passes the cable, and nobody says so: both ends have to find out."""

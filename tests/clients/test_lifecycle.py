@@ -6,7 +6,10 @@ import signal
 import subprocess
 
 import boto3
+from tasks import processes
+from test_agent_lost import Runner, instance
 from test_cli import status
+from test_crash import tasks_of
 from wharf import BIN, Wharf, eventually
 
 
@@ -44,6 +47,19 @@ def test_tasks_outlive_wharf_and_down_leaves_nothing(tmp_path, images):
         assert (row["task"], row["status"]) == (task, "STOPPED")
         wharf.cli("down")
         wharf.processes.pop("up").wait(timeout=30)
+
+
+def test_orphans_end_with_wharf_down(tmp_path, images):
+    with Wharf(tmp_path, ["up"], listen="127.0.0.1:4580") as wharf:
+        wharf.cli("image", "load", str(images))
+        tasks = tasks_of(wharf)
+        runner = Runner(tasks)
+        tasks.ecs.deregister_container_instance(containerInstance=instance(tasks.ecs)["containerInstanceArn"], force=True)
+        eventually("the agent says so", 10, lambda: "the container instance was deregistered" in wharf.log("up"))
+        assert len(processes(runner.marker)) == 1
+        wharf.cli("down")
+        assert wharf.processes.pop("up").wait(timeout=60) == 0, wharf.log("up")
+        assert (processes(runner.marker), wharf.left_behind()) == ([], [])
 
 
 def test_ephemeral_leaves_nothing(tmp_path):
